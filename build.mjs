@@ -1,0 +1,19 @@
+// Bundles the command line and its workers into dist/. esbuild splits what both share, so that `--help` loads
+// only commander: the heavy modules (zod, handlebars, ts-morph) are reached through dynamic imports.
+import { rm } from 'node:fs/promises';
+import { build } from 'esbuild';
+
+await rm('dist', { recursive: true, force: true });
+await build({
+  entryPoints: { cli: 'compiler/cli.ts' },
+  outdir: 'dist',
+  bundle: true,
+  splitting: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node20',
+  packages: 'external',
+  sourcemap: true,
+  chunkNames: 'chunks/[name]-[hash]',
+  logLevel: 'warning',
+});

@@ -1,0 +1,37 @@
+/**
+ * A CTA computes `tileN` output channels x `tileM` tokens with warpsN x warpsM warps. A K step is `tileKBytes`
+ * bytes of every token row and as many of every channel: 128 codes of 4 bit, 64 of 8 bit or 32 FP16 outlier
+ * columns for 64 bytes; `stages` such steps are in flight or in use.
+ */
+export interface TiledSchedule {
+  readonly kind: 'tiled';
+  readonly tileN: number;
+  readonly tileM: number;
+  readonly tileKBytes: 32 | 64 | 128;
+  readonly warpsN: number;
+  readonly warpsM: number;
+  readonly stages: number;
+}
+
+/**
+ * K is cut into `slices` base slices plus one for the outlier columns; a CTA computes tileN channels x tileM tokens
+ * of one slice, its `warps` warps each 16 channels at a time; the last CTA of a tile to arrive writes y.
+ */
+export interface SplitKSchedule {
+  readonly kind: 'split-k';
+  readonly tileN: number;
+  readonly tileM: 8 | 16;
+  readonly warps: number;
+  readonly slices: number;
+}
+
+export type LinearSchedule = TiledSchedule | SplitKSchedule;
+
+/** One CTA of `threads` threads quantises one row at a time, held in shared memory or, where it does not fit, read twice. */
+export interface QuantizeSchedule {
+  readonly kind: 'row';
+  readonly threads: number;
+  readonly staging: 'shared' | 'reread';
+}
+
+export type Schedule = LinearSchedule | QuantizeSchedule;

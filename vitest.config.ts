@@ -1,0 +1,17 @@
+import { defineConfig } from 'vitest/config';
+
+/** Projects: unit (no tools), golden (emitted files), architecture (the house rules), compile (needs nvcc). */
+function project(name: string, include: string[], testTimeout: number, exclude: string[] = []) {
+  return { test: { name, include, exclude, testTimeout, environment: 'node' as const } };
+}
+
+export default defineConfig({
+  test: {
+    projects: [
+      project('unit', ['test/{ir,targets,compiler,support}/**/*.test.ts', 'test/*.test.ts'], 20_000),
+      project('golden', ['test/golden/**/*.test.ts'], 30_000),
+      project('architecture', ['test/architecture/**/*.test.ts'], 60_000),
+      project('compile', ['test/compile/**/*.test.ts'], 600_000),
+    ],
+  },
+});
