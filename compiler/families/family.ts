@@ -1,0 +1,112 @@
+import type { CallContract } from '../../ir/call-contract.ts';
+import type { FamilyName, ProblemOf, ScheduleOf, SpecOf } from '../../ir/kernel-spec.ts';
+import type { CudaTarget } from '../../targets/target.ts';
+
+export type Support =
+  | { readonly supported: true }
+  | { readonly supported: false; readonly reason: string; readonly nearest?: string };
+
+/** Why a schedule is not legal for a problem: a short kind to count by, and the sentence with the numbers. */
+export interface Rejection {
+  readonly kind: string;
+  readonly reason: string;
+}
+
+/** What a schedule is expected to need; checked against ptxas after the build. */
+export interface ResourceEstimate {
+  readonly threads: number;
+  readonly registers: number;
+  readonly sharedBytes: number;
+}
+
+/** One term of the modelled time bound, in microseconds on the target's reference GPU. */
+export interface CostTerm {
+  readonly name: string;
+  readonly microseconds: number;
+  /** The arithmetic behind it, in words and numbers. */
+  readonly how: string;
+}
+
+/** A modelled lower bound for one launch: never a measurement. */
+export interface CostEstimate {
+  readonly microseconds: number;
+  readonly terms: readonly CostTerm[];
+  /** Fraction of the mixed-precision roofline that the estimate reaches, 0…1. */
+  readonly rooflineFraction: number;
+  readonly waves: number;
+}
+
+/** Tensor-core instructions: `static` as they stand in the text, checked in the cubin, by SASS class. */
+export interface MmaExpectation {
+  readonly imma: number;
+  readonly hmma: number;
+}
+
+/** The Handlebars template of a kernel, the fillers of its slots, and the plain object it prints. */
+export interface KernelView {
+  readonly template: string;
+  readonly slots: Readonly<Record<string, string>>;
+  readonly fields: Readonly<Record<string, unknown>>;
+}
+
+/** One argument buffer of a verification case. Inputs are generated on demand from their byte offset. */
+export interface CaseBuffer {
+  readonly argument: string;
+  readonly bytes: number;
+  readonly access: 'input' | 'output' | 'workspace';
+  /** Fills `into` with the bytes at `offset`; offsets and lengths are multiples of 16 save for the buffer's end. */
+  readonly fill?: (offset: number, into: Uint8Array) => void;
+}
+
+export type CtaIndex = readonly [x: number, y: number, z: number];
+
+/** The largest error found, as a fraction of its own derived bound, and where. */
+export interface Comparison {
+  readonly elements: number;
+  readonly failures: number;
+  readonly worst: number;
+  readonly worstAt: string;
+  readonly notes: readonly string[];
+}
+
+/** A kernel, M, and data: what goes in, and what the float64 oracle says must come out. */
+export interface VerificationCase {
+  readonly name: string;
+  readonly m: number;
+  readonly buffers: readonly CaseBuffer[];
+  /** Compares what `ctas` had to write; `read(argument, offset, length)` returns the kernel's output bytes. */
+  compare(
+    read: (argument: string, offset: number, length: number) => Uint8Array,
+    ctas: readonly CtaIndex[],
+  ): Comparison;
+}
+
+/** All that quikc knows of one kind of kernel. Stages are thin engines over this. */
+export interface KernelFamily<F extends FamilyName> {
+  readonly name: F;
+  supports(problem: ProblemOf<F>, target: CudaTarget): Support;
+  /** The kernel's id: file name, symbol, manifest key and test name. */
+  kernelId(spec: SpecOf<F>): string;
+  contract(spec: SpecOf<F>): CallContract;
+  enumerate(problem: ProblemOf<F>, target: CudaTarget): Iterable<ScheduleOf<F>>;
+  reject(problem: ProblemOf<F>, schedule: ScheduleOf<F>, target: CudaTarget): Rejection | undefined;
+  resources(problem: ProblemOf<F>, schedule: ScheduleOf<F>, target: CudaTarget): ResourceEstimate;
+  estimate(problem: ProblemOf<F>, schedule: ScheduleOf<F>, target: CudaTarget, m: number): CostEstimate;
+  view(spec: SpecOf<F>, context: ViewContext): KernelView;
+  /** Tensor-core instructions in the kernel's text. */
+  staticMma(spec: SpecOf<F>): MmaExpectation;
+  /** Tensor-core instructions that CTA `cta` executes for M tokens, all warps together. */
+  executedMma(spec: SpecOf<F>, cta: CtaIndex, m: number): MmaExpectation;
+  /** Groups of CTAs that must run together (whole split groups): corners, ragged edges, inside; at most `limit` CTAs. */
+  sampleCtas(spec: SpecOf<F>, m: number, limit: number): readonly CtaIndex[];
+  cases(spec: SpecOf<F>, m: number, seed: number): readonly VerificationCase[];
+}
+
+/** What a view prints beyond its spec: who the kernel is for, and why it looks as it does. */
+export interface ViewContext {
+  readonly id: string;
+  readonly specHash: string;
+  readonly scheme: string;
+  readonly serves: readonly string[];
+  readonly whyThisSchedule: readonly string[];
+}

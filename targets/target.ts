@@ -1,0 +1,47 @@
+import type { TargetId } from '../ir/problem.ts';
+
+/** A figure and where it comes from. */
+export interface Sourced {
+  readonly value: number;
+  readonly source: string;
+}
+
+/** Reference GPU of a target: what the cost model divides by. Dense tensor-core rates, boost clock. */
+export interface ReferenceGpu {
+  readonly name: string;
+  readonly smCount: number;
+  readonly clockMHz: number;
+  readonly dramGBps: number;
+  readonly l2GBps: number;
+  /** Multiply-adds per SM and clock. */
+  readonly macsPerSmClock: { readonly s4: number; readonly s8: number; readonly f16: number };
+  readonly source: string;
+}
+
+/** One CUDA architecture: data only, no behaviour. */
+export interface CudaTarget {
+  readonly kind: 'cuda';
+  readonly id: TargetId;
+  readonly virtualArch: string;
+  readonly realArch: string;
+  readonly limits: {
+    readonly sharedBytesPerBlock: number;
+    readonly sharedBytesPerSm: number;
+    readonly sharedBytesReserved: number;
+    readonly registersPerSm: number;
+    readonly registersPerThread: number;
+    readonly threadsPerSm: number;
+    readonly threadsPerBlock: number;
+    readonly blocksPerSm: number;
+    readonly source: string;
+  };
+  readonly mma: readonly MmaInstruction[];
+  readonly gpu: ReferenceGpu;
+}
+
+/** A warp-level tensor-core instruction that is native on the target (probed with ptxas, never emulated). */
+export interface MmaInstruction {
+  readonly name: 's4-m16n8k64' | 's8-m16n8k32' | 'f16-m16n8k16' | 'bf16-m16n8k16';
+  readonly k: number;
+  readonly sassOpcode: 'IMMA' | 'HMMA';
+}
