@@ -11,7 +11,13 @@ export interface Diagnostic {
   /** JSON pointer (RFC 6901) into that file. */
   readonly pointer?: string;
   readonly line?: number;
+  readonly column?: number;
+  readonly expected?: string;
   readonly hint?: string;
   /** From the outermost concept inwards, e.g. ["layer 3 mlp.up", "linear w4a4", "slot mma"]. */
   readonly trail?: readonly string[];
+}
+
+export function hasErrors(diagnostics: readonly Diagnostic[]): boolean {
+  return diagnostics.some((diagnostic) => diagnostic.severity === 'error');
 }

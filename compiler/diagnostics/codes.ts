@@ -1,0 +1,63 @@
+import type { Diagnostic, DiagnosticCode } from './diagnostic.ts';
+
+/** What a code stands for. `hint` is what to do where a diagnostic brings no better one of its own. */
+export interface CodeRecord {
+  readonly title: string;
+  readonly severity: Diagnostic['severity'];
+  readonly hint: string;
+}
+
+function error(title: string, hint: string): CodeRecord {
+  return { title, severity: 'error', hint };
+}
+
+function warning(title: string, hint: string): CodeRecord {
+  return { title, severity: 'warning', hint };
+}
+
+/** Every code that quikc prints. A code keeps its meaning for ever; a new fault takes a new number. */
+export const codes: Readonly<Partial<Record<DiagnosticCode, CodeRecord>>> = {
+  QK100: error('the model cannot be read', 'check the path and its permissions'),
+  QK101: error('not JSON', 'the file must be one JSON object in UTF-8; docs/model-json.md has examples'),
+  QK102: error('too large or too deep', 'a model.json is a description: weights stay in their own files'),
+  QK103: error('a key appears twice', 'remove one of the two: JSON readers differ in which one counts'),
+  QK104: error('wrong value', 'docs/model-json.md documents every field'),
+  QK105: error('unknown field', 'docs/model-json.md documents every field'),
+  QK106: error('number out of range', 'docs/model-json.md states the limits'),
+  QK107: error('name not allowed', 'a name has letters, digits, "_", "-" and ".", and starts with a letter or "_"'),
+  QK108: error('name used twice', 'give each node of a block its own name'),
+  QK109: error('unknown reference', 'a node may use "input" and the nodes written before it in its block'),
+  QK110: error('field missing', 'docs/model-json.md documents every field'),
+  QK111: error('version not supported', 'write "quikc": 1'),
+  QK112: error('bad outlier columns', 'list each column once, from 0 to K-1'),
+  QK113: error('repetitions do not match', 'give one list, or one list per repetition'),
+  QK114: error('heads do not divide', 'hidden must be heads x headDim, and heads a multiple of kvHeads'),
+  QK115: error('weights outside the model folder', 'name weight files relative to the folder of model.json'),
+  QK116: error('nothing to compile', 'the model needs at least one linear'),
+  QK117: error('the form is unclear', 'give "architecture" with "facts", or "graph"'),
+  QK120: error('architecture not supported', 'describe the model by explicit nodes ("graph")'),
+  QK121: error('sparsity not supported', 'leave "sparsity" out: the layer is computed dense'),
+  QK122: error('experts not supported', 'compile the dense layers alone, as an explicit graph'),
+  QK123: error('sharding not supported', 'compile the model for one device'),
+  QK124: error('scheme not supported', 'use the preset quik-4b or quik-8b'),
+  QK130: error('no layer matches', 'quikc inspect lists the layers of a model'),
+  QK131: error('override not understood', "write --layer '<glob>=quik-8b,outliers=896'"),
+  QK140: warning('outlier columns unknown', 'calibrate the model, or list the columns in model.json'),
+  QK201: error('features do not match', 'make the node take as many features as its input has'),
+  QK202: error('a repeated block does not chain', 'its output must have as many features as its input'),
+  QK203: error('more outliers than features', 'lower the outlier count of this layer'),
+  QK204: error('gate and up differ', 'both inputs of a gated activation have as many features'),
+  QK301: error('the target cannot run this layer', 'quikc targets lists what each target supports'),
+  QK302: error('target unknown', 'quikc targets lists the targets'),
+  QK900: error('internal error', 'this is a fault of quikc: please report it with this text'),
+};
+
+/** The facts of one occurrence of a code. */
+export type DiagnosticDetail = Omit<Diagnostic, 'code' | 'severity'>;
+
+/** A diagnostic with the severity and, unless `detail` brings its own, the hint that the table has for the code. */
+export function diagnose(code: DiagnosticCode, detail: DiagnosticDetail): Diagnostic {
+  const record = codes[code];
+  const hint = detail.hint ?? record?.hint;
+  return { code, severity: record?.severity ?? 'error', ...detail, ...(hint === undefined ? {} : { hint }) };
+}
