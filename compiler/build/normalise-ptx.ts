@@ -22,7 +22,10 @@ const byteLines = /(?:^\.b8 [\d,]+\n)+/gm;
 /** The same identifier in `.b8 95,73,78,...` lines, where a line break may cut it. Lengths do not change. */
 function rewriteDebugBytes(ptx: string, seed: string): string {
   return ptx.replace(byteLines, (block) => {
-    const lines = block.trimEnd().split('\n').map((line) => line.slice('.b8 '.length).split(','));
+    const lines = block
+      .trimEnd()
+      .split('\n')
+      .map((line) => line.slice('.b8 '.length).split(','));
     const text = String.fromCharCode(...lines.flat().map(Number));
     const renamed = text.replace(internalId, `$1${seed}_`);
     if (renamed === text) return block;

@@ -33,7 +33,8 @@ export function parsePtxasReport(text: string): PtxasReport {
     const note = /\(C75\d\d\).*/.exec(line)?.[0];
     if (note !== undefined) notes.push(note);
     const warning = /^ptxas\b.*\bwarning\s*: (.*)/.exec(line)?.[1];
-    if (warning !== undefined && !/^(Local memory used|Registers are spilled)/.test(warning)) warnings.push(warning);
+    if (warning !== undefined && !/^(Local memory used|Registers are spilled)/.test(warning))
+      warnings.push(warning);
     if (symbol !== undefined && properties !== undefined && /: Used \d+ registers/.test(line)) {
       kernels.push(kernelReport(symbol, properties, line));
       symbol = undefined;

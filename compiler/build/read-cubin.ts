@@ -26,7 +26,8 @@ const textPrefix = '.text.';
 /** Counts the instructions of every kernel in a cubin, an ELF64 file with one `.text.<symbol>` section a kernel. */
 export function readCubin(bytes: Uint8Array): Result<readonly KernelCode[], string> {
   const data = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (data.length < 64 || data.toString('latin1', 0, 5) !== '\x7fELF\x02') return fail('not a 64-bit ELF file');
+  if (data.length < 64 || data.toString('latin1', 0, 5) !== '\x7fELF\x02')
+    return fail('not a 64-bit ELF file');
   try {
     const sections = readSections(data);
     const functions = readFunctions(data, sections);

@@ -32,14 +32,19 @@ export function readSealedFolder(folder: string): FolderFiles | undefined {
  * Writes `files` as a whole: in a scratch folder beside it first, renamed into place last. Where another process
  * was quicker, its folder stays if it is sound. Throws the file system's error; nothing half-written is left.
  */
-export function publishSealedFolder(folder: string, scratchRoot: string, files: FolderFiles): void {
+export function publishSealedFolder(
+  folder: string,
+  scratchRoot: string,
+  files: FolderFiles,
+  mode = 0o644,
+): void {
   const scratch = makeScratchFolder(scratchRoot, 'publish');
   try {
     const fresh = join(scratch, 'new');
     mkdirSync(fresh);
     const seal: Record<string, string> = {};
     for (const [name, bytes] of files) {
-      writeFileSync(join(fresh, name), bytes);
+      writeFileSync(join(fresh, name), bytes, { mode });
       seal[name] = sha256(bytes);
     }
     writeFileSync(join(fresh, sealName), JSON.stringify(seal));

@@ -1,0 +1,76 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Diagnostic } from '../diagnostics/diagnostic.ts';
+import { sha256 } from '../support/hash.ts';
+import { fail, type Result, succeed } from '../support/result.ts';
+import type { ProcessOutcome } from '../support/run-process.ts';
+import type { BuildContext } from './build-context.ts';
+import type { KernelSource } from './kernel-source.ts';
+import { normalisePtx } from './normalise-ptx.ts';
+import { aboutKernel, nvccDiagnostics } from './parse-compiler-messages.ts';
+import { describeOutcome, toolFault } from './tool-fault.ts';
+
+/** What every kernel is compiled with; part of the cache key. -lineinfo ties PTX lines to .cu lines for `verify`. */
+export const nvccFlags: readonly string[] = ['-std=c++17', '-O3', '-lineinfo', '-ptx'];
+
+/** nvcc on one kernel in `folder`, a private one. The text is PTX without any trace of this machine. */
+export async function compilePtx(
+  source: KernelSource,
+  folder: string,
+  context: BuildContext,
+): Promise<Result<string, readonly Diagnostic[]>> {
+  const cu = `${source.id}.cu`;
+  const ptx = `${source.id}.ptx`;
+  writeFileSync(join(folder, cu), source.text);
+  const outcome = await context.run(context.toolchain.nvcc, folder, [
+    ...nvccFlags,
+    `-arch=${source.virtualArch}`,
+    ...['-o', ptx, cu],
+  ]);
+  const faults = outcome.kind === 'exited' ? nvccDiagnostics(source.id, outcome.stderr) : [];
+  if (outcome.kind !== 'exited' || outcome.code !== 0 || faults.length > 0)
+    return fail(faults.length > 0 ? faults : [nvccFault(cu, outcome)]);
+  const text = readOutput(join(folder, ptx))?.toString('utf8');
+  if (text === undefined || !/^\.version /m.test(text) || !text.includes('.entry'))
+    return fail([
+      aboutKernel(cu, { severity: 'error', text: 'nvcc reported success but wrote no PTX' }, 'QK626'),
+    ]);
+  return succeed(normalisePtx(text, cu, sha256(source.id + source.text).slice(0, 8)));
+}
+
+function nvccFault(cu: string, outcome: ProcessOutcome): Diagnostic {
+  if (
+    outcome.kind === 'exited' &&
+    /gcc: (No such file|not found)|gcc: command not found/.test(outcome.stderr)
+  )
+    return toolFault.noHostCompiler();
+  return toolRunFault('nvcc', cu, outcome);
+}
+
+/** Why a compiler gave no result, where its own messages do not say. */
+export function toolRunFault(tool: string, file: string, outcome: ProcessOutcome): Diagnostic {
+  if (outcome.kind === 'cancelled') return toolFault.cancelled();
+  if ('stderr' in outcome && /No space left on device/.test(outcome.stderr))
+    return toolFault.cannotWrite('the folder for temporary files', new Error('no space left on device'));
+  const code = outcome.kind === 'timed-out' ? 'QK622' : 'QK623';
+  const hints = {
+    QK622:
+      'a kernel compiles in seconds; raise the limit with QUIKC_BUILD_TIMEOUT (seconds) if this machine is very slow',
+    QK623: 'run `quikc doctor`; with QUIKC_DEBUG=5 every command is shown',
+  };
+  return {
+    code,
+    severity: 'error',
+    message: `${tool} failed: ${describeOutcome(outcome)}`,
+    file,
+    hint: hints[code],
+  };
+}
+
+export function readOutput(path: string): Buffer | undefined {
+  try {
+    return readFileSync(path);
+  } catch {
+    return undefined;
+  }
+}
