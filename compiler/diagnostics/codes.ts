@@ -24,7 +24,10 @@ export const codes: Readonly<Partial<Record<DiagnosticCode, CodeRecord>>> = {
   QK104: error('wrong value', 'docs/model-json.md documents every field'),
   QK105: error('unknown field', 'docs/model-json.md documents every field'),
   QK106: error('number out of range', 'docs/model-json.md states the limits'),
-  QK107: error('name not allowed', 'a name has letters, digits, "_", "-" and ".", and starts with a letter or "_"'),
+  QK107: error(
+    'name not allowed',
+    'a name has letters, digits, "_", "-" and ".", and starts with a letter or "_"',
+  ),
   QK108: error('name used twice', 'give each node of a block its own name'),
   QK109: error('unknown reference', 'a node may use "input" and the nodes written before it in its block'),
   QK110: error('field missing', 'docs/model-json.md documents every field'),

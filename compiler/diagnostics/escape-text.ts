@@ -1,5 +1,6 @@
-// Characters that move a cursor, ring a bell, hide text or reverse its order: C0, DEL, C1, zero-width, bidi, BOM.
-const unprintable = /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
+// Characters that move a cursor, ring a bell, hide text or reverse its order: controls, formats (bidi, zero-width,
+// byte order mark), line and paragraph separators.
+const unprintable = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
 
 /** `text` with control characters written as \n, \t or \u{…}, cut to `limit` characters: safe on any terminal. */
 export function escapeText(text: string, limit = 240): string {
@@ -8,7 +9,7 @@ export function escapeText(text: string, limit = 240): string {
     if (character === '\n') return '\\n';
     if (character === '\r') return '\\r';
     if (character === '\t') return '\\t';
-    return `\\u{${character.charCodeAt(0).toString(16)}}`;
+    return `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`;
   });
 }
 

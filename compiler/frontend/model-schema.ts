@@ -1,0 +1,230 @@
+// model.json version 1. Every object is strict: an unknown field is an error, never ignored. Descriptions here are
+// what the published JSON Schema (generated/schema/model-v1.schema.json) shows in an editor.
+import { z } from 'zod';
+import { presetNames } from '../../ir/quant-scheme.ts';
+
+/** Products of two sizes stay exact in a double (2^48), and nothing real comes near. */
+export const largestSize = 2 ** 24;
+export const mostRepetitions = 10_000;
+
+export const namePattern = /^[A-Za-z_][A-Za-z0-9_.-]*$/;
+const name = z.string().min(1).max(128).regex(namePattern);
+const size = z.int().min(1).max(largestSize);
+const pointerFree = z.string().min(1).max(512);
+
+const tokens = z
+  .strictObject({
+    min: z.int().min(1).max(largestSize).optional(),
+    max: z.int().min(1).max(largestSize).optional(),
+  })
+  .describe('numbers of tokens (M) to serve; without max, every M');
+
+const weightScheme = z.strictObject({
+  bits: z.literal([2, 4, 8, 16]).optional(),
+  format: z.enum(['int', 'fp8']).optional(),
+  grouping: z
+    .union([z.literal('channel'), z.strictObject({ size: z.int().min(1).max(largestSize) })])
+    .optional(),
+  zeroPoint: z.boolean().optional(),
+  scaleType: z.enum(['f32', 'f16']).optional(),
+  order: z.enum(['natural', 'act-order']).optional(),
+  clip: z.enum(['none', 'search']).optional(),
+});
+
+const activationScheme = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('none') }),
+  z.strictObject({
+    kind: z.literal('int'),
+    bits: z.literal([4, 8]),
+    symmetry: z.enum(['symmetric', 'asymmetric']).default('asymmetric'),
+    granularity: z.enum(['token', 'tensor']).default('token'),
+    range: z.enum(['dynamic', 'static']).default('dynamic'),
+  }),
+  z.strictObject({ kind: z.literal('fp8') }),
+]);
+
+const scheme = z
+  .union([
+    z.enum(presetNames),
+    z.strictObject({
+      preset: z.enum(presetNames).describe('where to start from'),
+      weight: weightScheme.optional(),
+      activation: activationScheme.optional(),
+      transform: z.enum(['none', 'permutation', 'hadamard']).optional(),
+    }),
+  ])
+  .describe('a preset, or a preset with fields changed');
+
+const outliers = z
+  .strictObject({
+    rule: z.enum(['uniform', 'proportional']).optional().describe('proportional: count x K / hidden'),
+    count: z.int().min(0).max(largestSize).optional(),
+    hidden: size.optional().describe("the width that count stands for; the model's hidden size unless given"),
+    columns: z
+      .array(z.union([z.number(), z.array(z.number())]))
+      .optional()
+      .describe('one list of input features, or under repeat one list per repetition'),
+  })
+  .describe('input features kept in 16 bit');
+
+const sparsity = z.union([
+  z.enum(['dense', '2:4', '4:8-pairs']),
+  z.strictObject({ pattern: z.literal('unstructured'), density: z.number().gt(0).max(1) }),
+]);
+
+const shard = z.strictObject({
+  kind: z.enum(['column', 'row']),
+  index: z.int().min(0).max(1024),
+  count: z.int().min(1).max(1024),
+});
+
+const experts = z
+  .strictObject({ count: z.int().min(1).max(4096), perToken: z.int().min(1).max(4096) })
+  .describe('reserved: mixture of experts');
+
+const layerFields = {
+  scheme: scheme.optional(),
+  outliers: outliers.optional(),
+  sparsity: sparsity.optional(),
+  tokens: tokens.optional(),
+};
+
+const layerRule = z.strictObject({
+  match: pointerFree.describe('layer names: * any text, ? one character, {a,b} either, {0..7} a range'),
+  ...layerFields,
+});
+
+const weight = z.strictObject({
+  file: pointerFree.optional().describe('relative to the folder of model.json'),
+  tensor: pointerFree.describe('{layer} stands for the repetition'),
+});
+
+const base = { name };
+const reference = z.string().min(1).max(128);
+const eps = z.number().min(0).max(1);
+
+const node = z.discriminatedUnion('op', [
+  z.strictObject({
+    ...base,
+    op: z.literal('linear'),
+    input: reference,
+    in: size.describe('input features, K'),
+    out: size.describe('output features, N'),
+    weight: weight.optional(),
+    bias: z.union([z.boolean(), weight]).optional(),
+    shard: shard.optional(),
+    experts: experts.optional(),
+    ...layerFields,
+  }),
+  z.strictObject({
+    ...base,
+    op: z.literal('embedding'),
+    input: reference,
+    vocab: size,
+    features: size,
+    weight: weight.optional(),
+  }),
+  z.strictObject({ ...base, op: z.literal('rms-norm'), input: reference, eps, weight: weight.optional() }),
+  z.strictObject({ ...base, op: z.literal('layer-norm'), input: reference, eps, weight: weight.optional() }),
+  z.strictObject({
+    ...base,
+    op: z.literal('rope'),
+    input: reference,
+    headDim: size,
+    theta: z.number().gt(0),
+  }),
+  z.strictObject({
+    ...base,
+    op: z.literal('attention'),
+    q: reference,
+    k: reference,
+    v: reference,
+    heads: size,
+    kvHeads: size,
+    headDim: size,
+  }),
+  z.strictObject({
+    ...base,
+    op: z.literal('activation'),
+    kind: z.enum(['relu', 'gelu', 'silu']),
+    input: reference,
+  }),
+  z.strictObject({
+    ...base,
+    op: z.literal('gated-activation'),
+    kind: z.literal('silu'),
+    gate: reference,
+    up: reference,
+  }),
+  z.strictObject({ ...base, op: z.literal('add'), a: reference, b: reference }),
+]);
+
+const block = z.strictObject({
+  name: name.optional(),
+  repeat: z.int().min(1).max(mostRepetitions).optional(),
+  nodes: z.array(node).min(1).max(4096),
+  output: reference.optional().describe('the last node unless given'),
+});
+
+const graph = z.strictObject({
+  input: z
+    .union([z.strictObject({ features: size }), z.strictObject({ tokens: z.literal(true) })])
+    .describe('what the first block receives, called "input" in every block'),
+  blocks: z.array(block).min(1).max(4096),
+});
+
+const llamaFacts = z
+  .strictObject({
+    hidden: size,
+    layers: z.int().min(1).max(mostRepetitions),
+    heads: size,
+    kvHeads: size.optional().describe('heads unless given'),
+    headDim: size.optional().describe('hidden / heads unless given'),
+    ffn: size,
+    vocab: size,
+    rmsNormEps: eps,
+    ropeTheta: z.number().gt(0).default(10_000),
+    tied: z.boolean().default(false).describe('the output head shares the embedding'),
+    attentionBias: z.boolean().default(false).describe('q, k and v have a bias (Qwen2)'),
+    context: size.optional().describe('longest context the model was trained for'),
+    experts: experts.optional(),
+  })
+  .describe('facts of a LLaMA-like model');
+
+export const modelSchema = z
+  .strictObject({
+    $schema: z.string().optional(),
+    quikc: z.literal(1).describe('version of this format'),
+    name,
+    dtype: z.enum(['f16', 'bf16']).default('f16').describe('activations'),
+    tokens: tokens.optional(),
+    scheme: scheme.default('quik-4b'),
+    outliers: outliers.optional(),
+    sparsity: sparsity.optional(),
+    layers: z.array(layerRule).max(4096).default([]).describe('rules for some layers; a later rule wins'),
+    weights: z
+      .strictObject({
+        files: z.array(pointerFree).max(4096),
+        tensors: z.record(name, pointerFree).optional().describe('node name to tensor name, with {layer}'),
+      })
+      .optional(),
+    parallel: z
+      .strictObject({ tensor: z.int().min(1).max(1024) })
+      .optional()
+      .describe('reserved: tensor parallelism'),
+    architecture: z.enum(['llama']).optional(),
+    facts: llamaFacts.optional(),
+    graph: graph.optional(),
+  })
+  .describe('quikc model description, version 1');
+
+export type ModelJson = z.output<typeof modelSchema>;
+export type SchemeJson = z.output<typeof scheme>;
+export type OutliersJson = z.output<typeof outliers>;
+export type SparsityJson = z.output<typeof sparsity>;
+export type TokensJson = z.output<typeof tokens>;
+export type LlamaFacts = z.output<typeof llamaFacts>;
+export type GraphJson = z.output<typeof graph>;
+export type BlockJson = z.output<typeof block>;
+export type NodeJson = z.output<typeof node>;
+export type WeightJson = z.output<typeof weight>;

@@ -1,0 +1,48 @@
+import { open } from 'node:fs/promises';
+import { diagnose } from '../diagnostics/codes.ts';
+import type { Diagnostic } from '../diagnostics/diagnostic.ts';
+import type { Result } from '../support/result.ts';
+import { fail, succeed } from '../support/result.ts';
+import type { SourceFile } from './source-file.ts';
+
+/** 80 layers x 7 linears x 1024 listed columns are 4 MB; anything near this limit is not a description. */
+export const largestModelBytes = 64 * 1024 * 1024;
+
+/** Reads a model.json as UTF-8 text. */
+export async function readSource(file: string): Promise<Result<SourceFile, readonly Diagnostic[]>> {
+  let bytes: Uint8Array;
+  try {
+    const handle = await open(file);
+    try {
+      const { size } = await handle.stat();
+      if (size > largestModelBytes) {
+        const message = `the file has ${size} bytes`;
+        return fail([diagnose('QK102', { file, message, expected: `at most ${largestModelBytes} bytes` })]);
+      }
+      bytes = await handle.readFile();
+    } finally {
+      await handle.close();
+    }
+  } catch (cause) {
+    return fail([diagnose('QK100', { file, message: explain(cause) })]);
+  }
+  try {
+    return succeed({ file, text: new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes) });
+  } catch {
+    const message = 'the file is not UTF-8 text';
+    return fail([
+      diagnose('QK101', { file, message, hint: 'save the file as UTF-8, without a byte order mark' }),
+    ]);
+  }
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file',
+  EISDIR: 'this is a folder, not a file',
+  EACCES: 'permission to read it is denied',
+};
+
+function explain(cause: unknown): string {
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+  return reasons[code] ?? (cause instanceof Error ? cause.message : String(cause));
+}

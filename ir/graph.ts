@@ -1,0 +1,260 @@
+import type { ActivationDtype } from './dtype.ts';
+import type { ColumnMode, Prologue } from './problem.ts';
+import type { OutlierColumns, OutlierRule, Scheme, Shard, SparsityPattern } from './quant-scheme.ts';
+
+/** Names a node and the one value it produces, within its block. */
+export type NodeId = string & { readonly brand: 'NodeId' };
+
+export function nodeId(name: string): NodeId {
+  return name as NodeId;
+}
+
+/** JSON pointer into the model: the field that this node, or its size, comes from. */
+export type Origin = string;
+
+/** A value: M rows of `features` elements. Token ids are u32, quantised rows s4 or s8. */
+export interface TensorType {
+  readonly dtype: ActivationDtype | 's4' | 's8' | 'u32';
+  readonly features: number;
+}
+
+/** Numbers of tokens (M) a layer must serve; without `max` every M. */
+export interface TokenRange {
+  readonly min: number;
+  readonly max?: number;
+}
+
+/** A tensor of a checkpoint; `{layer}` in its name stands for the repetition. The file may be absent. */
+export interface WeightReference {
+  readonly file?: string;
+  readonly tensor: string;
+}
+
+interface NodeBase {
+  readonly id: NodeId;
+  readonly origin: Origin;
+  /** Filled by infer-shapes. */
+  readonly output?: TensorType;
+}
+
+/** What the block receives. */
+export interface InputNode extends NodeBase {
+  readonly op: 'input';
+  readonly type: TensorType;
+}
+
+export interface EmbeddingNode extends NodeBase {
+  readonly op: 'embedding';
+  readonly input: NodeId;
+  readonly vocab: number;
+  readonly features: number;
+  readonly weight?: WeightReference;
+}
+
+/** Rows of a linear that stem from one linear of the model; merging concatenates parts along N. */
+export interface LinearPart {
+  readonly name: string;
+  readonly origin: Origin;
+  readonly n: number;
+  readonly weight?: WeightReference;
+  readonly bias?: WeightReference;
+}
+
+/** What the model asks of a linear, before passes settle it in the scheme. */
+export interface LinearRequest {
+  readonly outlierRule: OutlierRule;
+  readonly columns: OutlierColumns;
+  readonly sparsity: SparsityPattern;
+  /** What said so: a JSON pointer, or the command-line option. */
+  readonly origins: { readonly scheme: Origin; readonly outliers: Origin; readonly sparsity: Origin };
+}
+
+interface LinearBase extends NodeBase {
+  readonly k: number;
+  readonly parts: readonly LinearPart[];
+  readonly hasBias: boolean;
+  readonly scheme: Scheme;
+  readonly shard: Shard;
+  readonly tokens: TokenRange;
+}
+
+export interface LinearNode extends LinearBase {
+  readonly op: 'linear';
+  readonly input: NodeId;
+  readonly request: LinearRequest;
+}
+
+export interface RmsNormNode extends NodeBase {
+  readonly op: 'rms-norm';
+  readonly input: NodeId;
+  readonly eps: number;
+  readonly weight?: WeightReference;
+}
+
+export interface LayerNormNode extends NodeBase {
+  readonly op: 'layer-norm';
+  readonly input: NodeId;
+  readonly eps: number;
+  readonly weight?: WeightReference;
+}
+
+export interface RopeNode extends NodeBase {
+  readonly op: 'rope';
+  readonly input: NodeId;
+  readonly headDim: number;
+  readonly theta: number;
+}
+
+export interface AttentionNode extends NodeBase {
+  readonly op: 'attention';
+  readonly q: NodeId;
+  readonly k: NodeId;
+  readonly v: NodeId;
+  readonly heads: number;
+  readonly kvHeads: number;
+  readonly headDim: number;
+}
+
+export interface ActivationNode extends NodeBase {
+  readonly op: 'activation';
+  readonly kind: 'relu' | 'gelu' | 'silu';
+  readonly input: NodeId;
+}
+
+/** kind(gate) · up */
+export interface GatedActivationNode extends NodeBase {
+  readonly op: 'gated-activation';
+  readonly kind: 'silu';
+  readonly gate: NodeId;
+  readonly up: NodeId;
+}
+
+export interface AddNode extends NodeBase {
+  readonly op: 'add';
+  readonly a: NodeId;
+  readonly b: NodeId;
+}
+
+/** Columns [offset, offset + features) of every row: a view, no copy. */
+export interface SliceNode extends NodeBase {
+  readonly op: 'slice';
+  readonly input: NodeId;
+  readonly offset: number;
+  readonly features: number;
+}
+
+/** Whether outlier columns are cut out of the integer part, and why. */
+export interface ColumnChoice {
+  readonly mode: ColumnMode;
+  readonly reason: string;
+}
+
+/** Prologue, quantisation of the base columns, copy of the outlier columns: one value for all linears that share it. */
+export interface QuantizeNode extends NodeBase {
+  readonly op: 'quantize';
+  readonly input: NodeId;
+  readonly prologue: Prologue;
+  readonly prologueOrigin?: Origin;
+  readonly prologueWeight?: WeightReference;
+  /** Features of the row that is quantised, after the prologue. */
+  readonly k: number;
+  readonly bits: 4 | 8;
+  readonly outliers: number;
+  readonly outlierColumns: OutlierColumns;
+  readonly columns?: ColumnChoice;
+}
+
+/** A linear over a quantised input, with what its epilogue takes over. */
+export interface QuikLinearNode extends LinearBase {
+  readonly op: 'quik-linear';
+  readonly input: NodeId;
+  readonly residual?: NodeId;
+  readonly residualOrigin?: Origin;
+  readonly columns?: ColumnChoice;
+}
+
+export type GraphNode =
+  | InputNode
+  | EmbeddingNode
+  | LinearNode
+  | RmsNormNode
+  | LayerNormNode
+  | RopeNode
+  | AttentionNode
+  | ActivationNode
+  | GatedActivationNode
+  | AddNode
+  | SliceNode
+  | QuantizeNode
+  | QuikLinearNode;
+
+export type Op = GraphNode['op'];
+export type NodeOf<O extends Op> = Extract<GraphNode, { op: O }>;
+
+/** Repetitions `first` … `first + count - 1` of what the model repeats. */
+export interface Repetition {
+  readonly first: number;
+  readonly count: number;
+}
+
+/** Bytes that hold a value while steps `from` … `to` (positions in the block's nodes) run. */
+export interface BufferLife {
+  readonly value: NodeId;
+  readonly part: 'rows' | 'codes' | 'meta' | 'outliers';
+  readonly bytesPerToken: number;
+  /** Buffers with the same slot share memory: their lives do not overlap. */
+  readonly slot: number;
+  readonly from: number;
+  readonly to: number;
+}
+
+/**
+ * A straight run of nodes, executed once or `repeat.count` times, each time on what the last one put out. Equal
+ * layers of a model stay one block however many they are.
+ */
+export interface Block {
+  /** Unique in the graph, e.g. `layers` or, where layers differ, `layers.4-31`. */
+  readonly name: string;
+  /** Prefix of its layers' names; empty for a block that is not named in the model. */
+  readonly prefix: string;
+  readonly origin: Origin;
+  /** Absent: runs once, and layer names carry no number. */
+  readonly repeat?: Repetition;
+  readonly nodes: readonly GraphNode[];
+  readonly output: NodeId;
+  /** Filled by plan-buffers. */
+  readonly buffers?: readonly BufferLife[];
+}
+
+/** A model: blocks in order, each fed by the one before. */
+export interface Graph {
+  readonly name: string;
+  readonly dtype: ActivationDtype;
+  /** Where tensors are looked up by name when a weight names no file of its own. */
+  readonly weightFiles: readonly string[];
+  readonly blocks: readonly Block[];
+}
+
+export function repetitions(block: Block): number {
+  return block.repeat?.count ?? 1;
+}
+
+/** Output channels of a linear. */
+export function outputChannels(node: LinearNode | QuikLinearNode): number {
+  return node.parts.reduce((sum, part) => sum + part.n, 0);
+}
+
+/** The model-wide name of a node of repetition `index` (counted from the model's first), e.g. `layers.3.mlp.up_proj`. */
+export function layerName(block: Pick<Block, 'prefix' | 'repeat'>, node: string, index: number): string {
+  const segments = block.repeat === undefined ? [block.prefix, node] : [block.prefix, `${index}`, node];
+  return segments.filter((segment) => segment !== '').join('.');
+}
+
+/** The names of a node in all repetitions as one text, e.g. `layers.0-31.mlp.up_proj`. */
+export function layerNames(block: Pick<Block, 'prefix' | 'repeat'>, node: string): string {
+  const repeat = block.repeat;
+  if (repeat === undefined) return layerName(block, node, 0);
+  const last = repeat.first + repeat.count - 1;
+  const range = repeat.count === 1 ? `${repeat.first}` : `${repeat.first}-${last}`;
+  return [block.prefix, range, node].filter((segment) => segment !== '').join('.');
+}
