@@ -1,0 +1,68 @@
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import type { Diagnostic } from '../diagnostics/diagnostic.ts';
+import { findOnPath } from '../support/find-on-path.ts';
+import { hashValue } from '../support/hash.ts';
+import { type Environment, quikcCacheRoot } from '../support/quikc-cache-root.ts';
+import { fail, type Result, succeed } from '../support/result.ts';
+import { runProcess } from '../support/run-process.ts';
+import { makeScratchFolder } from '../support/scratch-folder.ts';
+import { publishSealedFolder, readSealedFolder } from '../support/sealed-folder.ts';
+import { deviceFault } from './device-fault.ts';
+
+const sources = ['runner.cpp', 'driver.h', 'job.h'] as const;
+const flags: readonly string[] = ['-std=c++17', '-O2', '-Wall', '-Wextra'];
+const program = 'runner';
+const compileTimeoutMs = 120_000;
+
+/** The device runner, compiled with the host's C++ compiler on first use and kept in quikc's cache. */
+export async function buildRunner(
+  env: Environment,
+  signal?: AbortSignal,
+): Promise<Result<string, Diagnostic>> {
+  const root = quikcCacheRoot(env);
+  const texts = readSources();
+  const folder = join(root, 'runner', hashValue({ texts, flags }));
+  const path = join(folder, program);
+  if (readSealedFolder(folder) !== undefined) return succeed(path);
+
+  const compiler = findOnPath('g++', env) ?? findOnPath('c++', env);
+  if (compiler === undefined) return fail(deviceFault.noCompiler());
+  const scratch = makeScratchFolder(env['TMPDIR'] || tmpdir(), 'runner');
+  try {
+    for (const [name, text] of Object.entries(texts)) writeFileSync(join(scratch, name), text);
+    const outcome = await runProcess({
+      file: compiler,
+      args: [...flags, '-o', program, 'runner.cpp', '-ldl'],
+      cwd: scratch,
+      env: { PATH: env['PATH'], HOME: env['HOME'], LC_ALL: 'C', TMPDIR: scratch },
+      timeoutMs: compileTimeoutMs,
+      signal,
+    });
+    if (outcome.kind !== 'exited' || outcome.code !== 0)
+      return fail(deviceFault.notCompiled(compiler, outcome));
+    const files = new Map([[program, readFileSync(join(scratch, program))]]);
+    publishSealedFolder(folder, join(root, 'tmp'), files, 0o755);
+    return succeed(path);
+  } catch (error) {
+    return fail(deviceFault.cannotWrite(root, error));
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+function readSources(): Record<string, string> {
+  const folder = sourceFolder(import.meta.dirname);
+  return Object.fromEntries(sources.map((name) => [name, readFileSync(join(folder, name), 'utf8')]));
+}
+
+/** This file's own folder, or from a bundle in dist/ the folder of that name in the package around it. */
+function sourceFolder(from: string): string {
+  if (existsSync(join(from, sources[0]))) return from;
+  const inPackage = join(from, 'compiler', 'device');
+  if (existsSync(join(inPackage, sources[0]))) return inPackage;
+  const parent = dirname(from);
+  if (parent === from) throw new Error('the package lacks compiler/device/runner.cpp');
+  return sourceFolder(parent);
+}
