@@ -16,6 +16,18 @@ export function streamKey(...parts: readonly number[]): number {
   return key;
 }
 
+/** streamKey(...parts, tag, row) for small tags, remembered by tag and row: fills ask for one row's key word by word. */
+export function makeStreamKeys(...parts: readonly number[]): (tag: number, row: number) => number {
+  const known: number[][] = [];
+  return (tag, row) => {
+    known[tag] ??= [];
+    const keys = known[tag];
+    const key = keys[row] ?? streamKey(...parts, tag, row);
+    keys[row] = key;
+    return key;
+  };
+}
+
 /** The `index`-th 32-bit word of stream `key`: a pure function, so any byte of any tensor can be made at any time. */
 export function random32(key: number, index: number): number {
   return scramble(Math.imul(index, 0x9e3779b1) ^ key);

@@ -1,0 +1,125 @@
+import { evaluate } from '../../../ir/formula.ts';
+import type { SpecOf } from '../../../ir/kernel-spec.ts';
+import { ComparisonTally } from '../../reference/comparison-tally.ts';
+import { narrowFloat } from '../../reference/narrow-float.ts';
+import { ceilDiv } from '../../support/integer.ts';
+import type { Comparison, CtaIndex } from '../family.ts';
+import { linearContract } from './contract.ts';
+import type { ActivationData } from './data-activations.ts';
+import type { DatasetKind } from './data-patterns.ts';
+import type { WeightData } from './data-weights.ts';
+import { makeTileOracle } from './oracle.ts';
+import { diagnoseElement } from './oracle-diagnosis.ts';
+import { ctasPerTile, type OutputRegion, outputRegion, tilesAlongN } from './region.ts';
+
+export interface LinearDataset {
+  readonly spec: SpecOf<'linear'>;
+  readonly m: number;
+  readonly kind: DatasetKind;
+  readonly weights: WeightData;
+  readonly activations: ActivationData;
+}
+
+export type ReadOutput = (argument: string, offset: number, length: number) => Uint8Array;
+
+/**
+ * Compares the tiles that `ctas` complete. A tile of which only some slices ran is not compared, and a note says so.
+ */
+export function compareLinear(data: LinearDataset, read: ReadOutput, ctas: readonly CtaIndex[]): Comparison {
+  const tally = new ComparisonTally();
+  const slices = new Map<number, Set<number>>();
+  for (const [x, , z] of ctas) slices.set(x, (slices.get(x) ?? new Set()).add(z));
+  const complete = [...slices].filter(([, seen]) => seen.size === ctasPerTile(data.spec)).map(([x]) => x);
+  const incomplete = slices.size - complete.length;
+  if (incomplete > 0) tally.note(`${incomplete} tile(s) not compared: some of their slices did not run`);
+  for (const x of complete) {
+    compareTile(data, read, outputRegion(data.spec, [x, 0, 0], data.m), tally);
+    compareBorder(data, read, x, new Set(slices.keys()), tally);
+    compareWorkspace(data, read, x, tally);
+  }
+  return tally.result();
+}
+
+function compareTile(
+  data: LinearDataset,
+  read: ReadOutput,
+  region: OutputRegion,
+  tally: ComparisonTally,
+): void {
+  const { spec, kind, weights, activations } = data;
+  const float = narrowFloat(spec.problem.dtype);
+  const oracle = makeTileOracle(spec, weights, activations, region, kind === 'integer');
+  const { n0, n1, m0, m1 } = region;
+  for (let m = m0; m < m1; m++) {
+    const row = read('y', (m * spec.problem.n + n0) * 2, (n1 - n0) * 2);
+    for (let n = n0; n < n1; n++) {
+      const at = 2 * (n - n0);
+      const actual = float.decode((row[at] ?? 0) | ((row[at + 1] ?? 0) << 8));
+      const expected = oracle.at(n, m);
+      const { value, bound } = expected;
+      if (!Number.isFinite(value)) {
+        // No finite number may stand where the oracle has NaN or infinity; an infinity keeps its sign.
+        const right = Number.isNaN(value) ? Number.isNaN(actual) : actual === value;
+        tally.add(
+          right,
+          right ? 0 : Number.POSITIVE_INFINITY,
+          () => `y[m=${m}, n=${n}]: expected ${value}, got ${actual}`,
+        );
+        continue;
+      }
+      if (bound === 0) tally.countExact();
+      // Rounding is monotone, so y must lie between the roundings of the interval's ends: "bound + 1/2 ulp", exactly.
+      const right = actual >= float.round(value - bound) && actual <= float.round(value + bound);
+      const slack = bound + float.ulp(value) / 2;
+      tally.add(
+        right,
+        Math.abs(actual - value) / slack,
+        () => `y[m=${m}, n=${n}]: ${diagnoseElement(expected, actual, slack)}`,
+      );
+    }
+  }
+}
+
+/** One element around the tile must be as it was before the launch, unless a neighbouring CTA ran as well. */
+function compareBorder(
+  { spec, m }: LinearDataset,
+  read: ReadOutput,
+  x: number,
+  ran: ReadonlySet<number>,
+  tally: ComparisonTally,
+): void {
+  const { n } = spec.problem;
+  const { n0, n1, m0, m1 } = outputRegion(spec, [x, 0, 0], m);
+  const tiles = tilesAlongN(spec);
+  const check = (row: number, first: number, last: number): void => {
+    const tile = Math.floor(row / spec.schedule.tileM) * tiles + Math.floor(first / spec.schedule.tileN);
+    if (row < 0 || row >= m || first < 0 || last > n || ran.has(tile)) return;
+    const bytes = read('y', (row * n + first) * 2, (last - first) * 2);
+    const stray = bytes.findIndex((byte) => byte !== untouchedByte);
+    if (stray >= 0) tally.fail(`y[m=${row}, n=${first + (stray >> 1)}] was written, outside its CTA's tile`);
+  };
+  check(m0 - 1, n0, n1);
+  check(m1, n0, n1);
+  for (let row = m0; row < m1; row++) {
+    check(row, n0 - 1, n0);
+    check(row, n1, n1 + 1);
+  }
+}
+
+/** What an unwritten byte of y holds: 0xcdcd is -23.2 in f16 and -4.3e8 in bf16, values no dataset aims at. */
+export const untouchedByte = 0xcd;
+
+/** A finished tile leaves its part of the workspace zero. */
+function compareWorkspace(
+  { spec, m }: LinearDataset,
+  read: ReadOutput,
+  x: number,
+  tally: ComparisonTally,
+): void {
+  const workspace = linearContract(spec).arguments.find((argument) => argument.name === 'workspace');
+  if (workspace?.kind !== 'buffer') return;
+  const tiles = tilesAlongN(spec) * ceilDiv(m, spec.schedule.tileM);
+  const bytes = evaluate(workspace.bytes, m) / tiles;
+  const stray = read('workspace', x * bytes, bytes).findIndex((byte) => byte !== 0);
+  if (stray >= 0) tally.fail(`workspace byte ${x * bytes + stray} (tile ${x}) was not left zero`);
+}

@@ -1,0 +1,84 @@
+/**
+ * What the kernels' FP32 operations may lose, as numbers: docs/numerics.md derives every one of them. All bounds are
+ * relative to magnitudes that are summed along; there is no absolute tolerance beyond FP32's own underflow.
+ */
+
+/** u: the largest relative error of one correctly rounded FP32 operation. */
+export const unitRoundoff = 2 ** -24;
+
+/** Largest relative errors of single instructions, in units of u. Source: PTX ISA 9.1, §9.7.3, "maximum … error". */
+export const operationError = {
+  /** add, sub, mul, fma, div.rn, rcp.rn, cvt.rn: correctly rounded. */
+  rounded: 1,
+  /** rcp.approx: 1 ulp, and an ulp is at most 2u of the value. */
+  reciprocal: 2,
+  /** div.approx and div.full: 2 ulp. Covers x * rcp.approx(y) as well (2u + u). */
+  quotient: 4,
+  /** rsqrt.approx: 2^-22.9. */
+  reciprocalRoot: 2 ** 1.1,
+  /** ex2.approx: 2 ulp from the correctly rounded result, which itself is half an ulp off. */
+  exponential: 5,
+} as const;
+
+/** gamma_c = c u / (1 - c u): the relative error that `count` successive roundings can reach (Higham, lemma 3.1). */
+export function gamma(count: number): number {
+  return (count * unitRoundoff) / (1 - count * unitRoundoff);
+}
+
+/**
+ * FP16/BF16 MMA with FP32 accumulation, per group of 8 columns: C and the 8 products are aligned to the largest of the
+ * nine and cut to 24 fraction bits (8 cuts, each below u of that largest), added, and cut to FP32 (below 2u).
+ */
+export const truncationPerStep = 8 + 2;
+export const columnsPerStep = 8;
+
+/** Roundings c that bound y: |y_fp32 - y*| <= gamma(c) * sum |terms|. */
+export function linearRoundings(shape: {
+  readonly paddedOutliers: number;
+  readonly residual: boolean;
+  /** The outlier sum is made apart and added afterwards (split-K). */
+  readonly outliersApart: boolean;
+}): number {
+  const dequantise = 3; // int32 -> FP32, * s_a, fma with s_w; z + h s_a, fma with R and bias, fma: 3 on either path
+  const steps = shape.paddedOutliers / columnsPerStep;
+  const oracle = 1; // float64 sums of up to 2^20 terms: 2^20 * 2^-53 is below u
+  return (
+    dequantise + truncationPerStep * steps + (shape.outliersApart ? 1 : 0) + (shape.residual ? 1 : 0) + oracle
+  );
+}
+
+/**
+ * FP32 underflow: a product below 2^-126 is off by at most 2^-150, and s_a s_w is multiplied by |acc| < 2^31 next; the
+ * MMA's cuts cannot go below 2^-149 either. It matters to subnormal BF16 results only.
+ */
+export const underflow = 2 ** -117;
+
+/** Row meta: s = fl(fl(max - min) / levels). */
+export const scaleRoundings = 2;
+
+/** t = fl(fl(x - z) * fl(1/s)), s being the kernel's own: x - z, the reciprocal (exact or approximate), the product. */
+export const codeRoundings = operationError.rounded + operationError.reciprocal + operationError.rounded;
+
+/**
+ * rms-norm before x is rounded: the sum of squares (squares of 16-bit floats are exact in FP32) over the longest chain
+ * of additions, the mean (1/K rounded, product), + eps (itself rounded), halved by the root; rsqrt; two products.
+ */
+export function rmsNormRoundings(columns: number, threads: number): number {
+  const perThread = Math.ceil(columns / (8 * threads)) * 8; // 16-byte loads: 8 values at a time
+  const chain = perThread + 5 + Math.ceil(threads / 32); // then the warp's butterfly, then one sum a warp
+  return (chain + 4) / 2 + operationError.reciprocalRoot + 2;
+}
+
+/**
+ * silu(g) * up = g / (1 + 2^(-g log2 e)) * up before it is rounded. The exponent's own error, (1 + 0.225)u of
+ * |g log2 e| from the product and the constant, grows e by |g| times as much; e weighs e / (1 + e) in the denominator.
+ */
+export function siluMulRoundings(gate: number): number {
+  const e = Math.exp(-gate);
+  const weight = e === Number.POSITIVE_INFINITY ? 1 : e / (1 + e);
+  const exponential = 1.225 * Math.abs(gate) + operationError.exponential;
+  return weight * exponential + operationError.rounded + operationError.quotient + operationError.rounded;
+}
+
+/** From this power of two on, 1 + e may overflow in FP32 or fall outside div.approx: the quotient may be 0. */
+export const siluDenominatorLimit = 2 ** 125;
