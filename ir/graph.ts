@@ -40,7 +40,8 @@ interface NodeBase {
 /** What the block receives. */
 export interface InputNode extends NodeBase {
   readonly op: 'input';
-  readonly type: TensorType;
+  /** Stated for the first block; the others take what the block before puts out. */
+  readonly type?: TensorType;
 }
 
 export interface EmbeddingNode extends NodeBase {

@@ -30,7 +30,7 @@ function printNode(node: GraphNode): string {
 function describe(node: GraphNode): string {
   switch (node.op) {
     case 'input':
-      return `${node.type.dtype} ${node.type.features}`;
+      return node.type === undefined ? 'carried' : `${node.type.dtype} ${node.type.features}`;
     case 'embedding':
       return `%${node.input} vocab=${node.vocab} features=${node.features}`;
     case 'linear':

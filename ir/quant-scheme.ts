@@ -102,7 +102,10 @@ const f16: Scheme = {
 };
 
 /** Schemes by name. A preset is a value like any other: nothing in quikc asks for one by name. */
-export const presets = { 'quik-4b': quik(4), 'quik-8b': quik(8), f16 } as const satisfies Record<string, Scheme>;
+export const presets = { 'quik-4b': quik(4), 'quik-8b': quik(8), f16 } as const satisfies Record<
+  string,
+  Scheme
+>;
 
 export type PresetName = keyof typeof presets;
 export const presetNames = Object.keys(presets) as readonly PresetName[];
@@ -122,11 +125,17 @@ export function isQuantised(scheme: Scheme): boolean {
 /** w4a4, w8a8, w4a16, …: the two widths at a glance. */
 export function schemeName(scheme: Scheme): string {
   const { activation, weight } = scheme;
-  const activationBits = activation.kind === 'none' ? 16 : activation.kind === 'fp8' ? 'fp8' : activation.bits;
+  const activationBits =
+    activation.kind === 'none' ? 16 : activation.kind === 'fp8' ? 'fp8' : activation.bits;
   return `w${weight.format === 'fp8' ? 'fp8' : weight.bits}a${activationBits}`;
 }
 
 /** The outlier columns where nobody has named any: spread evenly, sorted, the same for every layer of a shape. */
 export function placeholderColumns(k: number, count: number): readonly number[] {
   return Array.from({ length: count }, (_, index) => Math.floor((index * k) / count));
+}
+
+/** Outlier columns that a rule gives a layer of K features. */
+export function outlierCount(rule: OutlierRule, k: number): number {
+  return rule.rule === 'uniform' ? rule.count : Math.round((rule.count * k) / rule.hidden / 16) * 16;
 }

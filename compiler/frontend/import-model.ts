@@ -1,0 +1,99 @@
+import type { Graph } from '../../ir/graph.ts';
+import { diagnose } from '../diagnostics/codes.ts';
+import type { Diagnostic } from '../diagnostics/diagnostic.ts';
+import { quoteText } from '../diagnostics/escape-text.ts';
+import { suggestName } from '../diagnostics/suggest-name.ts';
+import type { Result } from '../support/result.ts';
+import { fail, succeed } from '../support/result.ts';
+import { checkWeightFiles } from './check-weight-files.ts';
+import type { Draft } from './draft.ts';
+import { expandGraph } from './expand-graph.ts';
+import { expandLlama } from './expand-llama.ts';
+import type { LayerRule, Overrides } from './layer-rule.ts';
+import type { ModelJson } from './model-schema.ts';
+import { parseModel } from './parse-model.ts';
+import { parseOverrides } from './parse-overrides.ts';
+import type { SettledBlocks } from './settle-blocks.ts';
+import { settleBlocks } from './settle-blocks.ts';
+import type { SourceFile } from './source-file.ts';
+
+/** A model.json, changed as the command line asks, as a graph. Diagnostics have pointers, not yet line numbers. */
+export function importModel(source: SourceFile, overrides: Overrides): Result<Graph, readonly Diagnostic[]> {
+  const parsed = parseModel(source);
+  const asked = parseOverrides(overrides);
+  if (!parsed.ok || !asked.ok)
+    return fail([...(parsed.ok ? [] : parsed.error), ...(asked.ok ? [] : asked.error)]);
+  const model = parsed.value;
+  const faults: Diagnostic[] = [...checkWeightFiles(model)];
+  const degree = model.parallel?.tensor ?? 1;
+  if (degree > 1) {
+    faults.push(
+      diagnose('QK123', {
+        pointer: '/parallel/tensor',
+        message: `tensor parallelism over ${degree} devices`,
+      }),
+    );
+  }
+  const draft = expand(model);
+  if (!draft.ok) return fail([...faults, ...draft.error]);
+
+  const { outliers, sparsity, tokens } = model;
+  const scheme = asked.value.scheme ?? model.scheme;
+  const rules = model.layers.map(
+    ({ match, ...fields }, index): LayerRule => ({ match, fields, origin: `/layers/${index}` }),
+  );
+  const settled = settleBlocks(
+    draft.value,
+    {
+      defaults: { fields: { scheme, outliers, sparsity, tokens }, origin: '' },
+      rules,
+      overrides: asked.value,
+    },
+    (diagnostic) => faults.push(diagnostic),
+  );
+  faults.push(...reportUnused([...rules, ...asked.value.layers], settled));
+  if (settled.layers.length === 0)
+    faults.push(diagnose('QK116', { pointer: '/graph', message: 'the model has no linear' }));
+  if (faults.length > 0) return fail(faults);
+  return succeed({
+    name: model.name,
+    dtype: model.dtype,
+    weightFiles: model.weights?.files ?? [],
+    blocks: settled.blocks,
+  });
+}
+
+function expand(model: ModelJson): Result<Draft, readonly Diagnostic[]> {
+  const { architecture, facts, graph } = model;
+  if (graph !== undefined && architecture === undefined && facts === undefined)
+    return expandGraph(graph, model.dtype);
+  if (graph === undefined && architecture !== undefined && facts !== undefined) {
+    switch (architecture) {
+      case 'llama':
+        return expandLlama(model, facts);
+    }
+  }
+  const given = Object.entries({ architecture, facts, graph }).flatMap(([name, value]) =>
+    value === undefined ? [] : [name],
+  );
+  const message = given.length === 0 ? 'the model has no layers' : `the model gives ${given.join(' and ')}`;
+  return fail([
+    diagnose('QK117', { pointer: '', message, expected: '"architecture" and "facts", or "graph" alone' }),
+  ]);
+}
+
+/** A rule that matches nothing is a slip: the layer would silently keep its old scheme. */
+function reportUnused(rules: readonly LayerRule[], { layers, used }: SettledBlocks): readonly Diagnostic[] {
+  return rules
+    .filter((rule) => !used.has(rule))
+    .map((rule) => {
+      const near = suggestName(rule.match, layers);
+      const some = layers.slice(0, 3).join(', ');
+      const hint =
+        near === undefined ? `layers are called ${some}, …; * matches any text` : `did you mean "${near}"?`;
+      const place = rule.origin.startsWith('--')
+        ? { trail: [rule.origin] }
+        : { pointer: `${rule.origin}/match` };
+      return diagnose('QK130', { ...place, message: `${quoteText(rule.match)} matches no layer`, hint });
+    });
+}

@@ -1,0 +1,89 @@
+import type { PresetName } from '../../ir/quant-scheme.ts';
+import { presetNames } from '../../ir/quant-scheme.ts';
+import { diagnose } from '../diagnostics/codes.ts';
+import type { Diagnostic } from '../diagnostics/diagnostic.ts';
+import { quoteText } from '../diagnostics/escape-text.ts';
+import { suggestName } from '../diagnostics/suggest-name.ts';
+import type { Result } from '../support/result.ts';
+import { fail, succeed } from '../support/result.ts';
+import type { LayerFields, LayerRule, Overrides, ParsedOverrides } from './layer-rule.ts';
+import { largestSize } from './model-schema.ts';
+
+/** Reads `--scheme`, `--outliers` and `--layer '<glob>=quik-8b,outliers=896'`. */
+export function parseOverrides(overrides: Overrides): Result<ParsedOverrides, readonly Diagnostic[]> {
+  const faults: Diagnostic[] = [];
+  const layers: LayerRule[] = [];
+  for (const text of overrides.layers) {
+    const fields = parseLayer(text, faults);
+    if (fields !== undefined) layers.push(fields);
+  }
+  const { scheme, outliers } = overrides;
+  if (scheme !== undefined && !isPreset(scheme)) faults.push(unknownScheme(scheme, `--scheme ${scheme}`));
+  if (outliers !== undefined && !isCount(outliers))
+    faults.push(badCount(`${outliers}`, `--outliers ${outliers}`));
+  if (faults.length > 0) return fail(faults);
+  return succeed({
+    layers,
+    ...(scheme !== undefined && isPreset(scheme) ? { scheme } : {}),
+    ...(outliers === undefined ? {} : { outliers }),
+  });
+}
+
+function parseLayer(text: string, faults: Diagnostic[]): LayerRule | undefined {
+  const trail = [`--layer ${text}`];
+  const equals = text.indexOf('=');
+  const match = text.slice(0, Math.max(equals, 0)).trim();
+  // Commas inside braces belong to the glob, which ends at the first "=".
+  const settings = text
+    .slice(equals + 1)
+    .split(',')
+    .map((setting) => setting.trim());
+  if (equals < 1 || match === '' || settings.some((setting) => setting === '')) {
+    faults.push(
+      diagnose('QK131', {
+        trail,
+        message: `${quoteText(text)} has no settings`,
+        expected: '<glob>=<setting>[,<setting>…]',
+      }),
+    );
+    return undefined;
+  }
+  let fields: LayerFields = {};
+  for (const setting of settings) {
+    const count = /^outliers=(.*)$/.exec(setting)?.[1];
+    if (count !== undefined) {
+      const value = /^[0-9]{1,9}$/.test(count) ? Number(count) : Number.NaN;
+      if (isCount(value)) fields = { ...fields, outliers: { rule: 'uniform', count: value } };
+      else faults.push(badCount(count, `--layer ${text}`));
+    } else if (isPreset(setting)) fields = { ...fields, scheme: setting };
+    else faults.push(unknownScheme(setting, `--layer ${text}`));
+  }
+  return { match, fields, origin: `--layer ${text}` };
+}
+
+function isPreset(name: string): name is PresetName {
+  return presetNames.some((preset) => preset === name);
+}
+
+function isCount(value: number): boolean {
+  return Number.isInteger(value) && value >= 0 && value <= largestSize;
+}
+
+function unknownScheme(name: string, option: string): Diagnostic {
+  const near = suggestName(name, [...presetNames, 'outliers=']);
+  return diagnose('QK131', {
+    trail: [option],
+    message: `${quoteText(name)} is neither a scheme nor outliers=N`,
+    expected: `one of ${presetNames.join(', ')}`,
+    ...(near === undefined ? {} : { hint: `did you mean "${near}"?` }),
+  });
+}
+
+function badCount(text: string, option: string): Diagnostic {
+  return diagnose('QK131', {
+    trail: [option],
+    message: `${quoteText(text)} is not a number of outlier columns`,
+    expected: `an integer from 0 to ${largestSize}`,
+    hint: 'for example outliers=256',
+  });
+}
