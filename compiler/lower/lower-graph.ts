@@ -1,0 +1,151 @@
+import type { Block, Graph, NodeId, QuantizeNode, QuikLinearNode } from '../../ir/graph.ts';
+import { layerNames, repetitions } from '../../ir/graph.ts';
+import type { Plan, PlannedProblem, ProblemHash } from '../../ir/plan.ts';
+import type { LinearProblem, ProblemSpec, QuantizeProblem } from '../../ir/problem.ts';
+import { usersOf } from '../../ir/visit.ts';
+import type { CudaTarget } from '../../targets/target.ts';
+import { diagnose } from '../diagnostics/codes.ts';
+import type { Diagnostic } from '../diagnostics/diagnostic.ts';
+import type { Support } from '../families/family.ts';
+import { hashValue } from '../support/hash.ts';
+import type { Result } from '../support/result.ts';
+import { fail, succeed } from '../support/result.ts';
+import { lowerBlock } from './lower-block.ts';
+import { lowerLinear, lowerQuantize } from './lower-problems.ts';
+import { bytesForTokens, peakPerToken, planSlots } from './plan-memory.ts';
+import { SiteTable } from './site-table.ts';
+
+/** Whether some family computes a problem on a target. */
+export type SupportsProblem = (problem: ProblemSpec, target: CudaTarget) => Support;
+
+export interface Lowered {
+  /** Distinct, in order of first use. */
+  readonly problems: readonly PlannedProblem[];
+  /** Its sites have no buckets yet: schedules fill them. */
+  readonly plan: Plan;
+}
+
+/** The fused graph on a target: the distinct problems to solve, and the plan that launches their kernels. */
+export function lowerGraph(
+  graph: Graph,
+  target: CudaTarget,
+  supports: SupportsProblem,
+): Result<Lowered, readonly Diagnostic[]> {
+  const context = { target: target.id, dtype: graph.dtype };
+  const sites = new SiteTable();
+  const faults: Diagnostic[] = [];
+  const check = (problem: ProblemSpec, node: QuantizeNode | QuikLinearNode, name: string) => {
+    const support = supports(problem, target);
+    if (support.supported) return;
+    const hint = support.nearest === undefined ? {} : { hint: `nearest: ${support.nearest}` };
+    faults.push(
+      diagnose('QK301', {
+        pointer: node.origin,
+        message: `${name} on ${target.id}: ${support.reason}`,
+        ...hint,
+      }),
+    );
+  };
+  const blocks = graph.blocks.map((block) => {
+    const siteOf = new Map<NodeId, string>();
+    const problemOf = new Map<NodeId, ProblemHash>();
+    for (const { quantize, linears } of quantizedGroups(block)) {
+      const quantizeProblem = lowerQuantize(quantize, context);
+      const linearProblems = linears.map((node) => lowerLinear(node, context));
+      const names = linears.map(({ id }) => layerNames(block, id));
+      check(quantizeProblem, quantize, names.join(', '));
+      linears.forEach((node, index) => {
+        const problem = linearProblems[index];
+        if (problem !== undefined) check(problem, node, names[index] ?? node.id);
+      });
+      const planned: PlannedProblem<QuantizeProblem> = toPlanned(quantizeProblem, names, [quantize.origin]);
+      const plannedLinears = linears.map((node, index) =>
+        toPlanned<LinearProblem>(
+          lowerLinear(node, context),
+          [names[index] ?? node.id],
+          node.parts.map(({ origin }) => origin),
+        ),
+      );
+      const site = sites.add({ block, quantize, linears, planned, plannedLinears });
+      for (const id of [quantize.id, ...linears.map((node) => node.id)]) siteOf.set(id, site);
+      problemOf.set(quantize.id, planned.hash);
+      linears.forEach((node, index) => {
+        const hash = plannedLinears[index]?.hash;
+        if (hash !== undefined) problemOf.set(node.id, hash);
+      });
+    }
+    return lowerBlock(block, siteOf, problemOf);
+  });
+  if (faults.length > 0) return fail(faults);
+  const settled = sites.settle();
+  return succeed({
+    problems: distinct(settled.flatMap((site) => [site.quantize, ...site.linears])),
+    plan: {
+      model: graph.name,
+      target: target.id,
+      dtype: graph.dtype,
+      weightFiles: graph.weightFiles,
+      sites: settled,
+      blocks,
+      peakBytes: bytesForTokens(Math.max(0, ...graph.blocks.map(peakPerToken))),
+      slots: planSlots(graph.blocks),
+      placeholderLayers: placeholderLayers(graph),
+    },
+  });
+}
+
+interface QuantizedGroup {
+  readonly quantize: QuantizeNode;
+  readonly linears: readonly QuikLinearNode[];
+}
+
+function quantizedGroups(block: Block): readonly QuantizedGroup[] {
+  const users = usersOf(block);
+  return block.nodes
+    .filter((node) => node.op === 'quantize')
+    .map((quantize) => ({
+      quantize,
+      linears: (users.get(quantize.id) ?? []).filter((node) => node.op === 'quik-linear'),
+    }));
+}
+
+function toPlanned<P extends ProblemSpec>(
+  problem: P,
+  serves: readonly string[],
+  origins: readonly string[],
+): PlannedProblem<P> {
+  return { hash: hashValue(problem) as ProblemHash, problem, serves, origins };
+}
+
+/** Equal problems as one that serves the layers of all. */
+function distinct(problems: readonly PlannedProblem[]): readonly PlannedProblem[] {
+  const byHash = new Map<ProblemHash, PlannedProblem>();
+  for (const problem of problems) {
+    const known = byHash.get(problem.hash);
+    byHash.set(problem.hash, known === undefined ? problem : joinServed(known, problem));
+  }
+  return [...byHash.values()];
+}
+
+function joinServed(a: PlannedProblem, b: PlannedProblem): PlannedProblem {
+  return {
+    ...a,
+    serves: [...new Set([...a.serves, ...b.serves])],
+    origins: [...new Set([...a.origins, ...b.origins])],
+  };
+}
+
+/** Layers that keep outliers nobody has named: one entry a node, whatever the repetitions. */
+function placeholderLayers(graph: Graph): readonly string[] {
+  return graph.blocks
+    .filter((block) => repetitions(block) > 0)
+    .flatMap((block) =>
+      block.nodes.flatMap((node) => {
+        if (node.op !== 'quik-linear') return [];
+        const { outliers } = node.scheme;
+        const unknown =
+          outliers !== undefined && outliers.count > 0 && outliers.columns.kind === 'placeholder';
+        return unknown ? [layerNames(block, node.id)] : [];
+      }),
+    );
+}
