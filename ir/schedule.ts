@@ -11,6 +11,8 @@ export interface TiledSchedule {
   readonly warpsN: number;
   readonly warpsM: number;
   readonly stages: number;
+  /** CTAs meant to be resident on an SM at once: registers are limited accordingly. */
+  readonly ctasPerSm: number;
 }
 
 /**
@@ -27,11 +29,10 @@ export interface SplitKSchedule {
 
 export type LinearSchedule = TiledSchedule | SplitKSchedule;
 
-/** One CTA of `threads` threads quantises one row at a time, held in shared memory or, where it does not fit, read twice. */
+/** One CTA of `threads` threads (a power of two of warps) quantises one row, held in registers and shared memory. */
 export interface QuantizeSchedule {
   readonly kind: 'row';
   readonly threads: number;
-  readonly staging: 'shared' | 'reread';
 }
 
 export type Schedule = LinearSchedule | QuantizeSchedule;

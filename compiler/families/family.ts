@@ -106,6 +106,8 @@ export interface KernelFamily<F extends FamilyName> {
 export interface ViewContext {
   readonly id: string;
   readonly specHash: string;
+  readonly version: string;
+  readonly templatesDigest: string;
   readonly scheme: string;
   readonly serves: readonly string[];
   readonly whyThisSchedule: readonly string[];

@@ -1,0 +1,121 @@
+import type { BufferArgument, CallContract, KernelArgument } from '../../../ir/call-contract.ts';
+import { constant, type Formula, tokens } from '../../../ir/formula.ts';
+import type { SpecOf } from '../../../ir/kernel-spec.ts';
+import { ceilDiv } from '../../support/integer.ts';
+import { blockBytes, blockChannels, linearGeometry, segmentBytes, threadsOf, tiledSharedBytes } from './geometry.ts';
+import { splitKSharedBytes, splitKWorkspaceBytes } from './split-k-sizes.ts';
+
+/** Arguments in signature order, launch, and for split-K the workspace's protocol. */
+export function linearContract(spec: SpecOf<'linear'>): CallContract {
+  const { problem, schedule } = spec;
+  const tilesN = constant(ceilDiv(problem.n, schedule.tileN));
+  const tilesM: Formula = { ceilDiv: [tokens, constant(schedule.tileM)] };
+  const tiles: Formula = { mul: [tilesM, tilesN] };
+  const block = [threadsOf(schedule), 1, 1] as const;
+  if (schedule.kind === 'tiled') {
+    return {
+      arguments: linearArguments(spec),
+      launch: { grid: [tiles, constant(1), constant(1)], block, dynamicSharedBytes: tiledSharedBytes(schedule) },
+    };
+  }
+  const slices = constant(schedule.slices + (problem.outliers > 0 ? 1 : 0));
+  return {
+    arguments: linearArguments(spec),
+    launch: { grid: [tiles, constant(1), slices], block, dynamicSharedBytes: splitKSharedBytes(problem, schedule) },
+    workspace: {
+      argument: 'workspace',
+      before: 'zeroed',
+      after: 'zeroed',
+      sharing: 'One launch at a time: launches that may overlap need a workspace each.',
+    },
+  };
+}
+
+function linearArguments({ problem, schedule }: SpecOf<'linear'>): readonly KernelArgument[] {
+  const geometry = linearGeometry(problem);
+  const { n, dtype } = problem;
+  const channels = constant(geometry.channelBlocks * blockChannels);
+  const weightLayout = problem.weightBits === 4 ? 'weight-blocks-16x64-s4' : 'weight-blocks-16x32-s8';
+  const blocks = (segments: number): Pick<BufferArgument, 'shape' | 'bytes' | 'rowStrideBytes'> => ({
+    shape: [constant(geometry.channelBlocks), constant(segments), constant(blockBytes)],
+    rowStrideBytes: segments * blockBytes,
+    bytes: constant(geometry.channelBlocks * segments * blockBytes),
+  });
+  const rows = (columns: number, strideBytes: number): Pick<BufferArgument, 'shape' | 'bytes' | 'rowStrideBytes'> => ({
+    shape: [tokens, constant(columns)],
+    rowStrideBytes: strideBytes,
+    bytes: { mul: [tokens, constant(strideBytes)] },
+  });
+  const input = { kind: 'buffer', access: 'read', alignment: 16 } as const;
+  const list: KernelArgument[] = [
+    {
+      ...input,
+      name: 'weights',
+      dtype: problem.weightBits === 4 ? 's4' : 's8',
+      layout: weightLayout,
+      ...blocks(geometry.baseSegments),
+      meaning: 'base weight codes',
+    },
+    {
+      ...input,
+      name: 'column_meta',
+      dtype: 'f32',
+      layout: 'column-meta',
+      shape: [channels, constant(4)],
+      rowStrideBytes: 16,
+      bytes: { mul: [channels, constant(16)] },
+      meaning: '{s_w, R, bias, 0} per output channel; R = s_w * sum of its base codes',
+    },
+    {
+      ...input,
+      name: 'outlier_weights',
+      dtype,
+      layout: 'outlier-blocks-16x16',
+      ...blocks(geometry.outlierSegments),
+      meaning: 'weights of the outlier columns, in the order of outlier_rows',
+    },
+    {
+      ...input,
+      name: 'codes',
+      dtype: problem.activationBits === 4 ? 's4' : 's8',
+      layout: 'codes-rows',
+      ...rows(geometry.baseSegments * geometry.codesPerSegment, geometry.baseSegments * segmentBytes),
+      meaning: 'activation codes of the base columns',
+    },
+    {
+      ...input,
+      name: 'row_meta',
+      dtype: 'f32',
+      layout: 'row-meta',
+      ...rows(2, 8),
+      alignment: 16,
+      meaning: '{scale, minimum} of a token row; {NaN, NaN} makes its output NaN',
+    },
+    {
+      ...input,
+      name: 'outlier_rows',
+      dtype,
+      layout: 'row-major',
+      ...rows(geometry.outlierSegments * 16, geometry.outlierSegments * segmentBytes),
+      meaning: 'activations of the outlier columns, zero-padded to a multiple of 16',
+    },
+  ];
+  if (problem.epilogue.some((op) => op.op === 'residual')) {
+    list.push({ ...input, name: 'residual', dtype, layout: 'row-major', ...rows(n, n * 2), meaning: 'added to y in FP32' });
+  }
+  list.push({ ...input, name: 'y', dtype, layout: 'row-major', access: 'write', ...rows(n, n * 2), meaning: 'the result' });
+  if (schedule.kind === 'split-k') {
+    list.push({
+      ...input,
+      name: 'workspace',
+      dtype: 'u32',
+      layout: 'split-k-workspace',
+      access: 'read-write',
+      shape: [{ ceilDiv: [splitKWorkspaceBytes(problem, schedule), constant(4)] }],
+      bytes: splitKWorkspaceBytes(problem, schedule),
+      meaning: 'partial sums and arrival counters: zero before the first call, left zero by every call',
+    });
+  }
+  list.push({ kind: 'token-count', name: 'M' });
+  return list;
+}

@@ -1,0 +1,57 @@
+import { ceilDiv } from '../../support/integer.ts';
+import { baseColumns, type LinearProblem } from '../../../ir/problem.ts';
+import type { LinearSchedule, SplitKSchedule, TiledSchedule } from '../../../ir/schedule.ts';
+
+/** Every operand is cut along K into segments of 256 bits: the K extent of every MMA used. */
+export const segmentBytes = 32;
+export const blockChannels = 16;
+export const blockBytes = blockChannels * segmentBytes;
+
+/** Sizes that follow from the problem alone, in segments and 16-channel blocks. */
+export interface LinearGeometry {
+  readonly baseColumns: number;
+  readonly codesPerSegment: number;
+  readonly baseSegments: number;
+  readonly outlierSegments: number;
+  readonly channelBlocks: number;
+}
+
+export function linearGeometry(problem: LinearProblem): LinearGeometry {
+  const base = baseColumns(problem);
+  const codesPerSegment = 256 / problem.activationBits;
+  return {
+    baseColumns: base,
+    codesPerSegment,
+    baseSegments: ceilDiv(base, codesPerSegment),
+    outlierSegments: ceilDiv(problem.outliers, 16),
+    channelBlocks: ceilDiv(problem.n, blockChannels),
+  };
+}
+
+export function threadsOf(schedule: LinearSchedule): number {
+  return 32 * (schedule.kind === 'tiled' ? schedule.warpsN * schedule.warpsM : schedule.warps);
+}
+
+/** Bytes of one ring stage: weight blocks and token rows of one K step. */
+export function stageBytes(schedule: TiledSchedule): number {
+  return (schedule.tileN + schedule.tileM) * schedule.tileKBytes;
+}
+
+/** Bytes a token of the output tile: 16 more than the values need, against bank conflicts. */
+export function outputPitch(schedule: LinearSchedule): number {
+  return schedule.tileN * 2 + 16;
+}
+
+/** Column meta (16 bytes a channel) and row meta (8 bytes a token) of a tile, at the start of shared memory. */
+export function metaBytes(schedule: LinearSchedule): number {
+  return schedule.tileN * 16 + schedule.tileM * 8;
+}
+
+export function tiledSharedBytes(schedule: TiledSchedule): number {
+  return metaBytes(schedule) + Math.max(schedule.stages * stageBytes(schedule), schedule.tileM * outputPitch(schedule));
+}
+
+/** Segments of a base slice; the last may hold fewer. */
+export function sliceSegments(problem: LinearProblem, schedule: SplitKSchedule): number {
+  return ceilDiv(linearGeometry(problem).baseSegments, schedule.slices);
+}
