@@ -64,7 +64,8 @@ export function quantiseWeights(
 ): QuantisedChannel {
   const half = 2 ** (bits - 1);
   const full = channelScale(weights, bits);
-  const scale = options.scale ?? (options.clip ? searchScale(weights, bits, full) : full);
+  const own = options.scale === undefined ? undefined : Math.max(Math.fround(options.scale), smallestScale);
+  const scale = own ?? (options.clip ? searchScale(weights, bits, full) : full);
   const codes = new Int8Array(weights.length);
   let sum = 0;
   for (let k = 0; k < weights.length; k++) {

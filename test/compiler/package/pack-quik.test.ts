@@ -1,0 +1,94 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { packQuik } from '../../../compiler/package/pack-quik.ts';
+import { unpackBlocks, unpackCodes } from '../../../compiler/reference/pack-codes.ts';
+
+const script = fileURLToPath(new URL('../../../compiler/package/pack_quik.py', import.meta.url));
+const hasNumpy = spawnSync('python3', ['-c', 'import numpy']).status === 0;
+
+function sample(n: number, k: number, outliers: number[]) {
+  const weights = Float32Array.from({ length: n * k }, (_, i) => Math.sin(i * 12.9898 + 1) ** 3 / 7);
+  weights.fill(0, k, 2 * k); // one all-zero channel
+  const bias = Float32Array.from({ length: n }, (_, i) => Math.cos(i));
+  return { n, k, weights, outlierColumns: Int32Array.from(outliers), bias };
+}
+
+describe('packQuik', () => {
+  it('quantises base columns only, and keeps outliers in 16 bit', () => {
+    const linear = sample(19, 70, [0, 5, 6, 69]);
+    const packed = packQuik(linear, { bits: 4, dtype: 'f16', columns: 'compact' });
+    expect(packed.weights.length).toBe(32 * 64); // 66 base columns: two blocks of 64
+    expect(packed.outlierWeights.length).toBe(32 * 32);
+    const meta = new Float32Array(packed.columnMeta.buffer);
+    const codes = unpackCodes(unpackBlocks(packed.weights, 19, 128, 4)[3]!, 128, 4);
+    let most = 0;
+    let sum = 0;
+    for (let c = 1, i = 0; c < 69; c++) {
+      if (c === 5 || c === 6) continue;
+      const w = linear.weights[3 * 70 + c]!;
+      most = Math.max(most, Math.abs(w));
+      expect(Math.abs(codes[i]! * meta[12]! - w)).toBeLessThanOrEqual(0.5001 * meta[12]!);
+      sum += codes[i++]!;
+    }
+    expect(meta[12]).toBe(Math.fround(most / 7));
+    expect(meta[13]).toBe(Math.fround(meta[12]! * sum));
+    expect(meta[14]).toBe(linear.bias[3]);
+    expect([...codes.subarray(66)].every((code) => code === 0)).toBe(true);
+    expect([...meta.subarray(19 * 4)].every((value) => value === 0)).toBe(true);
+  });
+
+  it('keeps columns in place with code 0 at outliers', () => {
+    const linear = sample(16, 70, [0, 5, 6, 69]);
+    const place = unpackCodes(
+      unpackBlocks(packQuik(linear, { bits: 8, dtype: 'f16', columns: 'in-place' }).weights, 16, 96, 8)[4]!,
+      70,
+      8,
+    );
+    const compact = unpackCodes(
+      unpackBlocks(packQuik(linear, { bits: 8, dtype: 'f16', columns: 'compact' }).weights, 16, 96, 8)[4]!,
+      66,
+      8,
+    );
+    expect([0, 5, 6, 69].map((column) => place[column])).toEqual([0, 0, 0, 0]);
+    expect([...place].filter((_, column) => ![0, 5, 6, 69].includes(column))).toEqual([...compact]);
+  });
+
+  it.skipIf(!hasNumpy)('gives the same bytes as pack_quik.py (skipped where python3 has no numpy)', () => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'quikc-pack-'));
+    try {
+      for (const [n, k, outliers, bits, inPlace] of [
+        [19, 70, [0, 5, 6, 69], 4, false],
+        [16, 200, [], 8, false],
+        [33, 130, [3, 64, 65], 8, true],
+        [16, 128, [127], 4, true],
+      ] as const) {
+        const linear = sample(n, k, [...outliers]);
+        writeFileSync(path.join(folder, 'w'), linear.weights);
+        writeFileSync(path.join(folder, 'b'), linear.bias);
+        const program = `
+import sys, numpy as np
+sys.path.insert(0, ${JSON.stringify(path.dirname(script))})
+sys.dont_write_bytecode = True
+from pack_quik import pack_quik
+w = np.fromfile('w', np.float32).reshape(${n}, ${k})
+out = pack_quik(w, np.array(${JSON.stringify(outliers)}, np.int64), ${bits}, bias=np.fromfile('b', np.float32),
+                in_place=${inPlace ? 'True' : 'False'})
+for name, data in zip('123', out): open(name, 'wb').write(data)
+`;
+        execFileSync('python3', ['-c', program], { cwd: folder });
+        const columns = inPlace ? 'in-place' : 'compact';
+        const packed = packQuik(linear, { bits, dtype: 'f16', columns });
+        const read = (name: string) => new Uint8Array(readFileSync(path.join(folder, name)));
+        expect(read('1')).toEqual(packed.weights);
+        expect(read('2')).toEqual(packed.columnMeta);
+        expect(read('3')).toEqual(packed.outlierWeights);
+      }
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+});
