@@ -122,8 +122,11 @@ export interface PlannedBlock {
   readonly buffers: readonly PlannedBuffer[];
   readonly input: BufferIndex;
   readonly output: BufferIndex;
-  /** in-place: the output lies where the input was, ready for the next repetition. swap: the two change roles. */
-  readonly carry: 'in-place' | 'swap';
+  /**
+   * in-place: the output lies where the input was. swap: input and output change roles at each repetition.
+   * moved: the block runs once, and what follows finds its input in the output's slot.
+   */
+  readonly carry: 'in-place' | 'swap' | 'moved';
   /** Most bytes live at once within the block, its input and output included. */
   readonly peakBytes: Formula;
 }
@@ -138,7 +141,7 @@ export interface Plan {
   readonly blocks: readonly PlannedBlock[];
   /** Most bytes live at once over the whole model: activations only, no weights, no KV cache, no split-K workspace. */
   readonly peakBytes: Formula;
-  /** Slots of the arena that every block shares, each as large as its largest buffer. */
+  /** Slots of the arena that every block shares: bytes of each, for its largest buffer in any block. */
   readonly slots: readonly Formula[];
   /** Layers whose outlier columns are placeholders: every report says so. */
   readonly placeholderLayers: readonly string[];

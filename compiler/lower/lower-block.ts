@@ -89,7 +89,7 @@ export function lowerBlock(
     buffers,
     input,
     output,
-    carry: carryOf(buffers, input, output),
+    carry: carryOf(block, buffers, input, output),
     peakBytes: bytesForTokens(peakPerToken(block)),
   };
 }

@@ -1,7 +1,7 @@
 import type { Block, Graph, NodeId, QuantizeNode, QuikLinearNode } from '../../ir/graph.ts';
-import { layerNames, repetitions } from '../../ir/graph.ts';
+import { layerNames } from '../../ir/graph.ts';
 import type { Plan, PlannedProblem, ProblemHash } from '../../ir/plan.ts';
-import type { LinearProblem, ProblemSpec, QuantizeProblem } from '../../ir/problem.ts';
+import type { ProblemSpec } from '../../ir/problem.ts';
 import { usersOf } from '../../ir/visit.ts';
 import type { CudaTarget } from '../../targets/target.ts';
 import { diagnose } from '../diagnostics/codes.ts';
@@ -50,27 +50,28 @@ export function lowerGraph(
     const siteOf = new Map<NodeId, string>();
     const problemOf = new Map<NodeId, ProblemHash>();
     for (const { quantize, linears } of quantizedGroups(block)) {
-      const quantizeProblem = lowerQuantize(quantize, context);
-      const linearProblems = linears.map((node) => lowerLinear(node, context));
-      const names = linears.map(({ id }) => layerNames(block, id));
-      check(quantizeProblem, quantize, names.join(', '));
-      linears.forEach((node, index) => {
-        const problem = linearProblems[index];
-        if (problem !== undefined) check(problem, node, names[index] ?? node.id);
-      });
-      const planned: PlannedProblem<QuantizeProblem> = toPlanned(quantizeProblem, names, [quantize.origin]);
-      const plannedLinears = linears.map((node, index) =>
-        toPlanned<LinearProblem>(
-          lowerLinear(node, context),
-          [names[index] ?? node.id],
+      const lowered = linears.map((node) => ({
+        node,
+        name: layerNames(block, node.id),
+        problem: lowerLinear(node, context),
+      }));
+      const names = lowered.map(({ name }) => name);
+      const planned = toPlanned(lowerQuantize(quantize, context), names, [quantize.origin]);
+      const plannedLinears = lowered.map(({ node, name, problem }) =>
+        toPlanned(
+          problem,
+          [name],
           node.parts.map(({ origin }) => origin),
         ),
       );
+      check(planned.problem, quantize, names.join(', '));
+      for (const { node, name, problem } of lowered) check(problem, node, name);
       const site = sites.add({ block, quantize, linears, planned, plannedLinears });
-      for (const id of [quantize.id, ...linears.map((node) => node.id)]) siteOf.set(id, site);
+      siteOf.set(quantize.id, site);
       problemOf.set(quantize.id, planned.hash);
       linears.forEach((node, index) => {
         const hash = plannedLinears[index]?.hash;
+        siteOf.set(node.id, site);
         if (hash !== undefined) problemOf.set(node.id, hash);
       });
     }
@@ -137,15 +138,12 @@ function joinServed(a: PlannedProblem, b: PlannedProblem): PlannedProblem {
 
 /** Layers that keep outliers nobody has named: one entry a node, whatever the repetitions. */
 function placeholderLayers(graph: Graph): readonly string[] {
-  return graph.blocks
-    .filter((block) => repetitions(block) > 0)
-    .flatMap((block) =>
-      block.nodes.flatMap((node) => {
-        if (node.op !== 'quik-linear') return [];
-        const { outliers } = node.scheme;
-        const unknown =
-          outliers !== undefined && outliers.count > 0 && outliers.columns.kind === 'placeholder';
-        return unknown ? [layerNames(block, node.id)] : [];
-      }),
-    );
+  return graph.blocks.flatMap((block) =>
+    block.nodes.flatMap((node) => {
+      if (node.op !== 'quik-linear') return [];
+      const { outliers } = node.scheme;
+      const unknown = outliers !== undefined && outliers.count > 0 && outliers.columns.kind === 'placeholder';
+      return unknown ? [layerNames(block, node.id)] : [];
+    }),
+  );
 }

@@ -1,6 +1,7 @@
 import type { Formula } from '../../ir/formula.ts';
 import { constant, tokens } from '../../ir/formula.ts';
 import type { Block, BufferLife } from '../../ir/graph.ts';
+import { repetitions } from '../../ir/graph.ts';
 import type { PlannedBlock, PlannedBuffer } from '../../ir/plan.ts';
 
 /** Slots start at multiples of this: the alignment that every kernel argument and every driver allocation has. */
@@ -32,21 +33,32 @@ export function peakPerToken(block: Block): number {
   return Math.max(0, ...loads);
 }
 
-/** Each slot as large as its largest buffer in any block, rounded up to the alignment. */
+/** Each slot as large as its largest buffer in any block, rounded up to the alignment. Slots that swap are equal. */
 export function planSlots(blocks: readonly Block[]): readonly Formula[] {
   const sizes: number[] = [];
-  for (const { slot, bytesPerToken } of blocks.flatMap((block) => block.buffers ?? [])) {
-    sizes[slot] = Math.max(sizes[slot] ?? 0, bytesPerToken);
+  const grow = (slot: number, bytes: number) => {
+    sizes[slot] = Math.max(sizes[slot] ?? 0, bytes);
+  };
+  for (const block of blocks) {
+    const buffers = block.buffers ?? [];
+    for (const { slot, bytesPerToken } of buffers) grow(slot, bytesPerToken);
+    const [first] = buffers;
+    const last = buffers.find(({ value }) => value === block.output);
+    if (repetitions(block) === 1 || first === undefined || last === undefined) continue;
+    grow(first.slot, last.bytesPerToken);
+    grow(last.slot, first.bytesPerToken);
   }
   const unit = constant(slotAlignment);
   return sizes.map((size) => ({ mul: [unit, { ceilDiv: [bytesForTokens(size), unit] }] }));
 }
 
-/** Whether the next repetition finds its input where this one left its output. */
+/** How the next repetition, or the next block, finds its input. */
 export function carryOf(
+  block: Block,
   buffers: readonly PlannedBuffer[],
   input: number,
   output: number,
 ): PlannedBlock['carry'] {
-  return buffers[input]?.slot === buffers[output]?.slot ? 'in-place' : 'swap';
+  if (buffers[input]?.slot === buffers[output]?.slot) return 'in-place';
+  return repetitions(block) > 1 ? 'swap' : 'moved';
 }

@@ -39,13 +39,11 @@ function canBeSlice(block: Block, node: LinearNode, readers: readonly GraphNode[
 }
 
 function groupsOf(block: Block): readonly (readonly LinearNode[])[] {
-  const linears = block.nodes.filter((node) => node.op === 'linear');
-  return [
-    ...groupBy(
-      linears.filter((node) => isQuantised(node.scheme)),
-      mergeKey,
-    ).values(),
-  ];
+  const users = usersOf(block);
+  const linears = block.nodes
+    .filter((node) => node.op === 'linear')
+    .filter((node) => isQuantised(node.scheme) && canBeSlice(block, node, users.get(node.id) ?? []));
+  return [...groupBy(linears, mergeKey).values()];
 }
 
 function mergeBlock(block: Block, context: PassContext): Block {

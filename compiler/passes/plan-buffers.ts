@@ -1,6 +1,7 @@
 import type { Block, BufferLife, GraphNode, NodeId } from '../../ir/graph.ts';
+import { repetitions } from '../../ir/graph.ts';
 import { inputsOf, mapBlocks, nodesById } from '../../ir/visit.ts';
-import { roundUp } from '../support/integer.ts';
+import { codesRowStride, outlierRowStride, rowMetaStride } from '../reference/layouts.ts';
 import type { Pass } from './pass.ts';
 
 /** Gives every value of a block memory for as long as it is needed; lives that do not meet share a slot. */
@@ -8,7 +9,10 @@ export const planBuffers: Pass = {
   name: 'plan-buffers',
   ensures:
     'every value but slices has buffers that live from its making to its last use, no two in a slot at once',
-  run: (graph) => mapBlocks(graph, (block) => (block.buffers === undefined ? planBlock(block) : block)),
+  run(graph) {
+    const arena: Arena = { capacities: [], carried: 0 };
+    return mapBlocks(graph, (block) => (block.buffers === undefined ? planBlock(block, arena) : block));
+  },
   check: (graph) =>
     graph.blocks.flatMap((block) => [
       ...(block.buffers === undefined ? [`${block.name} has no buffers`] : []),
@@ -18,7 +22,13 @@ export const planBuffers: Pass = {
 
 type Extent = Omit<BufferLife, 'slot'>;
 
-function planBlock(block: Block): Block {
+/** Slots of all blocks so far: bytes per token of each, and the one in which the next block finds its input. */
+interface Arena {
+  readonly capacities: number[];
+  carried: number;
+}
+
+function planBlock(block: Block, arena: Arena): Block {
   const lastUse = lastUses(block);
   const extents = block.nodes.flatMap((node, position): readonly Extent[] =>
     partsOf(node).map(({ part, bytesPerToken }) => ({
@@ -29,19 +39,18 @@ function planBlock(block: Block): Block {
       to: lastUse.get(node.id) ?? position,
     })),
   );
-  return { ...block, buffers: assignSlots(extents, rootOf(block, block.output)) };
+  return { ...block, buffers: assignSlots(block, extents, arena) };
 }
 
-/** The bytes of one token's row. Codes and outliers are padded as the kernels need them (DESIGN §6). */
+/** The bytes of one token's row. */
 function partsOf(node: GraphNode): readonly Pick<BufferLife, 'part' | 'bytesPerToken'>[] {
   if (node.op === 'slice') return [];
   if (node.op === 'quantize') {
     const base = node.columns?.mode === 'in-place' ? node.k : node.k - node.outliers;
-    const codes = (roundUp(base, node.bits === 4 ? 64 : 32) * node.bits) / 8;
-    const outliers = roundUp(node.outliers, 16) * 2;
+    const outliers = outlierRowStride(node.outliers);
     return [
-      { part: 'codes', bytesPerToken: codes },
-      { part: 'meta', bytesPerToken: 8 },
+      { part: 'codes', bytesPerToken: codesRowStride(base, node.bits) },
+      { part: 'meta', bytesPerToken: rowMetaStride },
       ...(outliers > 0 ? [{ part: 'outliers' as const, bytesPerToken: outliers }] : []),
     ];
   }
@@ -65,27 +74,44 @@ function lastUses(block: Block): ReadonlyMap<NodeId, number> {
 }
 
 /**
- * In order of making: the free slot that fits best, else the largest free one grown, else a new one. The block's
- * output prefers the input's slot, where the next repetition looks for it.
+ * The input lies where the block before left it, and the output too if it can: then the next repetition finds it
+ * there. The others by size, largest first, each into the free slot that fits best, so that small ones fill gaps.
  */
-function assignSlots(extents: readonly Extent[], output: NodeId): readonly BufferLife[] {
-  const slots: { bytes: number; busyUntil: number }[] = [];
-  return extents.map((extent) => {
-    const free = slots.filter((slot) => slot.busyUntil < extent.from);
-    const carry = extent.value === output ? free.find((slot) => slot === slots[0]) : undefined;
-    const fitting = free
-      .filter((slot) => slot.bytes >= extent.bytesPerToken)
-      .toSorted((a, b) => a.bytes - b.bytes);
-    const largest = free.toSorted((a, b) => b.bytes - a.bytes)[0];
-    let slot = carry ?? fitting[0] ?? largest;
-    if (slot === undefined) {
-      slot = { bytes: 0, busyUntil: -1 };
-      slots.push(slot);
-    }
-    slot.bytes = Math.max(slot.bytes, extent.bytesPerToken);
-    slot.busyUntil = extent.to;
-    return { ...extent, slot: slots.indexOf(slot) };
-  });
+function assignSlots(block: Block, extents: readonly Extent[], arena: Arena): readonly BufferLife[] {
+  const output = rootOf(block, block.output);
+  const placed = new Map<Extent, number>();
+  const isFree = (slot: number, extent: Extent) =>
+    [...placed].every(([other, at]) => at !== slot || other.to < extent.from || extent.to < other.from);
+  const place = (extent: Extent, slot: number) => {
+    placed.set(extent, slot);
+    arena.capacities[slot] = Math.max(arena.capacities[slot] ?? 0, extent.bytesPerToken);
+  };
+  const [first] = extents;
+  const last = extents.find(({ value }) => value === output);
+  if (first !== undefined) place(first, arena.carried);
+  if (last !== undefined && last.bytesPerToken === first?.bytesPerToken && isFree(arena.carried, last)) {
+    place(last, arena.carried);
+  }
+  for (const extent of extents.toSorted((a, b) => b.bytesPerToken - a.bytesPerToken)) {
+    if (!placed.has(extent)) place(extent, chooseSlot(extent, arena.capacities, isFree));
+  }
+  const slotOf = (extent: Extent | undefined) =>
+    extent === undefined ? arena.carried : (placed.get(extent) ?? 0);
+  // Where input and output change roles at each repetition, an even number of times ends where it began.
+  if (repetitions(block) % 2 === 1) arena.carried = slotOf(last);
+  return extents.map((extent) => ({ ...extent, slot: slotOf(extent) }));
+}
+
+/** The smallest free slot that is large enough, else the largest free one, to be grown, else a new one. */
+function chooseSlot(
+  extent: Extent,
+  capacities: readonly number[],
+  isFree: (slot: number, extent: Extent) => boolean,
+): number {
+  const free = [...capacities.keys()].filter((slot) => isFree(slot, extent));
+  const size = (slot: number) => capacities[slot] ?? 0;
+  const bySize = free.toSorted((a, b) => size(a) - size(b));
+  return bySize.find((slot) => size(slot) >= extent.bytesPerToken) ?? bySize.at(-1) ?? capacities.length;
 }
 
 function overlaps(buffers: readonly BufferLife[]): readonly string[] {

@@ -1,0 +1,79 @@
+#!/usr/bin/env node
+// The command line: options to values, and the exit code. Each command's own module is loaded when it runs.
+import { Command, CommanderError, Option } from 'commander';
+import type { CommandContext, ExitCode } from './commands/command.ts';
+import { readSurroundings } from './options.ts';
+import { version } from './version.ts';
+
+const context: CommandContext = {
+  ...readSurroundings(),
+  out: (text) => process.stdout.write(text),
+  err: (text) => process.stderr.write(text),
+};
+
+function collect(value: string, before: readonly string[] = []): readonly string[] {
+  return [...before, value];
+}
+
+function withOutputOptions(command: Command): Command {
+  return command.option('--json', 'print JSON for machines').option('-q, --quiet', 'print errors only');
+}
+
+function withModelOptions(command: Command): Command {
+  return withOutputOptions(command)
+    .option('--scheme <preset>', "default scheme instead of the model's: quik-4b, quik-8b or f16")
+    .option('--outliers <n>', 'outlier columns per layer, the n of proportional rules too')
+    .option(
+      '--layer <glob=settings>',
+      "e.g. '*.down_proj=quik-8b,outliers=896' (repeatable, last wins)",
+      collect,
+    )
+    .addOption(
+      new Option('--columns <mode>', 'outlier columns cut out, or left with code 0').choices([
+        'compact',
+        'in-place',
+      ]),
+    )
+    .option('--dump <dir>', 'write the graph after each pass into a folder');
+}
+
+const program = new Command('quikc')
+  .description('Writes, proves and packages GPU kernels for quantised language models')
+  .version(version)
+  .exitOverride()
+  .showHelpAfterError('(quikc <command> --help lists the options)');
+
+let exitCode: ExitCode = 0;
+
+withModelOptions(program.command('compile'))
+  .description('compile a model to kernels')
+  .argument('<model>', 'path of a model.json')
+  .option('--target <id>', 'architecture to compile for', 'sm80')
+  .action(async (file, options) => {
+    const { compile } = await import('./commands/compile.ts');
+    exitCode = await compile(file, options, context);
+  });
+
+withModelOptions(program.command('inspect'))
+  .description('show what a model consists of, and what its scheme makes of it')
+  .argument('<model>', 'path of a model.json')
+  .action(async (file, options) => {
+    const { inspect } = await import('./commands/inspect.ts');
+    exitCode = await inspect(file, options, context);
+  });
+
+// A reader that closes the pipe (head, less) is no error.
+process.stdout.on('error', (fault: NodeJS.ErrnoException) => {
+  if (fault.code === 'EPIPE') process.exit(0);
+});
+
+try {
+  await program.parseAsync();
+} catch (cause) {
+  if (cause instanceof CommanderError) exitCode = cause.exitCode === 0 ? 0 : 2;
+  else {
+    const { reportCrash } = await import('./commands/report-crash.ts');
+    exitCode = reportCrash(cause, context);
+  }
+}
+process.exitCode = exitCode;

@@ -1,0 +1,102 @@
+import { loadGraph } from '../load-graph.ts';
+import type { CommandContext, ExitCode, OutputOptions } from './command.ts';
+import { exitCodeOf, reportDiagnostics } from './command.ts';
+import { dumpGraphs } from './dump-graphs.ts';
+import type { Column } from './format-table.ts';
+import { formatTable } from './format-table.ts';
+import type { ModelOptions } from './model-options.ts';
+import { toOverrides } from './model-options.ts';
+import type { Macs, ModelSummary, OperationSummary } from './summarise-model.ts';
+import { summariseModel } from './summarise-model.ts';
+
+/** `quikc inspect`: what a model consists of, and what its scheme makes of it. */
+export async function inspect(
+  file: string,
+  options: ModelOptions & OutputOptions,
+  context: CommandContext,
+): Promise<ExitCode> {
+  const loaded = await loadGraph({ file, overrides: toOverrides(options), ...dumpGraphs(options.dump) });
+  if (!loaded.ok) {
+    reportDiagnostics(loaded.error, options, context);
+    return exitCodeOf(loaded.error);
+  }
+  const summary = summariseModel(loaded.value.graph);
+  reportDiagnostics(loaded.value.warnings, options, context);
+  context.out(options.json === true ? `${JSON.stringify(summary, null, 2)}\n` : formatSummary(summary));
+  return 0;
+}
+
+const columns: readonly Column[] = [
+  { heading: 'layer', align: 'left' },
+  { heading: 'op', align: 'left' },
+  { heading: 'count', align: 'right' },
+  { heading: 'N', align: 'right' },
+  { heading: 'K', align: 'right' },
+  { heading: 'scheme', align: 'left' },
+  { heading: 'outliers', align: 'right' },
+  { heading: 'sparsity', align: 'left' },
+  { heading: 'parameters', align: 'right' },
+  { heading: 'before', align: 'right' },
+  { heading: 'after', align: 'right' },
+  { heading: 'int4', align: 'right' },
+  { heading: 'int8', align: 'right' },
+  { heading: 'f16', align: 'right' },
+];
+
+function formatSummary(summary: ModelSummary): string {
+  const { totals } = summary;
+  const all = Object.values(totals.macsPerToken).reduce((sum: number, macs) => sum + macs, 0);
+  const total = [
+    'total',
+    '',
+    '',
+    '',
+    '',
+    '',
+    '',
+    '',
+    millions(totals.parameters),
+    gigabytes(totals.bytesBefore),
+  ].concat(gigabytes(totals.bytesAfter), shares(totals.macsPerToken, all));
+  const table = formatTable(columns, [...summary.operations.map((row) => formatRow(row, all)), total]);
+  const notes = [
+    'int4, int8, f16: share of the multiply-adds of one token, attention itself not counted. Bytes after: as packed.',
+    ...(summary.placeholderColumns ? ['Outlier columns are placeholders: the model lists none.'] : []),
+  ];
+  return `${summary.model}  ${summary.dtype}\n\n${table}\n${notes.join('\n')}\n`;
+}
+
+function formatRow(row: OperationSummary, allMacs: number): readonly string[] {
+  const star = row.placeholderColumns ? '*' : '';
+  const outliers = row.outliers === 0 ? '-' : `${row.outliers} (${row.outlierPercent.toFixed(2)} %)${star}`;
+  return [
+    row.name,
+    row.op,
+    `${row.count}`,
+    `${row.n}`,
+    `${row.k}`,
+    row.scheme,
+    outliers,
+    row.sparsity,
+    millions(row.parameters),
+    gigabytes(row.bytesBefore),
+    gigabytes(row.bytesAfter),
+    ...shares(row.macsPerToken, allMacs),
+  ];
+}
+
+function shares(macs: Macs, all: number): readonly string[] {
+  return [macs.int4, macs.int8, macs.f16].map((part) =>
+    part === 0 ? '-' : `${((100 * part) / all).toFixed(1)} %`,
+  );
+}
+
+function millions(count: number): string {
+  return `${(count / 1e6).toFixed(count < 1e7 ? 3 : 1)} M`;
+}
+
+/** Decimal units, as storage is sold. */
+function gigabytes(bytes: number): string {
+  if (bytes < 1e6) return `${(bytes / 1e3).toFixed(1)} kB`;
+  return bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(2)} GB`;
+}

@@ -1,0 +1,22 @@
+import type { Overrides } from '../frontend/layer-rule.ts';
+
+/** Options of commands that read a model, as the command line gives them. */
+export interface ModelOptions {
+  readonly scheme?: string;
+  readonly outliers?: string;
+  readonly layer?: readonly string[];
+  readonly columns?: string;
+  readonly dump?: string;
+}
+
+/** What the options change in the model. A count that is no number stays one: the frontend reports it. */
+export function toOverrides(options: ModelOptions): Overrides {
+  const { scheme, outliers, layer = [] } = options;
+  return {
+    layers: layer,
+    ...(scheme === undefined ? {} : { scheme }),
+    ...(outliers === undefined
+      ? {}
+      : { outliers: /^[0-9]+$/.test(outliers) ? Number(outliers) : Number.NaN }),
+  };
+}

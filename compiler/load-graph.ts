@@ -1,0 +1,37 @@
+import type { Graph } from '../ir/graph.ts';
+import type { Diagnostic } from './diagnostics/diagnostic.ts';
+import { importModel } from './frontend/import-model.ts';
+import type { Overrides } from './frontend/layer-rule.ts';
+import { locateDiagnostics } from './frontend/locate-diagnostics.ts';
+import { readSource } from './frontend/read-source.ts';
+import type { PassNote } from './passes/pass.ts';
+import type { PassOptions } from './passes/run-passes.ts';
+import { runPasses } from './passes/run-passes.ts';
+import type { Result } from './support/result.ts';
+import { fail, succeed } from './support/result.ts';
+
+export interface LoadRequest extends PassOptions {
+  readonly file: string;
+  readonly overrides: Overrides;
+}
+
+export interface LoadedGraph {
+  readonly graph: Graph;
+  readonly notes: readonly PassNote[];
+  readonly warnings: readonly Diagnostic[];
+  /** Gives diagnostics of later stages their place in the model's text. */
+  readonly locate: (diagnostics: readonly Diagnostic[]) => readonly Diagnostic[];
+}
+
+/** The stages that need no target: frontend and passes. */
+export async function loadGraph(request: LoadRequest): Promise<Result<LoadedGraph, readonly Diagnostic[]>> {
+  const source = await readSource(request.file);
+  if (!source.ok) return source;
+  const locate = (diagnostics: readonly Diagnostic[]) => locateDiagnostics(source.value, diagnostics);
+  const imported = importModel(source.value, request.overrides);
+  if (!imported.ok) return fail(locate(imported.error));
+  const passed = runPasses(imported.value, request);
+  if (!passed.ok) return fail(locate(passed.error));
+  const { graph, notes, warnings } = passed.value;
+  return succeed({ graph, notes, warnings: locate(warnings), locate });
+}
