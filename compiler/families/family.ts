@@ -54,7 +54,11 @@ export interface CaseBuffer {
   readonly argument: string;
   readonly bytes: number;
   readonly access: 'input' | 'output' | 'workspace';
-  /** Fills `into` with the bytes at `offset`; offsets and lengths are multiples of 16 save for the buffer's end. */
+  /**
+   * Fills `into` with the bytes at `offset`; offsets and lengths are multiples of 16 save for the buffer's end. An
+   * output's fill is what stands there before the launch, so that stray writes show: to the shadow memory those bytes
+   * are unset all the same. A workspace's is zeros, and set.
+   */
   readonly fill?: (offset: number, into: Uint8Array) => void;
 }
 
@@ -97,8 +101,8 @@ export interface KernelFamily<F extends FamilyName> {
   staticMma(spec: SpecOf<F>): MmaExpectation;
   /** Tensor-core instructions that CTA `cta` executes for M tokens, all warps together. */
   executedMma(spec: SpecOf<F>, cta: CtaIndex, m: number): MmaExpectation;
-  /** Groups of CTAs that must run together (whole split groups): corners, ragged edges, inside; at most `limit` CTAs. */
-  sampleCtas(spec: SpecOf<F>, m: number, limit: number): readonly CtaIndex[];
+  /** Up to `limit` output tiles' CTAs: corners, ragged edges, inside; those of a split group always together. */
+  sampleCtas(spec: SpecOf<F>, m: number, limit: number, seed: number): readonly CtaIndex[];
   cases(spec: SpecOf<F>, m: number, seed: number): readonly VerificationCase[];
 }
 

@@ -4,7 +4,7 @@ import { roundHalfEven } from './narrow-float.ts';
 export interface QuantisedRow {
   /** One per base column, in [-h, h - 1]. */
   readonly codes: Int8Array;
-  /** {s, z} as FP32 values; {NaN, NaN} when a value is not finite. */
+  /** {s, z} as FP32 values; {NaN, NaN} when a value, or the range, is not finite. */
   readonly scale: number;
   readonly zero: number;
 }
@@ -31,6 +31,7 @@ export function quantiseRow(values: ArrayLike<number>, bits: 4 | 8): QuantisedRo
     least = Math.min(least, value);
     most = Math.max(most, value);
   }
+  finite &&= Number.isFinite(Math.fround(most - least));
   if (!finite) return { codes: codes.fill(-half), scale: Number.NaN, zero: Number.NaN };
   const scale = Math.max(Math.fround(Math.fround(most - least) / levels), smallestScale);
   const reciprocal = Math.fround(1 / scale);

@@ -10,8 +10,6 @@ export const unitRoundoff = 2 ** -24;
 export const operationError = {
   /** add, sub, mul, fma, div.rn, rcp.rn, cvt.rn: correctly rounded. */
   rounded: 1,
-  /** rcp.approx: 1 ulp, and an ulp is at most 2u of the value. */
-  reciprocal: 2,
   /** div.approx and div.full: 2 ulp. Covers x * rcp.approx(y) as well (2u + u). */
   quotient: 4,
   /** rsqrt.approx: 2^-22.9. */
@@ -56,8 +54,8 @@ export const underflow = 2 ** -117;
 /** Row meta: s = fl(fl(max - min) / levels). */
 export const scaleRoundings = 2;
 
-/** t = fl(fl(x - z) * fl(1/s)), s being the kernel's own: x - z, the reciprocal (exact or approximate), the product. */
-export const codeRoundings = operationError.rounded + operationError.reciprocal + operationError.rounded;
+/** t = fl(fl(x - z) * fl(1/s)), s being the kernel's own: x - z, rcp.rn, the product. rcp.approx would make it 4. */
+export const codeRoundings = 3 * operationError.rounded;
 
 /**
  * rms-norm before x is rounded: the sum of squares (squares of 16-bit floats are exact in FP32) over the longest chain

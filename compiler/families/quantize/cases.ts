@@ -37,19 +37,15 @@ export function quantizeCases(
       const fill: CaseBuffer['fill'] = (at, into) => fillElements(at, into, data.gammaBits);
       buffers.push({ argument: 'gamma', bytes: k * 2, access: 'input', fill });
     }
-    if (outliers > 0) {
-      const fill: CaseBuffer['fill'] = (at, into) =>
-        fillRows(at, into, outliers * 4, (_, f) => (data.columns[f] ?? 0) >>> 0);
-      buffers.push({ argument: 'outlier_columns', bytes: outliers * 4, access: 'input', fill });
-    }
+    const columnBits: CaseBuffer['fill'] = (at, into) =>
+      fillRows(at, into, outliers * 4, (_, f) => (data.columns[f] ?? 0) >>> 0);
+    const outlierBytes = m * layouts.outlierRowStride(outliers);
     buffers.push(
+      { argument: 'outlier_columns', bytes: outliers * 4, access: 'input', fill: columnBits },
       { argument: 'codes', bytes: m * layouts.codesRowStride(base, bits), access: 'output', fill: canary },
       { argument: 'row_meta', bytes: m * layouts.rowMetaStride, access: 'output', fill: canary },
+      { argument: 'outlier_rows', bytes: outlierBytes, access: 'output', fill: canary },
     );
-    if (outliers > 0) {
-      const bytes = m * layouts.outlierRowStride(outliers);
-      buffers.push({ argument: 'outlier_rows', bytes, access: 'output', fill: canary });
-    }
     return { name, m, buffers, compare: (read, ctas) => compareQuantize(spec, data, m, read, ctas) };
   });
 }

@@ -18,7 +18,7 @@ export interface ExpectedRow {
   readonly x: { readonly low: Float64Array; readonly high: Float64Array };
   /** For each stored code its original column, -1 where any code will do (an outlier column kept in place). */
   readonly codeColumns: Int32Array;
-  /** False: a base value is not finite, so row meta must be {NaN, NaN} and codes are of no account. */
+  /** False: a base value, or the range of them in FP32, is not finite, so row meta must be {NaN, NaN} and codes are of no account. */
   readonly finite: boolean;
   readonly zero: Range;
   /** The scale that goes with the zero `z` that the kernel wrote. */
@@ -51,6 +51,8 @@ export function expectRow(spec: SpecOf<'quantize'>, data: QuantizeData, m: numbe
     mostLow = Math.max(mostLow, low);
     mostHigh = Math.max(mostHigh, high);
   }
+  // A BF16 row may hold finite values whose range overflows FP32: as good as not finite.
+  finite &&= base.length === 0 || Number.isFinite(Math.fround(mostHigh - leastLow));
   const levels = 2 ** problem.bits - 1;
   const relative = gamma(scaleRoundings);
   const empty = base.length === 0;

@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import type { CtaIndex, VerificationCase } from '../../../compiler/families/family.ts';
 import { quantizeCases } from '../../../compiler/families/quantize/cases.ts';
+import { quantizeContract } from '../../../compiler/families/quantize/contract.ts';
 import { paddedBase, paddedOutliers } from '../../../compiler/reference/layouts.ts';
 import { narrowFloat } from '../../../compiler/reference/narrow-float.ts';
 import { packCodes } from '../../../compiler/reference/pack-codes.ts';
 import { quantiseRow } from '../../../compiler/reference/quantise-row.ts';
+import { evaluate } from '../../../ir/formula.ts';
 import type { SpecOf } from '../../../ir/kernel-spec.ts';
 import type { QuantizeProblem } from '../../../ir/problem.ts';
 
@@ -129,6 +131,21 @@ describe('quantizeCases', () => {
         expect(result.notes.slice(0, -1)).toEqual([]);
         expect(result.failures).toBe(0);
         expect(result.worst).toBeLessThanOrEqual(1);
+      }
+    }
+  });
+
+  it('matches the contract, buffer by buffer', () => {
+    for (const spec of [
+      specOf(),
+      specOf({ prologue: rms, bits: 8 }),
+      specOf({ outliers: 0, prologue: { op: 'silu-mul' } }),
+    ]) {
+      const expected = quantizeContract(spec)
+        .arguments.filter((argument) => argument.kind === 'buffer')
+        .map((argument) => [argument.name, evaluate(argument.bytes, m)]);
+      for (const test of quantizeCases(spec, m, 11)) {
+        expect(test.buffers.map(({ argument, bytes }) => [argument, bytes])).toEqual(expected);
       }
     }
   });
