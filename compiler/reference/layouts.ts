@@ -1,4 +1,4 @@
-import { ceilDiv, roundUp } from '../support/integer.ts';
+import { roundUp } from '../support/integer.ts';
 
 /**
  * How elements lie in memory: the one definition that packers, kernels' contracts, verification data and the manifest
@@ -89,11 +89,4 @@ export function registerInBlock(offset: number): { readonly row: number; readonl
 export function offsetInBlocks(channel: number, byte: number, rowBytes: number): number {
   const block = (channel >> 4) * (rowBytes / blockRowBytes) + (byte >> 5);
   return block * blockBytes + offsetInBlock(channel & 15, byte & 31);
-}
-
-// --- split of K over blocks, for callers that count MMAs ---
-
-/** Blocks of `bits` that cover `columns` elements. */
-export function blocksOf(columns: number, bits: 4 | 8 | 16): number {
-  return ceilDiv(columns, blockK(bits));
 }
