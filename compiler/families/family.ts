@@ -9,7 +9,7 @@ export type Support =
 /** Why a schedule is not legal for a problem: a short kind to count by, and the sentence with the numbers. */
 export interface Rejection {
   readonly kind: string;
-  readonly reason: string;
+  readonly reason: () => string;
 }
 
 /** What a schedule is expected to need; checked against ptxas after the build. */
@@ -23,8 +23,8 @@ export interface ResourceEstimate {
 export interface CostTerm {
   readonly name: string;
   readonly microseconds: number;
-  /** The arithmetic behind it, in words and numbers. */
-  readonly how: string;
+  /** The arithmetic behind it, in words and numbers; written only when somebody asks. */
+  readonly how: () => string;
 }
 
 /** A modelled lower bound for one launch: never a measurement. */
@@ -96,6 +96,13 @@ export interface KernelFamily<F extends FamilyName> {
   reject(problem: ProblemOf<F>, schedule: ScheduleOf<F>, target: CudaTarget): Rejection | undefined;
   resources(problem: ProblemOf<F>, schedule: ScheduleOf<F>, target: CudaTarget): ResourceEstimate;
   estimate(problem: ProblemOf<F>, schedule: ScheduleOf<F>, target: CudaTarget, m: number): CostEstimate;
+  /** What the outlier columns add to time and weight bytes, against quantising all columns; undefined without any. */
+  outlierCost(
+    problem: ProblemOf<F>,
+    schedule: ScheduleOf<F>,
+    target: CudaTarget,
+    m: number,
+  ): { readonly microseconds: number; readonly weightBytes: number } | undefined;
   view(spec: SpecOf<F>, context: ViewContext): KernelView;
   /** Tensor-core instructions in the kernel's text. */
   staticMma(spec: SpecOf<F>): MmaExpectation;

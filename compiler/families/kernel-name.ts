@@ -15,7 +15,15 @@ export function linearKernelId(problem: LinearProblem, schedule: LinearSchedule,
 export function quantizeKernelId(problem: QuantizeProblem, threads: number, specHash: string): string {
   const prologue = problem.prologue.op === 'none' ? [] : [problem.prologue.op.replace('-', '')];
   const shape = `k${problem.k}f${problem.outliers}`;
-  return ['quik_quantize', ...prologue, `a${problem.bits}`, problem.dtype, shape, `t${threads}`, problem.target]
+  return [
+    'quik_quantize',
+    ...prologue,
+    `a${problem.bits}`,
+    problem.dtype,
+    shape,
+    `t${threads}`,
+    problem.target,
+  ]
     .concat(specHash.slice(0, 8))
     .join('_');
 }

@@ -2,7 +2,14 @@ import type { BufferArgument, CallContract, KernelArgument } from '../../../ir/c
 import { constant, type Formula, tokens } from '../../../ir/formula.ts';
 import type { SpecOf } from '../../../ir/kernel-spec.ts';
 import { ceilDiv } from '../../support/integer.ts';
-import { blockBytes, blockChannels, linearGeometry, segmentBytes, threadsOf, tiledSharedBytes } from './geometry.ts';
+import {
+  blockBytes,
+  blockChannels,
+  linearGeometry,
+  segmentBytes,
+  threadsOf,
+  tiledSharedBytes,
+} from './geometry.ts';
 import { splitKSharedBytes, splitKWorkspaceBytes } from './split-k-sizes.ts';
 
 /** Arguments in signature order, launch, and for split-K the workspace's protocol. */
@@ -15,13 +22,21 @@ export function linearContract(spec: SpecOf<'linear'>): CallContract {
   if (schedule.kind === 'tiled') {
     return {
       arguments: linearArguments(spec),
-      launch: { grid: [tiles, constant(1), constant(1)], block, dynamicSharedBytes: tiledSharedBytes(schedule) },
+      launch: {
+        grid: [tiles, constant(1), constant(1)],
+        block,
+        dynamicSharedBytes: tiledSharedBytes(schedule),
+      },
     };
   }
   const slices = constant(schedule.slices + (problem.outliers > 0 ? 1 : 0));
   return {
     arguments: linearArguments(spec),
-    launch: { grid: [tiles, constant(1), slices], block, dynamicSharedBytes: splitKSharedBytes(problem, schedule) },
+    launch: {
+      grid: [tiles, constant(1), slices],
+      block,
+      dynamicSharedBytes: splitKSharedBytes(problem, schedule),
+    },
     workspace: {
       argument: 'workspace',
       before: 'zeroed',
@@ -41,7 +56,10 @@ function linearArguments({ problem, schedule }: SpecOf<'linear'>): readonly Kern
     rowStrideBytes: segments * blockBytes,
     bytes: constant(geometry.channelBlocks * segments * blockBytes),
   });
-  const rows = (columns: number, strideBytes: number): Pick<BufferArgument, 'shape' | 'bytes' | 'rowStrideBytes'> => ({
+  const rows = (
+    columns: number,
+    strideBytes: number,
+  ): Pick<BufferArgument, 'shape' | 'bytes' | 'rowStrideBytes'> => ({
     shape: [tokens, constant(columns)],
     rowStrideBytes: strideBytes,
     bytes: { mul: [tokens, constant(strideBytes)] },
@@ -101,9 +119,24 @@ function linearArguments({ problem, schedule }: SpecOf<'linear'>): readonly Kern
     },
   ];
   if (problem.epilogue.some((op) => op.op === 'residual')) {
-    list.push({ ...input, name: 'residual', dtype, layout: 'row-major', ...rows(n, n * 2), meaning: 'added to y in FP32' });
+    list.push({
+      ...input,
+      name: 'residual',
+      dtype,
+      layout: 'row-major',
+      ...rows(n, n * 2),
+      meaning: 'added to y in FP32',
+    });
   }
-  list.push({ ...input, name: 'y', dtype, layout: 'row-major', access: 'write', ...rows(n, n * 2), meaning: 'the result' });
+  list.push({
+    ...input,
+    name: 'y',
+    dtype,
+    layout: 'row-major',
+    access: 'write',
+    ...rows(n, n * 2),
+    meaning: 'the result',
+  });
   if (schedule.kind === 'split-k') {
     list.push({
       ...input,

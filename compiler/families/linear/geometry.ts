@@ -1,6 +1,6 @@
-import { ceilDiv } from '../../support/integer.ts';
 import { baseColumns, type LinearProblem } from '../../../ir/problem.ts';
 import type { LinearSchedule, SplitKSchedule, TiledSchedule } from '../../../ir/schedule.ts';
+import { ceilDiv } from '../../support/integer.ts';
 
 /** Every operand is cut along K into segments of 256 bits: the K extent of every MMA used. */
 export const segmentBytes = 32;
@@ -48,7 +48,10 @@ export function metaBytes(schedule: LinearSchedule): number {
 }
 
 export function tiledSharedBytes(schedule: TiledSchedule): number {
-  return metaBytes(schedule) + Math.max(schedule.stages * stageBytes(schedule), schedule.tileM * outputPitch(schedule));
+  return (
+    metaBytes(schedule) +
+    Math.max(schedule.stages * stageBytes(schedule), schedule.tileM * outputPitch(schedule))
+  );
 }
 
 /** Segments of a base slice; the last may hold fewer. */

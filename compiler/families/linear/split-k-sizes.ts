@@ -6,12 +6,16 @@ import { linearGeometry, metaBytes, outputPitch, segmentBytes, sliceSegments } f
 
 /** Bytes a token row takes in shared memory: the longest slice, plus 16 against bank conflicts. */
 export function splitKRowPitch(problem: LinearProblem, schedule: SplitKSchedule): number {
-  return Math.max(sliceSegments(problem, schedule), linearGeometry(problem).outlierSegments) * segmentBytes + 16;
+  return (
+    Math.max(sliceSegments(problem, schedule), linearGeometry(problem).outlierSegments) * segmentBytes + 16
+  );
 }
 
 /** Shared memory: meta, then the slice's token rows, later overlaid by the output tile. */
 export function splitKSharedBytes(problem: LinearProblem, schedule: SplitKSchedule): number {
-  return metaBytes(schedule) + schedule.tileM * Math.max(splitKRowPitch(problem, schedule), outputPitch(schedule));
+  return (
+    metaBytes(schedule) + schedule.tileM * Math.max(splitKRowPitch(problem, schedule), outputPitch(schedule))
+  );
 }
 
 /** Per tile: int32 sums, FP32 outlier sums where there are outliers, one counter; tiles = ceil(M/tileM) * tilesN. */

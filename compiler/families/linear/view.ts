@@ -4,6 +4,7 @@ import type { LinearProblem } from '../../../ir/problem.ts';
 import type { SplitKSchedule, TiledSchedule } from '../../../ir/schedule.ts';
 import { bannerSchema, bannerView } from '../banner-view.ts';
 import type { KernelView, ViewContext } from '../family.ts';
+import { segmentsAhead } from './estimate-split-k.ts';
 import { linearGeometry, tiledSharedBytes } from './geometry.ts';
 import { splitKSharedBytes } from './split-k-sizes.ts';
 
@@ -89,7 +90,7 @@ function splitKView(problem: LinearProblem, schedule: SplitKSchedule, context: V
       tileM: schedule.tileM,
       warps: schedule.warps,
       slices: schedule.slices,
-      ahead: 4,
+      ahead: segmentsAhead,
       outliers: problem.outliers > 0,
     }),
   };
@@ -126,8 +127,7 @@ function common(problem: LinearProblem, context: ViewContext, contract: readonly
     constants: {
       n: problem.n,
       baseColumns: geometry.baseColumns,
-      columnsNote:
-        problem.columns === 'compact' ? ', outlier columns cut out' : ', code 0 at outliers',
+      columnsNote: problem.columns === 'compact' ? ', outlier columns cut out' : ', code 0 at outliers',
       bits: problem.activationBits,
       outliers: problem.outliers,
       dtype: problem.dtype,

@@ -1,0 +1,56 @@
+import type { LinearProblem } from '../../../ir/problem.ts';
+import type { LinearSchedule } from '../../../ir/schedule.ts';
+import type { CudaTarget } from '../../../targets/target.ts';
+import { hashValue } from '../../support/hash.ts';
+import type { CostEstimate, KernelFamily } from '../family.ts';
+import { linearKernelId } from '../kernel-name.ts';
+import { linearCases } from './cases.ts';
+import { linearContract } from './contract.ts';
+import { estimateSplitK } from './estimate-split-k.ts';
+import { estimateTiled } from './estimate-tiled.ts';
+import { executedMma, staticMma } from './mma-counts.ts';
+import { rejectLinear } from './reject.ts';
+import { linearResources } from './resources.ts';
+import { sampleLinearCtas } from './sample-ctas.ts';
+import { enumerateLinear } from './schedule-space.ts';
+import { supportsLinear } from './supports.ts';
+import { linearView } from './view.ts';
+import { linearWork } from './work.ts';
+
+/** y = dequantised codes x weights + outlier columns + bias (+ residual), in one kernel. */
+export const linear: KernelFamily<'linear'> = {
+  name: 'linear',
+  supports: supportsLinear,
+  kernelId: (spec) => linearKernelId(spec.problem, spec.schedule, hashValue(spec)),
+  contract: linearContract,
+  enumerate: enumerateLinear,
+  reject: rejectLinear,
+  resources: linearResources,
+  estimate: estimateLinear,
+  outlierCost,
+  view: linearView,
+  staticMma,
+  executedMma,
+  sampleCtas: sampleLinearCtas,
+  cases: linearCases,
+};
+
+function estimateLinear(
+  problem: LinearProblem,
+  schedule: LinearSchedule,
+  target: CudaTarget,
+  m: number,
+): CostEstimate {
+  return schedule.kind === 'tiled'
+    ? estimateTiled(problem, schedule, target, m)
+    : estimateSplitK(problem, schedule, target, m);
+}
+
+function outlierCost(problem: LinearProblem, schedule: LinearSchedule, target: CudaTarget, m: number) {
+  if (problem.outliers === 0) return undefined;
+  const without: LinearProblem = { ...problem, outliers: 0 };
+  const bytes = (of: LinearProblem): number =>
+    linearWork(of, m).weightBytes + linearWork(of, m).outlierWeightBytes;
+  const time = (of: LinearProblem): number => estimateLinear(of, schedule, target, m).microseconds;
+  return { microseconds: time(problem) - time(without), weightBytes: bytes(problem) - bytes(without) };
+}

@@ -1,0 +1,38 @@
+import type { SpecOf } from '../../../ir/kernel-spec.ts';
+import type { CtaIndex, MmaExpectation } from '../family.ts';
+import { segmentsAhead } from './estimate-split-k.ts';
+import { linearGeometry, sliceSegments, threadsOf } from './geometry.ts';
+import { warpTile } from './resources.ts';
+
+/** MMAs of all warps of a CTA for one segment of K. */
+function perSegment(spec: SpecOf<'linear'>): number {
+  const { blocks, groups } = warpTile(spec.schedule);
+  return blocks * groups * (threadsOf(spec.schedule) / 32);
+}
+
+/** What CTA `cta` executes: every segment once, K padded to the MMA's and no further; nothing where M = 0. */
+export function executedMma(spec: SpecOf<'linear'>, cta: CtaIndex): MmaExpectation {
+  const { problem, schedule } = spec;
+  const { baseSegments, outlierSegments } = linearGeometry(problem);
+  const each = perSegment(spec);
+  if (schedule.kind === 'tiled') return { imma: baseSegments * each, hmma: outlierSegments * each };
+  const slice = cta[2];
+  if (slice >= schedule.slices) return { imma: 0, hmma: outlierSegments * each };
+  const length = sliceSegments(problem, schedule);
+  const segments = Math.max(0, Math.min(baseSegments - slice * length, length));
+  return { imma: segments * each, hmma: 0 };
+}
+
+/**
+ * What stands in the kernel's text. Main loops are not unrolled: a K step (tiled) or a round of `kAhead` segments
+ * (split-K) once each for base and outlier columns, shorter where there are fewer segments than that.
+ */
+export function staticMma({ problem, schedule }: SpecOf<'linear'>): MmaExpectation {
+  const { baseSegments, outlierSegments } = linearGeometry(problem);
+  const { blocks, groups } = warpTile(schedule);
+  const unrolled = schedule.kind === 'tiled' ? schedule.tileKBytes / 32 : segmentsAhead;
+  return {
+    imma: Math.min(unrolled, baseSegments) * blocks * groups,
+    hmma: Math.min(unrolled, outlierSegments) * blocks * groups,
+  };
+}

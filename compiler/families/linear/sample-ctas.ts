@@ -1,0 +1,34 @@
+import type { SpecOf } from '../../../ir/kernel-spec.ts';
+import { ceilDiv } from '../../support/integer.ts';
+import type { CtaIndex } from '../family.ts';
+import { ctasPerTile, tilesAlongN } from './region.ts';
+
+/**
+ * Tiles worth running when the whole grid is too much: the four corners (the last row and column are the ragged ones),
+ * then some inside, spread by a seed. Split-K tiles come with all their slices; `limit` counts tiles' CTAs for tiled
+ * kernels and tiles for split-K.
+ */
+export function sampleLinearCtas(
+  spec: SpecOf<'linear'>,
+  m: number,
+  limit: number,
+  seed: number,
+): readonly CtaIndex[] {
+  const alongN = tilesAlongN(spec);
+  const alongM = ceilDiv(m, spec.schedule.tileM);
+  const tiles = new Set<number>();
+  const add = (n: number, t: number): void => {
+    if (tiles.size < limit) tiles.add(t * alongN + n);
+  };
+  add(0, 0);
+  add(alongN - 1, alongM - 1);
+  add(0, alongM - 1);
+  add(alongN - 1, 0);
+  // Multiplicative hashing by the golden ratio spreads the rest evenly without a table.
+  for (let i = 1; tiles.size < Math.min(limit, alongN * alongM); i++) {
+    const draw = Math.imul(i + seed, 0x9e3779b1) >>> 0;
+    tiles.add(draw % (alongN * alongM));
+  }
+  const slices = ctasPerTile(spec);
+  return [...tiles].flatMap((tile) => Array.from({ length: slices }, (_, z): CtaIndex => [tile, 0, z]));
+}

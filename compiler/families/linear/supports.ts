@@ -1,0 +1,32 @@
+import type { LinearProblem } from '../../../ir/problem.ts';
+import type { CudaTarget } from '../../../targets/target.ts';
+import type { Support } from '../family.ts';
+
+/** int32 accumulators hold 2^(2b-2) a column (layout.md §2): beyond this many base columns they could overflow. */
+const longestBase = { 4: 2 ** 25 - 1, 8: 2 ** 17 - 1 } as const;
+
+/** Whether the linear templates can serve `problem` on `target`, or the first reason why not. */
+export function supportsLinear(problem: LinearProblem, target: CudaTarget): Support {
+  const { weightBits, activationBits } = problem;
+  if (weightBits !== activationBits) {
+    return refuse(
+      `w${weightBits}a${activationBits}: weights and activations of different widths have no kernel yet`,
+      `w${activationBits}a${activationBits}`,
+    );
+  }
+  const instruction = activationBits === 4 ? 's4-m16n8k64' : 's8-m16n8k32';
+  if (!target.mma.some((mma) => mma.name === instruction)) {
+    return refuse(`${target.id} has no native ${instruction}`, 'quik-8b');
+  }
+  if (problem.k > longestBase[activationBits]) {
+    return refuse(
+      `K = ${problem.k}: int32 accumulators are exact up to ${longestBase[activationBits]} columns of ${activationBits} bits`,
+      'a smaller K, or shards along K',
+    );
+  }
+  return { supported: true };
+}
+
+function refuse(reason: string, nearest: string): Support {
+  return { supported: false, reason, nearest };
+}

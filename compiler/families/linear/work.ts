@@ -1,0 +1,67 @@
+import type { LinearProblem } from '../../../ir/problem.ts';
+import type { CudaTarget } from '../../../targets/target.ts';
+import { blockBytes, linearGeometry, segmentBytes } from './geometry.ts';
+
+/** MACs and bytes that any schedule has to do for `m` tokens. K is padded to the MMA's, M and N are not. */
+export interface LinearWork {
+  readonly baseMacs: number;
+  readonly outlierMacs: number;
+  readonly weightBytes: number;
+  readonly outlierWeightBytes: number;
+  readonly rowBytes: number;
+  readonly outlierRowBytes: number;
+  readonly metaBytes: number;
+  readonly outputBytes: number;
+}
+
+export function linearWork(problem: LinearProblem, m: number): LinearWork {
+  const { n } = problem;
+  const geometry = linearGeometry(problem);
+  const residual = problem.epilogue.some((op) => op.op === 'residual');
+  return {
+    baseMacs: m * n * geometry.baseSegments * geometry.codesPerSegment,
+    outlierMacs: m * n * geometry.outlierSegments * 16,
+    weightBytes: geometry.channelBlocks * geometry.baseSegments * blockBytes,
+    outlierWeightBytes: geometry.channelBlocks * geometry.outlierSegments * blockBytes,
+    rowBytes: m * geometry.baseSegments * segmentBytes,
+    outlierRowBytes: m * geometry.outlierSegments * segmentBytes,
+    metaBytes: n * 16 + m * 8,
+    outputBytes: m * n * 2 * (residual ? 2 : 1),
+  };
+}
+
+export function totalBytes(work: LinearWork): number {
+  return (
+    work.weightBytes +
+    work.outlierWeightBytes +
+    work.rowBytes +
+    work.outlierRowBytes +
+    work.metaBytes +
+    work.outputBytes
+  );
+}
+
+/** MACs per second of the whole GPU at the base width, and at 16 bit. */
+export function mmaRates(
+  problem: LinearProblem,
+  target: CudaTarget,
+): { readonly base: number; readonly outlier: number } {
+  const { macsPerSmClock, smCount, clockMHz } = target.gpu;
+  const perSecond = smCount * clockMHz * 1e6;
+  return {
+    base: (problem.activationBits === 4 ? macsPerSmClock.s4 : macsPerSmClock.s8) * perSecond,
+    outlier: macsPerSmClock.f16 * perSecond,
+  };
+}
+
+/**
+ * The mixed-precision roofline in microseconds: base MACs at their rate plus outlier MACs at the FP16 rate (one set of
+ * tensor cores does both, so they add up), or all bytes once through DRAM, whichever is longer.
+ */
+export function rooflineMicroseconds(problem: LinearProblem, target: CudaTarget, m: number): number {
+  const work = linearWork(problem, m);
+  const rates = mmaRates(problem, target);
+  const tensor = work.baseMacs / rates.base + work.outlierMacs / rates.outlier;
+  const dram = totalBytes(work) / (target.gpu.dramGBps * 1e9);
+  return Math.max(tensor, dram) * 1e6;
+}

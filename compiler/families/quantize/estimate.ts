@@ -1,0 +1,69 @@
+import type { QuantizeProblem } from '../../../ir/problem.ts';
+import type { QuantizeSchedule } from '../../../ir/schedule.ts';
+import type { CudaTarget } from '../../../targets/target.ts';
+import { ceilDiv } from '../../support/integer.ts';
+import type { CostEstimate, CostTerm } from '../family.ts';
+import { codeRowBytes, quantizeGeometry } from './geometry.ts';
+import { quantizeResources, vectorsPerThread } from './schedule-space.ts';
+
+/** Part of the second longest term that does not hide behind the longest. Stated. */
+const overlapLoss = 0.1;
+/** Cycles of a row's fixed path: load latency, barriers, reductions, division. Stated, not measured. */
+const rowLatencyCycles = 3000;
+/** Instructions a value costs from load to code, and a warp instruction's issue slots: 4 a clock and SM. Stated. */
+const instructionsPerValue = 14;
+
+/** Bytes a row moves through DRAM: its input, its codes, its meta, its outlier columns. */
+function rowBytes(problem: QuantizeProblem): number {
+  const geometry = quantizeGeometry(problem);
+  const input = problem.k * 2 * (problem.prologue.op === 'silu-mul' ? 2 : 1);
+  return input + codeRowBytes(problem) + 8 + geometry.paddedOutliers * 2;
+}
+
+/** A modelled time for M rows: DRAM, instruction issue, or row latency over the rows in flight: the longest counts. */
+export function estimateQuantize(
+  problem: QuantizeProblem,
+  schedule: QuantizeSchedule,
+  target: CudaTarget,
+  m: number,
+): CostEstimate {
+  const { gpu, limits } = target;
+  const resources = quantizeResources(problem, schedule, target);
+  // ptxas settles near 40 registers for these kernels; the cap is what it may use, not what it does.
+  const registers = Math.min(resources.registers, 40);
+  const resident = Math.min(
+    limits.blocksPerSm,
+    Math.floor(limits.threadsPerSm / resources.threads),
+    Math.floor(limits.registersPerSm / (registers * resources.threads)),
+    Math.floor(limits.sharedBytesPerSm / (resources.sharedBytes + limits.sharedBytesReserved)),
+  );
+  const bytes = m * rowBytes(problem);
+  const dram = bytes / (gpu.dramGBps * 1e3);
+  const rounds = ceilDiv(m, gpu.smCount * resident);
+  const serial =
+    vectorsPerThread(problem, schedule) * quantizeGeometry(problem).vector * instructionsPerValue;
+  const latency = (rounds * (rowLatencyCycles + serial)) / gpu.clockMHz;
+  const rowsPerSm = ceilDiv(m, gpu.smCount);
+  const issue = (rowsPerSm * problem.k * instructionsPerValue) / 32 / 4 / gpu.clockMHz;
+  const [longest = 0, second = 0] = [dram, issue, latency].sort((a, b) => b - a);
+  const microseconds = longest + overlapLoss * second;
+  const terms: CostTerm[] = [
+    {
+      name: 'DRAM',
+      microseconds: dram,
+      how: () => `${(bytes / 1e6).toFixed(2)} MB once at ${gpu.dramGBps} GB/s`,
+    },
+    {
+      name: 'issue',
+      microseconds: issue,
+      how: () => `${instructionsPerValue} instructions a value, 4 warps a clock`,
+    },
+    {
+      name: 'latency',
+      microseconds: latency,
+      how: () =>
+        `${rounds} rounds of ${resident} rows an SM, ${Math.round(rowLatencyCycles + serial)} cycles each`,
+    },
+  ];
+  return { microseconds, terms, waves: m / (gpu.smCount * resident), rooflineFraction: dram / microseconds };
+}

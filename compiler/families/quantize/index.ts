@@ -1,0 +1,35 @@
+import { hashValue } from '../../support/hash.ts';
+import type { CtaIndex, KernelFamily } from '../family.ts';
+import { quantizeKernelId } from '../kernel-name.ts';
+import { quantizeCases } from './cases.ts';
+import { quantizeContract } from './contract.ts';
+import { estimateQuantize } from './estimate.ts';
+import { enumerateQuantize, quantizeResources, rejectQuantize } from './schedule-space.ts';
+import { supportsQuantize } from './supports.ts';
+import { quantizeView } from './view.ts';
+
+/** Prologue, outlier split, minimum and range, codes and row meta, in one kernel. */
+export const quantize: KernelFamily<'quantize'> = {
+  name: 'quantize',
+  supports: supportsQuantize,
+  kernelId: (spec) => quantizeKernelId(spec.problem, spec.schedule.threads, hashValue(spec)),
+  contract: quantizeContract,
+  enumerate: enumerateQuantize,
+  reject: rejectQuantize,
+  resources: quantizeResources,
+  estimate: estimateQuantize,
+  outlierCost: () => undefined,
+  view: quantizeView,
+  staticMma: () => ({ imma: 0, hmma: 0 }),
+  executedMma: () => ({ imma: 0, hmma: 0 }),
+  sampleCtas: (_spec, m, limit) => sampleRows(m, limit),
+  cases: quantizeCases,
+};
+
+/** The first rows carry the special patterns (constant, spikes, not finite …), the last row is an edge. */
+function sampleRows(m: number, limit: number): readonly CtaIndex[] {
+  const rows = new Set<number>();
+  if (m > 0) rows.add(m - 1);
+  for (let row = 0; row < m && rows.size < limit; row++) rows.add(row);
+  return [...rows].map((row): CtaIndex => [row, 0, 0]);
+}

@@ -1,0 +1,129 @@
+import type { FamilyName, KernelSpec, ProblemOf, ScheduleOf, SpecOf } from '../../ir/kernel-spec.ts';
+import type { PlannedProblem } from '../../ir/plan.ts';
+import type { KernelChoice, RankedSchedule, ScheduleReport } from '../../ir/schedule-choice.ts';
+import type { CudaTarget } from '../../targets/target.ts';
+import type { Diagnostic } from '../diagnostics/diagnostic.ts';
+import type { CostEstimate, KernelFamily } from '../families/family.ts';
+import { canonicalJson } from '../support/hash.ts';
+import { fail, type Result, succeed } from '../support/result.ts';
+import { type Ranked, rankSchedules, type ScheduleSpace, surveySchedules } from './rank-schedules.ts';
+import { type RankedRange, tokenRanges } from './token-ranges.ts';
+
+/** Runner-up schedules kept for `explain`. */
+const runnersUpKept = 12;
+
+/** Whether a schedule may serve a range of M, beyond being legal: decode kernels up to 16 tokens, tiles from 17 on. */
+function servesRange(schedule: KernelSpec['schedule'], range: RankedRange): boolean {
+  if (schedule.kind === 'row') return true;
+  if (schedule.kind === 'split-k')
+    return range.to !== undefined && range.to <= schedule.tileM && schedule.tileM < range.to + 8;
+  return range.from > 16 && schedule.tileM < 2 * Math.max(16, range.to ?? Number.POSITIVE_INFINITY);
+}
+
+/**
+ * Chooses a kernel for every M in [from, to] of one problem. `isExcluded` takes schedules out of the running, e.g.
+ * those that a build has shown not to work. Fails with QK401 where nothing legal is left, naming the commonest reasons.
+ */
+export function chooseSchedules<F extends FamilyName>(
+  family: KernelFamily<F>,
+  planned: PlannedProblem,
+  problem: ProblemOf<F>,
+  tokens: { readonly from: number; readonly to?: number },
+  target: CudaTarget,
+  isExcluded: (schedule: ScheduleOf<F>) => boolean = () => false,
+): Result<readonly KernelChoice[], Diagnostic> {
+  const support = family.supports(problem, target);
+  if (!support.supported) return fail(unsupported(planned, support.reason, support.nearest));
+  const space = surveySchedules(family, problem, target);
+  const choices: KernelChoice[] = [];
+  for (const range of tokenRanges(family.name, tokens.from, tokens.to)) {
+    const candidates = space.legal.filter(
+      (schedule) => servesRange(schedule, range) && !isExcluded(schedule),
+    );
+    const ranked = rankSchedules(family, problem, candidates, target, range.representative);
+    const winner = ranked[0];
+    if (winner === undefined) return fail(nothingFits(planned, range, space));
+    const last = choices.at(-1);
+    if (last !== undefined && canonicalJson(last.spec.schedule) === canonicalJson(winner.schedule)) {
+      choices[choices.length - 1] = {
+        ...withoutEnd(last),
+        ...(range.to === undefined ? {} : { to: range.to }),
+      };
+      continue;
+    }
+    const spec = { family: family.name, problem, schedule: winner.schedule } as unknown as SpecOf<F>;
+    choices.push({
+      problem: planned.hash,
+      kernel: family.kernelId(spec),
+      spec,
+      from: range.from,
+      ...(range.to === undefined ? {} : { to: range.to }),
+      report: report(family, problem, target, range, ranked, space),
+    });
+  }
+  return succeed(choices);
+}
+
+function withoutEnd(choice: KernelChoice): Omit<KernelChoice, 'to'> {
+  const { to: _to, ...rest } = choice;
+  return rest;
+}
+
+function report<F extends FamilyName>(
+  family: KernelFamily<F>,
+  problem: ProblemOf<F>,
+  target: CudaTarget,
+  range: RankedRange,
+  ranked: readonly Ranked<F>[],
+  space: ScheduleSpace<F>,
+): ScheduleReport {
+  const winner = ranked[0] as Ranked<F>;
+  const cost = family.outlierCost(problem, winner.schedule, target, range.representative);
+  return {
+    gpu: target.gpu.name,
+    tokens: range.representative,
+    chosen: summary(winner.schedule, winner.estimate),
+    terms: winner.estimate.terms.map(({ name, microseconds, how }) => ({ name, microseconds, how: how() })),
+    runnersUp: ranked.slice(1, 1 + runnersUpKept).map((entry) => summary(entry.schedule, entry.estimate)),
+    legal: space.legal.length,
+    rejections: space.rejections,
+    ...(cost === undefined ? {} : { outlierCost: cost }),
+  };
+}
+
+function summary(schedule: KernelSpec['schedule'], estimate: CostEstimate): RankedSchedule {
+  const { microseconds, rooflineFraction, waves } = estimate;
+  return { schedule, microseconds, rooflineFraction, waves };
+}
+
+function unsupported(planned: PlannedProblem, reason: string, nearest: string | undefined): Diagnostic {
+  return {
+    code: 'QK402',
+    severity: 'error',
+    message: `no kernel for ${planned.serves.join(', ')}: ${reason}`,
+    ...pointer(planned),
+    ...(nearest === undefined ? {} : { hint: `nearest supported: ${nearest}` }),
+  };
+}
+
+function nothingFits(
+  planned: PlannedProblem,
+  range: RankedRange,
+  space: Pick<ScheduleSpace<FamilyName>, 'rejections'> & { readonly legal: readonly unknown[] },
+): Diagnostic {
+  const commonest = space.rejections
+    .slice(0, 3)
+    .map(({ kind, count, example }) => `${count} x ${kind} (${example})`);
+  return {
+    code: 'QK401',
+    severity: 'error',
+    message: `no schedule fits ${planned.serves.join(', ')} for ${range.from} to ${range.to ?? 'any number of'} tokens`,
+    ...pointer(planned),
+    hint: `of the schedules tried, ${space.legal.length} are legal for other M; rejected: ${commonest.join('; ')}`,
+  };
+}
+
+function pointer(planned: PlannedProblem): { readonly pointer?: string } {
+  const first = planned.origins[0];
+  return first === undefined ? {} : { pointer: first };
+}
