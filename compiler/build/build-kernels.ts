@@ -91,13 +91,15 @@ function defaultJobs(): number {
 /** Folders for the compilers to work in, made when the first kernel misses the cache. */
 function createWorkFolders(env: Environment) {
   let root: string | undefined;
+  let count = 0;
   return {
     folderFor(id: string): string {
       if (root === undefined) {
         sweepScratchFolders(workRoot(env));
         root = makeScratchFolder(workRoot(env), 'build');
       }
-      const folder = join(root, id);
+      count += 1;
+      const folder = join(root, `${count}-${id}`);
       mkdirSync(folder);
       return folder;
     },

@@ -29,8 +29,8 @@ export function readSealedFolder(folder: string): FolderFiles | undefined {
 }
 
 /**
- * Writes `files` as a whole: in a scratch folder beside it first, renamed into place last. Where another process
- * was quicker, its folder stays if it is sound. Throws the file system's error; nothing half-written is left.
+ * Writes `files` as a whole: in a scratch folder first, renamed into place last. A folder that another process put
+ * there meanwhile stays if it is the same. Throws the file system's error; nothing half-written is left.
  */
 export function publishSealedFolder(
   folder: string,
@@ -49,7 +49,7 @@ export function publishSealedFolder(
     }
     writeFileSync(join(fresh, sealName), JSON.stringify(seal));
     mkdirSync(dirname(folder), { recursive: true });
-    moveIntoPlace(fresh, folder, scratch, () => readSealedFolder(folder) !== undefined);
+    moveIntoPlace(fresh, folder, scratch, () => isSame(readSealedFolder(folder), files));
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
@@ -75,6 +75,14 @@ export function moveIntoPlace(fresh: string, folder: string, scratch: string, is
       if (!isMissing(error)) throw error; // another process moved it first
     }
   }
+}
+
+function isSame(found: FolderFiles | undefined, wanted: FolderFiles): boolean {
+  if (found === undefined || found.size !== wanted.size) return false;
+  return [...wanted].every(([name, bytes]) => {
+    const other = found.get(name);
+    return other !== undefined && Buffer.compare(other, bytes) === 0;
+  });
 }
 
 function isSeal(value: unknown): value is Record<string, string> {
