@@ -34,6 +34,13 @@ export function rejectQuantize(
       reason: () => `${needed} registers to hold a thread's part of the row, ${cap} there`,
     };
   }
+  const vectors = vectorsPerThread(problem, schedule);
+  if (vectors > longestUnroll && schedule.threads < 1024) {
+    return {
+      kind: 'unrolled too far',
+      reason: () => `${vectors} vectors a thread, each with its own search`,
+    };
+  }
   if (
     schedule.threads > 32 &&
     vectorsPerThread(problem, { ...schedule, threads: schedule.threads / 2 }) === 1
