@@ -66,12 +66,12 @@ describe('runPrologue', () => {
     (op) => {
       const f16 = narrowFloat('f16');
       const fl = Math.fround;
-      const columns = 512;
+      const columns = 4096; // enough that some x rounds the other way
       const key = streamKey(4);
       const width = op === 'silu-mul' ? 2 * columns : columns;
       const values = Float64Array.from({ length: width }, (_, i) => f16.round(4 * randomBell(key, i)));
       const weights = Float64Array.from({ length: columns }, (_, i) =>
-        f16.round(1 + randomBell(key, 5000 + i) / 4),
+        f16.round(1 + randomBell(key, 50_000 + i) / 4),
       );
       const prologue = op === 'rms-norm' ? ({ op, eps: 1e-5 } as const) : ({ op } as const);
       const row = runPrologue(prologue, { values, gamma: weights, threads: 128 }, f16);
@@ -138,5 +138,23 @@ describe('floatLinear', () => {
       expect(Math.abs(y - value)).toBeLessThanOrEqual(schemeError);
       expect(schemeError).toBeLessThan(10);
     }
+  });
+
+  it('leaves only the activations’ half steps where weights are exact', () => {
+    const x = [-1, -0.13, 0.4, 2];
+    const w = [1, -3, 2, 7];
+    const row = quantiseRow(x.map(Math.fround), 4); // s = 0.2: x^ is up to 0.1 off
+    const y = x.reduce((sum, _, i) => sum + (row.scale * (row.codes[i]! + 8) + row.zero) * w[i]!, 0);
+    const { value, schemeError } = floatLinear(
+      x,
+      w,
+      w,
+      rowError(row.scale, 4, gamma(codeRoundings + scaleRoundings)),
+      0,
+    );
+    expect(value).toBeCloseTo(-1 + 0.39 + 0.8 + 14, 12);
+    expect(Math.abs(y - value)).toBeGreaterThan(0.1);
+    expect(Math.abs(y - value)).toBeLessThanOrEqual(schemeError);
+    expect(schemeError).toBeCloseTo(0.1 * 13, 4);
   });
 });
