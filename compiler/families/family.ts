@@ -1,3 +1,4 @@
+import type { z } from 'zod';
 import type { CallContract } from '../../ir/call-contract.ts';
 import type { FamilyName, ProblemOf, ScheduleOf, SpecOf } from '../../ir/kernel-spec.ts';
 import type { CudaTarget } from '../../targets/target.ts';
@@ -47,6 +48,13 @@ export interface KernelView {
   readonly template: string;
   readonly slots: Readonly<Record<string, string>>;
   readonly fields: Readonly<Record<string, unknown>>;
+}
+
+/** A template with the schema of its view and, per slot, every filler that a view may choose: what the linter checks. */
+export interface TemplateContract {
+  readonly template: string;
+  readonly schema: z.ZodType;
+  readonly slots: Readonly<Record<string, readonly string[]>>;
 }
 
 /** One argument buffer of a verification case. Inputs are generated on demand from their byte offset. */
@@ -103,6 +111,7 @@ export interface KernelFamily<F extends FamilyName> {
     target: CudaTarget,
     m: number,
   ): { readonly microseconds: number; readonly weightBytes: number } | undefined;
+  readonly templates: readonly TemplateContract[];
   view(spec: SpecOf<F>, context: ViewContext): KernelView;
   /** Tensor-core instructions in the kernel's text. */
   staticMma(spec: SpecOf<F>): MmaExpectation;

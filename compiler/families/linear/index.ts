@@ -14,7 +14,7 @@ import { linearResources } from './resources.ts';
 import { sampleLinearCtas } from './sample-ctas.ts';
 import { enumerateLinear } from './schedule-space.ts';
 import { supportsLinear } from './supports.ts';
-import { linearView } from './view.ts';
+import { linearTemplates, linearView } from './view.ts';
 import { linearWork } from './work.ts';
 
 /** y = dequantised codes x weights + outlier columns + bias (+ residual), in one kernel. */
@@ -28,6 +28,7 @@ export const linear: KernelFamily<'linear'> = {
   resources: linearResources,
   estimate: estimateLinear,
   outlierCost,
+  templates: linearTemplates,
   view: linearView,
   staticMma,
   executedMma,

@@ -3,7 +3,7 @@ import type { SpecOf } from '../../../ir/kernel-spec.ts';
 import type { LinearProblem } from '../../../ir/problem.ts';
 import type { SplitKSchedule, TiledSchedule } from '../../../ir/schedule.ts';
 import { bannerSchema, bannerView } from '../banner-view.ts';
-import type { KernelView, ViewContext } from '../family.ts';
+import type { KernelView, TemplateContract, ViewContext } from '../family.ts';
 import { segmentsAhead } from './estimate-split-k.ts';
 import { linearGeometry, tiledSharedBytes } from './geometry.ts';
 import { splitKSharedBytes } from './split-k-sizes.ts';
@@ -33,7 +33,7 @@ const commonSchema = z.strictObject({
   sharedBytes: count,
 });
 
-export const tiledViewSchema = commonSchema.extend({
+const tiledViewSchema = commonSchema.extend({
   tileN: count,
   tileM: count,
   warpsN: count,
@@ -44,7 +44,7 @@ export const tiledViewSchema = commonSchema.extend({
   noBase: z.boolean(),
 });
 
-export const splitKViewSchema = commonSchema.extend({
+const splitKViewSchema = commonSchema.extend({
   tileN: count,
   tileM: count,
   warps: count,
@@ -52,6 +52,26 @@ export const splitKViewSchema = commonSchema.extend({
   ahead: count,
   outliers: z.boolean(),
 });
+
+const slotFillers = {
+  mma: ['cuda/slots/mma/s4', 'cuda/slots/mma/s8'],
+  dtype: ['cuda/slots/dtype/f16', 'cuda/slots/dtype/bf16'],
+  'outlier-mma': ['cuda/slots/dtype/f16-mma', 'cuda/slots/dtype/bf16-mma'],
+  unpack: ['cuda/slots/dtype/f16-unpack', 'cuda/slots/dtype/bf16-unpack', 'cuda/slots/epilogue/none'],
+};
+
+export const linearTemplates: readonly TemplateContract[] = [
+  {
+    template: 'cuda/linear/tiled',
+    schema: tiledViewSchema,
+    slots: { ...slotFillers, operands: ['cuda/slots/operands/x4'] },
+  },
+  {
+    template: 'cuda/linear/split-k',
+    schema: splitKViewSchema,
+    slots: { ...slotFillers, operands: ['cuda/slots/operands/x2'] },
+  },
+];
 
 /** The plain object that templates/cuda/linear prints, and the fillers of its slots. */
 export function linearView({ problem, schedule }: SpecOf<'linear'>, context: ViewContext): KernelView {

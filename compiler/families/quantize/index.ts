@@ -6,7 +6,7 @@ import { quantizeContract } from './contract.ts';
 import { estimateQuantize } from './estimate.ts';
 import { enumerateQuantize, quantizeResources, rejectQuantize } from './schedule-space.ts';
 import { supportsQuantize } from './supports.ts';
-import { quantizeView } from './view.ts';
+import { quantizeTemplates, quantizeView } from './view.ts';
 
 /** Prologue, outlier split, minimum and range, codes and row meta, in one kernel. */
 export const quantize: KernelFamily<'quantize'> = {
@@ -19,6 +19,7 @@ export const quantize: KernelFamily<'quantize'> = {
   resources: quantizeResources,
   estimate: estimateQuantize,
   outlierCost: () => undefined,
+  templates: quantizeTemplates,
   view: quantizeView,
   staticMma: () => ({ imma: 0, hmma: 0 }),
   executedMma: () => ({ imma: 0, hmma: 0 }),

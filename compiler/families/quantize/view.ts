@@ -2,12 +2,12 @@ import { z } from 'zod';
 import type { SpecOf } from '../../../ir/kernel-spec.ts';
 import type { QuantizeProblem } from '../../../ir/problem.ts';
 import { bannerSchema, bannerView } from '../banner-view.ts';
-import type { KernelView, ViewContext } from '../family.ts';
+import type { KernelView, TemplateContract, ViewContext } from '../family.ts';
 import { quantizeGeometry, quantizeSharedBytes } from './geometry.ts';
 
 const count = z.int().nonnegative();
 
-export const quantizeViewSchema = z.strictObject({
+const quantizeViewSchema = z.strictObject({
   id: z.string(),
   banner: bannerSchema,
   k: count,
@@ -36,6 +36,18 @@ const contract = [
 ];
 
 const vectorTypes = { 8: 'uint4', 4: 'uint2', 2: 'uint32_t', 1: 'uint16_t' } as const;
+
+export const quantizeTemplates: readonly TemplateContract[] = [
+  {
+    template: 'cuda/quantize/row',
+    schema: quantizeViewSchema,
+    slots: {
+      dtype: ['cuda/slots/dtype/f16-scalar', 'cuda/slots/dtype/bf16-scalar'],
+      fetch: ['cuda/slots/prologue/plain-row', 'cuda/slots/prologue/gated-row'],
+      prologue: ['cuda/slots/prologue/none', 'cuda/slots/prologue/rms-norm', 'cuda/slots/prologue/silu-mul'],
+    },
+  },
+];
 
 /** The plain object that templates/cuda/quantize prints, and the fillers of its slots. */
 export function quantizeView({ problem, schedule }: SpecOf<'quantize'>, context: ViewContext): KernelView {
