@@ -15,5 +15,5 @@ export function escapeText(text: string, limit = 240): string {
 
 /** `text` in double quotes, escaped for a terminal. */
 export function quoteText(text: string, limit = 60): string {
-  return `"${escapeText(text, limit)}"`;
+  return `"${escapeText(text, limit).replaceAll('"', '\\"')}"`;
 }

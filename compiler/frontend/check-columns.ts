@@ -49,6 +49,7 @@ function checkList(
   const seen = new Set<number>();
   const faults: Diagnostic[] = [];
   list.forEach((column, index) => {
+    if (faults.length >= mostFaults) return;
     const here = within(pointer, index);
     if (!Number.isInteger(column) || column < 0 || column >= k) {
       const hint = `columns are input features: 0 to ${k - 1}`;
@@ -64,7 +65,7 @@ function checkList(
     }
     seen.add(column);
   });
-  for (const fault of faults.slice(0, mostFaults)) report(fault);
+  for (const fault of faults) report(fault);
   if (faults.length === 0 && list.length !== count) {
     const message = `${list.length} columns are listed for ${count} outliers`;
     report(diagnose('QK112', { pointer, message, hint: 'leave the count out, or leave the columns out' }));

@@ -87,7 +87,7 @@ function reportUnused(rules: readonly LayerRule[], { layers, used }: SettledBloc
   return rules
     .filter((rule) => !used.has(rule))
     .map((rule) => {
-      const near = suggestName(rule.match, layers);
+      const near = suggestMatch(rule.match, layers);
       const some = layers.slice(0, 3).join(', ');
       const hint =
         near === undefined ? `layers are called ${some}, …; * matches any text` : `did you mean "${near}"?`;
@@ -96,4 +96,15 @@ function reportUnused(rules: readonly LayerRule[], { layers, used }: SettledBloc
         : { pointer: `${rule.origin}/match` };
       return diagnose('QK130', { ...place, message: `${quoteText(rule.match)} matches no layer`, hint });
     });
+}
+
+/** The nearest layer name, or the same pattern with its last segment mended. */
+function suggestMatch(match: string, layers: readonly string[]): string | undefined {
+  const near = suggestName(match, layers);
+  if (near !== undefined) return near;
+  const cut = match.lastIndexOf('.') + 1;
+  const leaf = suggestName(match.slice(cut), [
+    ...new Set(layers.map((name) => name.slice(name.lastIndexOf('.') + 1))),
+  ]);
+  return leaf === undefined ? undefined : `${match.slice(0, cut)}${leaf}`;
 }

@@ -7,14 +7,25 @@ export function toPointer(path: readonly PropertyKey[]): string {
   return path.map((segment) => `/${String(segment).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
 }
 
-/** Line and column, both from 1, of a character offset. */
-export function toLineAndColumn(
-  text: string,
-  offset: number,
-): { readonly line: number; readonly column: number } {
-  const before = text.slice(0, offset);
-  const lastBreak = before.lastIndexOf('\n');
-  return { line: before.split('\n').length, column: offset - lastBreak };
+export interface Place {
+  readonly line: number;
+  readonly column: number;
+}
+
+/** Line and column, both from 1, of character offsets of one text: its lines are found once. */
+export function createLocator(text: string): (offset: number) => Place {
+  const starts = [0];
+  for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) starts.push(at + 1);
+  return (offset) => {
+    let low = 0;
+    let high = starts.length - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if ((starts[middle] ?? 0) <= offset) low = middle;
+      else high = middle - 1;
+    }
+    return { line: low + 1, column: offset - (starts[low] ?? 0) + 1 };
+  };
 }
 
 /**
@@ -29,16 +40,19 @@ export function locateDiagnostics(
     diagnostics.flatMap(({ pointer }) => (pointer === undefined ? [] : ancestors(pointer))),
   );
   if (wanted.size === 0) return diagnostics;
+  const depths = new Set([...wanted].map((pointer) => pointer.split('/').length - 1));
   const offsets = new Map<string, number>();
   parseJson(source.text, (path, offset) => {
+    if (!depths.has(path.length)) return;
     const pointer = toPointer(path);
     if (wanted.has(pointer)) offsets.set(pointer, offset);
   });
+  const locate = createLocator(source.text);
   return diagnostics.map((diagnostic) => {
     if (diagnostic.pointer === undefined || diagnostic.line !== undefined) return diagnostic;
     const known = ancestors(diagnostic.pointer).find((pointer) => offsets.has(pointer));
     const offset = known === undefined ? undefined : offsets.get(known);
-    const place = offset === undefined ? {} : toLineAndColumn(source.text, offset);
+    const place = offset === undefined ? {} : locate(offset);
     return { ...diagnostic, file: source.file, ...place };
   });
 }

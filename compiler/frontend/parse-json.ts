@@ -116,7 +116,12 @@ export function parseJson(text: string, visit?: ValueVisitor): JsonReading {
     at = start;
     const isNumberWord = name !== undefined && /nan|inf/i.test(name);
     const hint = isNumberWord ? 'JSON has no NaN and no infinity: write a finite number' : undefined;
-    throw new Stop(fault(`${found()} is no JSON value`, { expected: 'a value', ...(hint ? { hint } : {}) }));
+    throw new Stop(
+      fault(`${name === undefined ? found() : quoteText(name, 20)} is no JSON value`, {
+        expected: 'a value',
+        ...(hint ? { hint } : {}),
+      }),
+    );
   };
 
   const array = (): unknown[] => {

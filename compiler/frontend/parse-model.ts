@@ -2,7 +2,7 @@ import { diagnose } from '../diagnostics/codes.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import type { Result } from '../support/result.ts';
 import { fail, succeed } from '../support/result.ts';
-import { toLineAndColumn, toPointer } from './locate-diagnostics.ts';
+import { createLocator, toPointer } from './locate-diagnostics.ts';
 import type { ModelJson } from './model-schema.ts';
 import { modelSchema } from './model-schema.ts';
 import { parseJson } from './parse-json.ts';
@@ -12,11 +12,12 @@ import type { SourceFile } from './source-file.ts';
 /** The text of a model.json as a checked document. What it says may still make no sense: expansion finds that. */
 export function parseModel(source: SourceFile): Result<ModelJson, readonly Diagnostic[]> {
   const { value, faults } = parseJson(source.text);
+  const locate = createLocator(source.text);
   const syntax = faults.map(({ code, message, offset, path, expected, hint }) =>
     diagnose(code, {
       file: source.file,
       pointer: toPointer(path),
-      ...toLineAndColumn(source.text, offset),
+      ...locate(offset),
       message,
       ...(expected === undefined ? {} : { expected }),
       ...(hint === undefined ? {} : { hint }),

@@ -16,7 +16,11 @@ export function reportSchemaIssues(
   document: unknown,
   issues: readonly Issue[],
 ): readonly Diagnostic[] {
-  return issues.flatMap((issue) => reportIssue(schema, document, issue, []));
+  // A number beyond exact integers also breaks the field's own limit, which says more.
+  const telling = issues.filter(
+    (issue) => issue.code !== 'too_big' || issue.maximum !== Number.MAX_SAFE_INTEGER,
+  );
+  return telling.flatMap((issue) => reportIssue(schema, document, issue, []));
 }
 
 function reportIssue(
@@ -49,7 +53,7 @@ function reportIssue(
     case 'invalid_value':
       return reportChoice(issue.values, path, value);
     case 'unrecognized_keys':
-      return issue.keys.map((key) => reportUnknownKey(schema, document, path, key));
+      return reportUnknownKeys(schema, document, path, issue.keys);
     case 'invalid_union':
       return reportUnion(schema, document, issue, path);
     case 'invalid_key':
@@ -110,15 +114,27 @@ function reportChoice(values: readonly unknown[], path: Path, value: unknown): r
   ];
 }
 
-function reportUnknownKey(schema: z.ZodType, document: unknown, path: Path, key: string): Diagnostic {
+/** Unknown fields of one object that are told one by one; a file with more is not a model that was mistyped. */
+const mostUnknownKeys = 20;
+
+function reportUnknownKeys(
+  schema: z.ZodType,
+  document: unknown,
+  path: Path,
+  keys: readonly string[],
+): readonly Diagnostic[] {
   const known = knownKeys(schema, document, path);
-  const near = suggestName(key, known);
-  return diagnose('QK105', {
-    pointer: toPointer([...path, key]),
-    message: `${quoteText(key)} is not a field of ${path.length === 0 ? 'the model' : lastSegment(path)}`,
-    ...(known.length === 0 ? {} : { expected: `one of ${known.join(', ')}` }),
-    ...(near === undefined ? {} : { hint: `did you mean "${near}"?` }),
+  const owner = path.length === 0 ? 'the model' : lastSegment(path);
+  const expected = known.length === 0 ? {} : { expected: `one of ${known.join(', ')}` };
+  const told = keys.slice(0, mostUnknownKeys).map((key) => {
+    const near = suggestName(key, known);
+    const hint = near === undefined ? {} : { hint: `did you mean "${near}"?` };
+    const message = `${quoteText(key)} is not a field of ${owner}`;
+    return diagnose('QK105', { pointer: toPointer([...path, key]), message, ...expected, ...hint });
   });
+  const hidden = keys.length - told.length;
+  const rest = `${owner} has ${hidden} more unknown fields`;
+  return hidden > 0 ? [...told, diagnose('QK105', { pointer: toPointer(path), message: rest })] : told;
 }
 
 /** Of a union's branches, the one that got furthest is what the author meant. */

@@ -3,10 +3,9 @@ import { layerNames } from '../../ir/graph.ts';
 import type { Scheme } from '../../ir/quant-scheme.ts';
 import { isQuantised, noOutliers, presets } from '../../ir/quant-scheme.ts';
 import { mapBlocks, mapNodes } from '../../ir/visit.ts';
-import { diagnose } from '../diagnostics/codes.ts';
 import { checkNodes } from './check-nodes.ts';
 import type { Pass } from './pass.ts';
-import { placeOf } from './pass.ts';
+import { Refusals } from './refusals.ts';
 
 /** Settles each linear on a scheme that can be computed, or says what is the nearest. */
 export const chooseScheme: Pass = {
@@ -14,7 +13,8 @@ export const chooseScheme: Pass = {
   ensures:
     'every linear is either left in 16 bit or has integer weights per channel and integer activations per token',
   run(graph, context) {
-    return mapBlocks(graph, (block) =>
+    const refusals = new Refusals(context);
+    const chosen = mapBlocks(graph, (block) =>
       mapNodes(block, (node) => {
         if (node.op !== 'linear') return node;
         const { outliers } = node.scheme;
@@ -25,13 +25,14 @@ export const chooseScheme: Pass = {
         }
         const refusal = refuse(node.scheme);
         if (refusal !== undefined) {
-          const message = `${layerNames(block, node.id)}: ${refusal}`;
           const hint = `nearest: "${nearestPreset(node.scheme)}"`;
-          context.report(diagnose('QK124', { ...placeOf(node.request.origins.scheme), message, hint }));
+          refusals.add(layerNames(block, node.id), 'QK124', node.request.origins.scheme, refusal, { hint });
         }
         return node;
       }),
     );
+    refusals.reportAll();
+    return chosen;
   },
   check: (graph) => checkNodes(graph, 'its scheme can be computed', isSettled),
 };

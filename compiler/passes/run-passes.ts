@@ -69,5 +69,6 @@ export function runPasses(
     const findings = hasErrors(diagnostics) ? [] : [...verifyGraph(graph), ...pass.check(graph)];
     assert(findings.length === 0, `${pass.name} ensures that ${pass.ensures}; found: ${findings.join('; ')}`);
   }
-  return hasErrors(diagnostics) ? fail(diagnostics) : succeed({ graph, warnings: diagnostics, notes });
+  const errors = diagnostics.filter(({ severity }) => severity === 'error');
+  return errors.length > 0 ? fail(errors) : succeed({ graph, warnings: diagnostics, notes });
 }
