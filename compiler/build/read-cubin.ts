@@ -49,6 +49,7 @@ function readSections(data: Buffer): Section[] {
   const entryBytes = data.readUInt16LE(0x3a);
   const count = data.readUInt16LE(0x3c);
   const namesAt = data.readUInt16LE(0x3e);
+  if (tableAt + count * entryBytes > data.length) throw new RangeError('section table outside the file');
   const stringsAt = Number(data.readBigUInt64LE(tableAt + namesAt * entryBytes + 0x18));
   return Array.from({ length: count }, (_, index) => {
     const at = tableAt + index * entryBytes;

@@ -29,7 +29,7 @@ enum DeviceAttribute : int {
 enum FunctionAttribute : int { kStaticSharedBytes = 1, kLocalBytes = 3, kRegisters = 4, kDynamicSharedLimit = 8 };
 enum JitOption : int { kErrorLog = 5, kErrorLogBytes = 6 };
 
-// name in this file, symbol in the library, parameters
+// Name in this file, symbol in the library, parameters. Nothing is freed: the process ends after one job.
 #define QUIKC_DRIVER_CALLS(X)                                                                                      \
   X(init, "cuInit", (unsigned))                                                                                    \
   X(driverVersion, "cuDriverGetVersion", (int*))                                                                   \
@@ -39,16 +39,13 @@ enum JitOption : int { kErrorLog = 5, kErrorLogBytes = 6 };
   X(deviceAttribute, "cuDeviceGetAttribute", (int*, int, CUdevice))                                                \
   X(deviceMemory, "cuDeviceTotalMem_v2", (size_t*, CUdevice))                                                      \
   X(contextRetain, "cuDevicePrimaryCtxRetain", (CUcontext*, CUdevice))                                             \
-  X(contextRelease, "cuDevicePrimaryCtxRelease_v2", (CUdevice))                                                    \
   X(contextSetCurrent, "cuCtxSetCurrent", (CUcontext))                                                             \
   X(synchronize, "cuCtxSynchronize", ())                                                                           \
   X(moduleLoad, "cuModuleLoadDataEx", (CUmodule*, const void*, unsigned, int*, void**))                            \
-  X(moduleUnload, "cuModuleUnload", (CUmodule))                                                                    \
   X(getFunction, "cuModuleGetFunction", (CUfunction*, CUmodule, const char*))                                      \
   X(functionAttribute, "cuFuncGetAttribute", (int*, int, CUfunction))                                              \
   X(setFunctionAttribute, "cuFuncSetAttribute", (CUfunction, int, int))                                            \
   X(memoryAllocate, "cuMemAlloc_v2", (CUdeviceptr*, size_t))                                                       \
-  X(memoryFree, "cuMemFree_v2", (CUdeviceptr))                                                                     \
   X(copyToDevice, "cuMemcpyHtoD_v2", (CUdeviceptr, const void*, size_t))                                           \
   X(copyToHost, "cuMemcpyDtoH_v2", (void*, CUdeviceptr, size_t))                                                   \
   X(fillMemory, "cuMemsetD8_v2", (CUdeviceptr, unsigned char, size_t))                                             \
@@ -59,7 +56,6 @@ enum JitOption : int { kErrorLog = 5, kErrorLogBytes = 6 };
   X(eventRecord, "cuEventRecord", (CUevent, CUstream))                                                             \
   X(eventSynchronize, "cuEventSynchronize", (CUevent))                                                             \
   X(eventElapsed, "cuEventElapsedTime", (float*, CUevent, CUevent))                                                \
-  X(eventDestroy, "cuEventDestroy_v2", (CUevent))                                                                  \
   X(errorName, "cuGetErrorName", (CUresult, const char**))                                                         \
   X(errorString, "cuGetErrorString", (CUresult, const char**))
 

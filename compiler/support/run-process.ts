@@ -19,7 +19,7 @@ export type ProcessOutcome =
   | { readonly kind: 'not-started'; readonly reason: string };
 
 /** Output beyond this is cut: a tool gone wild must not exhaust our memory. */
-const maxOutputBytes = 16 * 1024 * 1024;
+const maxOutputBytes = 4 * 1024 * 1024;
 /** After a kill, how long we wait for a grandchild that escaped the group and still holds our pipes. */
 const graceMs = 1000;
 
@@ -68,11 +68,12 @@ export async function runProcess(request: ProcessRequest): Promise<ProcessOutcom
     if (end === 'cancelled') return { kind: 'cancelled' };
     if (end === 'timed-out') return { kind: 'timed-out', stderr: result?.stderr ?? '' };
     if (result === undefined) return { kind: 'cancelled' };
+    if (result.isMaxBuffer) return { kind: 'killed', by: 'too much output', stderr: '' };
     if (result.exitCode !== undefined)
       return { kind: 'exited', code: result.exitCode, stdout: result.stdout, stderr: result.stderr };
     if (result.signal !== undefined) return { kind: 'killed', by: result.signal, stderr: result.stderr };
     if (group === undefined) return { kind: 'not-started', reason: startFault(request, result.code) };
-    return { kind: 'killed', by: result.code ?? 'too much output', stderr: result.stderr };
+    return { kind: 'killed', by: result.code ?? 'unknown reason', stderr: result.stderr };
   } finally {
     clearTimeout(timer);
     clearTimeout(grace);

@@ -115,7 +115,9 @@ describe('doctor', () => {
     expect(good.filter(({ name }) => name !== 'GPU driver').map(({ status }) => status)).toEqual(
       Array(6).fill('ok'),
     );
-    const bare = await doctor({ env: { PATH: '/nonexistent', QUIKC_CACHE: join(fake.folder, 'nvcc', 'cache') } });
+    const bare = await doctor({
+      env: { PATH: '/nonexistent', QUIKC_CACHE: join(fake.folder, 'nvcc', 'cache') },
+    });
     expect(Object.fromEntries(bare.map(({ name, status }) => [name, status]))).toMatchObject({
       nvcc: 'fail',
       'host compiler': 'fail',
