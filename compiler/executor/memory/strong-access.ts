@@ -1,0 +1,10 @@
+import type { Scope } from './ordering.ts';
+
+/** What a strong access does, as its modifiers say. */
+export interface StrongAccess {
+  readonly reads: boolean;
+  readonly writes: boolean;
+  readonly scope: Scope;
+  readonly acquires: boolean;
+  readonly releases: boolean;
+}

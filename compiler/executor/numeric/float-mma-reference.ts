@@ -1,0 +1,51 @@
+import { exponentOf } from './bits.ts';
+import { F32_FORMAT, roundToFormat } from './round-to-format.ts';
+
+/** Fraction bits kept below the largest exponent on sm_75 to sm_89 (published model, not measured here). */
+const FRACTION_BITS = 24;
+
+/** Unnormalised exponent of an operand: subnormals count as the smallest normal exponent of their format. */
+function operandExponent(x: number, minExponent: number): number {
+  return Math.max(exponentOf(x), minExponent);
+}
+
+/**
+ * One accumulator of an f16 / bf16 MMA with f32 accumulation on sm_80: for each 8 values of k, the exact products and
+ * C are aligned to the largest exponent (a product's is the sum of its operands', not normalised), cut to 24 fraction
+ * bits towards zero, added exactly, and the sum is rounded to f32 towards zero. Zero products do not take part. With
+ * no non-zero product C comes through unchanged.
+ */
+export function floatMmaReference(
+  a: readonly number[],
+  b: readonly number[],
+  c: number,
+  minExponent: number,
+): number {
+  let accumulator = c;
+  for (let first = 0; first < a.length; first += 8) {
+    const terms: number[] = [];
+    let top = Number.NEGATIVE_INFINITY;
+    let special = 0;
+    for (let k = first; k < first + 8; k += 1) {
+      const [x = 0, y = 0] = [a[k], b[k]];
+      const product = x * y;
+      if (!Number.isFinite(product) || !Number.isFinite(x) || !Number.isFinite(y)) special += product;
+      else if (product !== 0) {
+        terms.push(product);
+        top = Math.max(top, operandExponent(x, minExponent) + operandExponent(y, minExponent));
+      }
+    }
+    // NaN !== 0 too: an infinity or NaN anywhere decides the result by itself.
+    if (special !== 0 || !Number.isFinite(accumulator)) {
+      accumulator += special;
+      continue;
+    }
+    if (terms.length === 0) continue;
+    if (accumulator !== 0) top = Math.max(top, operandExponent(accumulator, -126));
+    const unit = 2 ** (top - FRACTION_BITS);
+    let sum = Math.trunc(accumulator / unit);
+    for (const term of terms) sum += Math.trunc(term / unit);
+    accumulator = roundToFormat(sum * unit, F32_FORMAT, 'rz');
+  }
+  return accumulator;
+}
