@@ -1,22 +1,10 @@
+import type { CodeTable } from './code-table.ts';
+import { error, warning } from './code-table.ts';
 import type { Diagnostic, DiagnosticCode } from './diagnostic.ts';
-
-/** What a code stands for. `hint` is what to do where a diagnostic brings no better one of its own. */
-export interface CodeRecord {
-  readonly title: string;
-  readonly severity: Diagnostic['severity'];
-  readonly hint: string;
-}
-
-function error(title: string, hint: string): CodeRecord {
-  return { title, severity: 'error', hint };
-}
-
-function warning(title: string, hint: string): CodeRecord {
-  return { title, severity: 'warning', hint };
-}
+import { toolCodes } from './tool-codes.ts';
 
 /** Every code that quikc prints. A code keeps its meaning for ever; a new fault takes a new number. */
-export const codes: Readonly<Partial<Record<DiagnosticCode, CodeRecord>>> = {
+export const codes: CodeTable = {
   QK100: error('the model cannot be read', 'check the path and its permissions'),
   QK101: error('not JSON', 'the file must be one JSON object in UTF-8; docs/model-json.md has examples'),
   QK102: error('too large or too deep', 'a model.json is a description: weights stay in their own files'),
@@ -52,6 +40,7 @@ export const codes: Readonly<Partial<Record<DiagnosticCode, CodeRecord>>> = {
   QK204: error('gate and up differ', 'both inputs of a gated activation have as many features'),
   QK301: error('the target cannot run this layer', 'quikc targets lists what each target supports'),
   QK302: error('target unknown', 'quikc targets lists the targets'),
+  ...toolCodes,
   QK900: error('internal error', 'this is a fault of quikc: please report it with this text'),
 };
 

@@ -1,0 +1,48 @@
+import type { CodeTable } from './code-table.ts';
+import { error, warning } from './code-table.ts';
+
+const bug = 'this is a fault of quikc: please report it';
+const verify = 'run `quikc verify`: it names the instruction that went wrong';
+
+/** Codes of the stages that choose, build and run kernels. */
+export const toolCodes: CodeTable = {
+  QK401: error('no schedule fits', 'quikc explain shows why schedules were rejected'),
+  QK402: error('no kernel for this layer', 'quikc targets lists what each target supports'),
+  QK601: error(
+    'no CUDA compiler',
+    'run `quikc toolchain install`, or name an nvcc with --nvcc or QUIKC_NVCC',
+  ),
+  QK602: error('the CUDA compiler cannot be used', 'run `quikc toolchain install`, or name another nvcc'),
+  QK603: error('no host C++ compiler', 'install one, e.g. `apt-get install g++`'),
+  QK610: error('no Python', 'install Python 3 with pip, or name an nvcc of your own with QUIKC_NVCC'),
+  QK611: error('no pip', 'install pip, or name an nvcc of your own with QUIKC_NVCC'),
+  QK612: error('download failed', 'check the network and the settings of pip'),
+  QK613: error('download damaged', 'try again, or check which package index pip uses'),
+  QK614: error('cannot write', 'point QUIKC_CACHE at a folder you can write to'),
+  QK615: warning('cache not written', 'point QUIKC_CACHE at a folder you can write to'),
+  QK616: error('build interrupted', 'run it again: what was finished is in the cache'),
+  QK620: error('a kernel does not compile', bug),
+  QK621: warning('the compiler warns of a kernel', bug),
+  QK622: error('the compiler took too long', 'raise QUIKC_BUILD_TIMEOUT if this machine is very slow'),
+  QK623: error('the compiler failed', 'run `quikc doctor`; with QUIKC_DEBUG=5 every command is shown'),
+  QK624: error('the assembler refuses a kernel', bug),
+  QK626: error("the toolchain's output cannot be understood", 'run `quikc doctor`'),
+  QK640: error('a kernel uses too much', 'choose a smaller tile'),
+  QK641: error('wrong number of matrix instructions', bug),
+  QK642: error('emulated matrix instruction', 'choose an instruction that this architecture has'),
+  QK643: error('unexpected calls in a kernel', bug),
+  QK644: error('registers are spilled', 'a smaller tile or fewer stages need fewer registers'),
+  QK645: error('a kernel uses local memory', bug),
+  QK646: error('the assembler changed a kernel', bug),
+  QK647: error('too many registers', 'a smaller tile or fewer stages need fewer registers'),
+  QK801: error('no C++ compiler', 'install one, e.g. `apt-get install g++`'),
+  QK802: error('the runner does not compile', 'try another C++17 compiler'),
+  QK803: error('cannot write', 'free some space, or point QUIKC_CACHE elsewhere'),
+  QK810: error('no GPU', 'use a machine with an NVIDIA GPU; `quikc verify` needs none'),
+  QK811: error('the GPU refused the work', verify),
+  QK812: error('the runner refused its job', bug),
+  QK813: error('the runner failed', verify),
+  QK814: error('the runner cannot be understood', bug),
+  QK815: error('run interrupted', 'start it again'),
+  QK816: error('a kernel wrote outside its buffers', verify),
+};
