@@ -47,3 +47,17 @@ export interface KernelChoice {
   readonly to?: number;
   readonly report: ScheduleReport;
 }
+
+/** Why a kernel serves M from `from` to `to`; without `to`, every larger M. */
+export type RangeChoice = Pick<KernelChoice, 'from' | 'to' | 'report'>;
+
+/** A kernel to emit: once, however many problems' ranges, sites and layers it serves. */
+export interface ScheduledKernel {
+  readonly id: string;
+  readonly spec: KernelSpec;
+  readonly specHash: string;
+  readonly problem: ProblemHash;
+  readonly serves: readonly string[];
+  readonly sites: readonly string[];
+  readonly choices: readonly RangeChoice[];
+}

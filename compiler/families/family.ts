@@ -122,6 +122,9 @@ export interface KernelFamily<F extends FamilyName> {
   cases(spec: SpecOf<F>, m: number, seed: number): readonly VerificationCase[];
 }
 
+/** Every family by name, for code that is the same for all of them. */
+export type FamilyTable = Readonly<Record<FamilyName, KernelFamily<FamilyName>>>;
+
 /** What a view prints beyond its spec: who the kernel is for, and why it looks as it does. */
 export interface ViewContext {
   readonly id: string;

@@ -1,0 +1,33 @@
+import type { ScheduledKernel } from '../../ir/schedule-choice.ts';
+import type { FamilyTable } from '../families/family.ts';
+import { version } from '../version.ts';
+import { describeChoice } from './describe-choice.ts';
+import { describeScheme } from './describe-scheme.ts';
+import { createRenderer } from './render-kernel.ts';
+import type { TemplateSet } from './template-set.ts';
+
+/** The text of every kernel, by its id. */
+export type KernelTexts = ReadonlyMap<string, string>;
+
+/** Writes each kernel: its family's view, printed by the view's template. */
+export function renderKernels(
+  kernels: readonly ScheduledKernel[],
+  families: FamilyTable,
+  templates: TemplateSet,
+): KernelTexts {
+  const render = createRenderer(templates);
+  return new Map(
+    kernels.map(({ id, spec, specHash, serves, choices }) => {
+      const view = families[spec.family].view(spec, {
+        id,
+        specHash,
+        version,
+        templatesDigest: templates.digest,
+        scheme: describeScheme(spec.problem),
+        serves,
+        whyThisSchedule: describeChoice(choices),
+      });
+      return [id, render(view)];
+    }),
+  );
+}

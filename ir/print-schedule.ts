@@ -1,0 +1,23 @@
+import type { Schedule } from './schedule.ts';
+
+/** A schedule in one word, e.g. `t128x128x64B s3 w2x4 c1`, `split8 t64x16 w4` or `256 threads`. */
+export function printSchedule(schedule: Schedule): string {
+  switch (schedule.kind) {
+    case 'tiled': {
+      const { tileN, tileM, tileKBytes, stages, warpsN, warpsM, ctasPerSm } = schedule;
+      return `t${tileN}x${tileM}x${tileKBytes}B s${stages} w${warpsN}x${warpsM} c${ctasPerSm}`;
+    }
+    case 'split-k': {
+      const { tileN, tileM, slices, warps } = schedule;
+      return `t${tileN}x${tileM} split${slices} w${warps}`;
+    }
+    case 'row':
+      return `${schedule.threads} threads`;
+  }
+}
+
+/** `1-16`, `17-32`, `513-`: a range of M. */
+export function printTokens({ from, to }: { readonly from: number; readonly to?: number }): string {
+  if (to === from) return `${from}`;
+  return `${from}-${to ?? ''}`;
+}
