@@ -4,6 +4,7 @@ import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import { fail, type Result, succeed } from '../support/result.ts';
 import type { BuildContext } from './build-context.ts';
 import { readOutput, toolRunFault } from './compile-ptx.ts';
+import { environmentFault } from './environment-fault.ts';
 import { aboutKernel, ptxasDiagnostics } from './parse-compiler-messages.ts';
 
 export interface Assembled {
@@ -29,6 +30,8 @@ export async function assembleCubin(
   const args = [...ptxasFlags, `-arch=${arch}`, '-o', output, input];
   const outcome = await context.run(context.toolchain.ptxas, folder, args, 'urgent');
   if (outcome.kind !== 'exited' || outcome.code !== 0) {
+    const other = environmentFault(outcome, folder);
+    if (other !== undefined) return fail([other]);
     const faults = outcome.kind === 'exited' ? ptxasDiagnostics(id, arch, outcome.stderr, ptx) : [];
     return fail(faults.length > 0 ? faults : [toolRunFault(`ptxas for ${arch}`, `${id}.cu`, outcome)]);
   }

@@ -5,10 +5,11 @@ import { sha256 } from '../support/hash.ts';
 import { fail, type Result, succeed } from '../support/result.ts';
 import type { ProcessOutcome } from '../support/run-process.ts';
 import type { BuildContext } from './build-context.ts';
+import { environmentFault } from './environment-fault.ts';
 import type { KernelSource } from './kernel-source.ts';
 import { normalisePtx } from './normalise-ptx.ts';
 import { aboutKernel, nvccDiagnostics } from './parse-compiler-messages.ts';
-import { describeOutcome, toolFault } from './tool-fault.ts';
+import { describeOutcome } from './tool-fault.ts';
 
 /** What every kernel is compiled with; part of the cache key. -lineinfo ties PTX lines to .cu lines for `verify`. */
 export const nvccFlags: readonly string[] = ['-std=c++17', '-O3', '-lineinfo', '-ptx'];
@@ -28,8 +29,12 @@ export async function compilePtx(
     ...['-o', ptx, cu],
   ]);
   const faults = outcome.kind === 'exited' ? nvccDiagnostics(source.id, outcome.stderr) : [];
-  if (outcome.kind !== 'exited' || outcome.code !== 0 || faults.length > 0)
-    return fail(faults.length > 0 ? faults : [nvccFault(cu, outcome)]);
+  if (outcome.kind !== 'exited' || outcome.code !== 0) {
+    const other = environmentFault(outcome, folder);
+    if (other !== undefined) return fail([other]);
+    return fail(faults.length > 0 ? faults : [toolRunFault('nvcc', cu, outcome)]);
+  }
+  if (faults.length > 0) return fail(faults);
   const text = readOutput(join(folder, ptx))?.toString('utf8');
   if (text === undefined || !/^\.version /m.test(text) || !text.includes('.entry'))
     return fail([
@@ -38,20 +43,8 @@ export async function compilePtx(
   return succeed(normalisePtx(text, cu, sha256(source.id + source.text).slice(0, 8)));
 }
 
-function nvccFault(cu: string, outcome: ProcessOutcome): Diagnostic {
-  if (
-    outcome.kind === 'exited' &&
-    /gcc: (No such file|not found)|gcc: command not found/.test(outcome.stderr)
-  )
-    return toolFault.noHostCompiler();
-  return toolRunFault('nvcc', cu, outcome);
-}
-
 /** Why a compiler gave no result, where its own messages do not say. */
 export function toolRunFault(tool: string, file: string, outcome: ProcessOutcome): Diagnostic {
-  if (outcome.kind === 'cancelled') return toolFault.cancelled();
-  if ('stderr' in outcome && /No space left on device/.test(outcome.stderr))
-    return toolFault.cannotWrite('the folder for temporary files', new Error('no space left on device'));
   const code = outcome.kind === 'timed-out' ? 'QK622' : 'QK623';
   const hints = {
     QK622:

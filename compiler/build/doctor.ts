@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, rmSync, statfsSync } from 'node:fs';
+import { existsSync, rmSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import { findOnPath } from '../support/find-on-path.ts';
 import type { Environment } from '../support/quikc-cache-root.ts';
@@ -74,7 +74,6 @@ function checkPip(env: Environment): Check {
 function checkCache(root: string): Check {
   const name = 'cache';
   try {
-    mkdirSync(root, { recursive: true });
     rmSync(makeScratchFolder(join(root, 'tmp'), 'doctor'), { recursive: true });
   } catch (error) {
     const fix = 'point QUIKC_CACHE at a folder you can write to; without it every kernel is built every time';

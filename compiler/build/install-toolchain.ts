@@ -1,6 +1,7 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
+import { ensureFolder } from '../support/ensure-folder.ts';
 import { findOnPath, isExecutableFile } from '../support/find-on-path.ts';
 import { canonicalJson, sha256 } from '../support/hash.ts';
 import type { Environment } from '../support/quikc-cache-root.ts';
@@ -86,7 +87,7 @@ export async function installToolchain(
       mkdirSync(downloads);
     }
     writeFileSync(join(fresh, installMarker), markerOf(wheels));
-    mkdirSync(dirname(folder), { recursive: true });
+    ensureFolder(dirname(folder));
     moveIntoPlace(fresh, folder, scratch, () => isInstalled(folder, wheels));
     return succeed({ folder, nvcc, alreadyThere: false });
   } catch (error) {
@@ -130,6 +131,8 @@ async function download(
   });
   if (outcome.kind === 'exited' && outcome.code === 0) return undefined;
   if (outcome.kind === 'cancelled') return toolFault.cancelled();
+  if ('stderr' in outcome && /No space left on device/.test(outcome.stderr))
+    return toolFault.noSpace(quikcCacheRoot(options.env));
   if (outcome.kind === 'exited' && /No module named '?pip/.test(outcome.stderr))
     return toolFault.noPip(python);
   return toolFault.downloadFailed(`${wheel.project} ${wheel.version}`, outcome);
@@ -152,7 +155,7 @@ function unpack(wheel: Uint8Array, into: string): string | undefined {
     for (const entry of entries.value) {
       const path = join(into, entry.name);
       const folder = dirname(path);
-      if (!existsSync(folder)) mkdirSync(folder, { recursive: true });
+      ensureFolder(folder);
       writeFileSync(path, entry.read(), { mode: isProgram(entry.name) ? 0o755 : 0o644 });
     }
   } catch (error) {

@@ -49,6 +49,13 @@ export const toolFault = {
   cannotWrite(folder: string, error: unknown): Diagnostic {
     return fault('QK614', `cannot write to ${folder}: ${describeFileError(error)}`, cacheHint(error));
   },
+  noSpace(where: string): Diagnostic {
+    return fault(
+      'QK614',
+      `no space left on the disk of ${where}`,
+      'free some space, or point TMPDIR and QUIKC_CACHE at another disk',
+    );
+  },
   cacheNotWritten(folder: string, error: unknown): Diagnostic {
     return {
       ...fault(

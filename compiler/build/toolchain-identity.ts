@@ -1,6 +1,7 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
+import { ensureFolder } from '../support/ensure-folder.ts';
 import { canonicalJson, hashValue, sha256 } from '../support/hash.ts';
 import type { Environment } from '../support/quikc-cache-root.ts';
 import { quikcCacheRoot } from '../support/quikc-cache-root.ts';
@@ -85,7 +86,7 @@ function remember(folder: string, name: string, found: ToolIdentity, env: Enviro
   try {
     scratch = makeScratchFolder(join(quikcCacheRoot(env), 'tmp'), 'identity');
     writeFileSync(join(scratch, name), canonicalJson(found));
-    mkdirSync(folder, { recursive: true });
+    ensureFolder(folder);
     renameSync(join(scratch, name), join(folder, name));
   } catch {
     // See above.

@@ -1,5 +1,6 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { ensureFolder } from './ensure-folder.ts';
 
 const prefix = 'quikc-';
 /** A scratch folder of a dead process is swept after this age; other hosts or containers may share the disk. */
@@ -7,7 +8,7 @@ const staleAfterMs = 60 * 60 * 1000;
 
 /** A new, private folder under `root` for the time of one action. The caller removes it. */
 export function makeScratchFolder(root: string, purpose: string): string {
-  mkdirSync(root, { recursive: true });
+  ensureFolder(root);
   return mkdtempSync(join(root, `${prefix}${purpose}-${process.pid}-`));
 }
 

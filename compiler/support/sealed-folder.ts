@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { ensureFolder } from './ensure-folder.ts';
 import { sha256 } from './hash.ts';
 import { makeScratchFolder } from './scratch-folder.ts';
 
@@ -48,7 +49,7 @@ export function publishSealedFolder(
       seal[name] = sha256(bytes);
     }
     writeFileSync(join(fresh, sealName), JSON.stringify(seal));
-    mkdirSync(dirname(folder), { recursive: true });
+    ensureFolder(dirname(folder));
     moveIntoPlace(fresh, folder, scratch, () => isSame(readSealedFolder(folder), files));
   } finally {
     rmSync(scratch, { recursive: true, force: true });

@@ -14,10 +14,9 @@ const why = found.ok ? '' : ` (skipped: ${found.error.message}; ${found.error.hi
 // A machine that tests changes must have a compiler: there, its absence fails.
 const needsNvcc = describe.skipIf(!found.ok && !process.env['CI']);
 
-const root = mkdtempSync(join(tmpdir(), 'quikc compile '));
-const env = { ...process.env, QUIKC_CACHE: join(root, 'cache'), TMPDIR: root };
+let root: string;
+let env: Record<string, string | undefined>;
 let toolchain: Toolchain;
-afterAll(() => rmSync(root, { recursive: true }));
 
 const s4Mma = `
 __device__ __forceinline__ void mma(int (&c)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {
@@ -57,7 +56,10 @@ needsNvcc(`with the real compilers${why}`, () => {
   beforeAll(() => {
     if (!found.ok) throw new Error(found.error.message);
     toolchain = found.value;
+    root = mkdtempSync(join(tmpdir(), 'quikc compile '));
+    env = { ...process.env, QUIKC_CACHE: join(root, 'cache'), TMPDIR: root };
   });
+  afterAll(() => rmSync(root, { recursive: true, force: true }));
 
   test('a good kernel passes, twice the same and without a trace of this machine', async () => {
     const source = unit(
@@ -153,6 +155,13 @@ needsNvcc(`with the real compilers${why}`, () => {
     ).toEqual(['QK621:2']);
     const bad = 'extern "C" __global__ void bad(int* c) {\n  asm volatile("mma.bogus %0;" ::"r"(c[0]));\n}';
     expect((await faults(unit('bad', bad, { mma: {} })))[0]).toBe('QK624:2');
+  });
+
+  test('without a host compiler', async () => {
+    const report = await buildKernels([unit('nogcc', good('nogcc'), { mma: { IMMA: 2 } })], toolchain, {
+      env: { ...env, PATH: '/nonexistent' },
+    });
+    expect(report.failed[0]!.diagnostics).toMatchObject([{ code: 'QK603' }]);
   });
 
   test('a build killed with -9 leaves a cache that the next one can use', async () => {

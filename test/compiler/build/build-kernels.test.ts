@@ -141,7 +141,9 @@ describe('a failing compiler', () => {
   });
 
   test('no host compiler', async () => {
-    const fake = fakeToolchain({ nvcc: 'echo "gcc: No such file or directory" >&2; exit 1' });
+    const fake = fakeToolchain({
+      nvcc: 'echo "gcc: No such file or directory\nnvcc fatal   : Failed to preprocess host compiler properties." >&2; exit 1',
+    });
     expect(await failure(fake)).toMatchObject({ code: 'QK603' });
   });
 

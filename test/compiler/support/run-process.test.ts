@@ -1,5 +1,9 @@
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { createLimiter } from '../../../compiler/support/create-limiter.ts';
+import { ensureFolder } from '../../../compiler/support/ensure-folder.ts';
 import { runProcess } from '../../../compiler/support/run-process.ts';
 
 function shell(script: string, changes: { timeoutMs?: number; signal?: AbortSignal } = {}) {
@@ -78,5 +82,19 @@ describe('createLimiter', () => {
       limiter.run(task('c'), 'urgent'),
     ]);
     expect(order).toEqual(['a', 'c', 'b']);
+  });
+});
+
+describe('ensureFolder', () => {
+  test('makes parents, accepts what is there, and says what is wrong', () => {
+    const root = mkdtempSync(join(tmpdir(), 'quikc folder '));
+    ensureFolder(join(root, 'a/b/c'));
+    ensureFolder(join(root, 'a/b/c'));
+    expect(existsSync(join(root, 'a/b/c'))).toBe(true);
+    writeFileSync(join(root, 'file'), '');
+    expect(() => ensureFolder(join(root, 'file'))).toThrow('EEXIST');
+    expect(() => ensureFolder(join(root, 'file/below'))).toThrow('ENOTDIR');
+    expect(() => ensureFolder('/proc/quikc/below')).toThrow('ENOENT'); // mkdirSync would never return
+    rmSync(root, { recursive: true });
   });
 });
