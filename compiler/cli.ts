@@ -3,7 +3,7 @@
 import { Command, CommanderError, Option } from 'commander';
 import type { CommandContext, ExitCode } from './commands/command.ts';
 import { readSurroundings } from './options.ts';
-import { version } from './version.ts';
+import { version } from './support/version.ts';
 
 const context: CommandContext = {
   ...readSurroundings(),

@@ -1,6 +1,6 @@
 import { diagnose } from '../diagnostics/codes.ts';
 import { formatDiagnostics } from '../diagnostics/format-diagnostics.ts';
-import { version } from '../version.ts';
+import { version } from '../support/version.ts';
 import type { CommandContext, ExitCode } from './command.ts';
 
 /** An exception that nobody caught is a bug of quikc's: one short report, the whole stack under QUIKC_DEBUG. */
