@@ -24,7 +24,14 @@ export class GlobalAccess {
   }
 
   /** Finds page and byte of an access, or reports it and answers false. Also collects the sectors touched. */
-  private locate(instruction: number, lane: number, address: number, offset: number, bytes: number): boolean {
+  private locate(
+    instruction: number,
+    lane: number,
+    address: number,
+    offset: number,
+    bytes: number,
+    read = bytes,
+  ): boolean {
     const { machine } = this;
     const low = machine.words[address + lane] ?? 0;
     const high = machine.words[address + 32 + lane] ?? 0;
@@ -45,8 +52,8 @@ export class GlobalAccess {
       return false;
     }
     const at = (high - buffer.baseHigh) * 2 ** 32 + (low >>> 0) - buffer.baseLow + offset;
-    if (at < 0 || at > buffer.size - bytes) {
-      const message = `${bytes} bytes at ${buffer.name}[${at}]; it has ${buffer.size}`;
+    if (at < 0 || at > buffer.size - read) {
+      const message = `${read} bytes at ${buffer.name}[${at}]; it has ${buffer.size}`;
       machine.violate('out-of-bounds', instruction, lane, message);
       return false;
     }
@@ -223,12 +230,16 @@ export class GlobalAccess {
       if (access.writes && !this.writable(instruction, lane)) continue;
       const word = this.within >> 2;
       const key = `${buffer.name} ${this.pageIndex} ${word}`;
-      if (access.reads && machine.checks) ordering.strongRead(key, warp, lane, access.acquires);
-      if (page.shadow !== null && machine.checks) {
+      if (machine.checks) {
+        if (access.reads) ordering.strongRead(key, warp, lane, access.acquires);
+        if (access.observes)
+          ordering.observe(warp, lane, page.shadow?.records.get(word)?.strongWrites() ?? []);
         if (access.reads && access.writes) this.requireSet(instruction, lane, page, word);
+        ordering.now += 1;
         if (access.writes) this.noteWrite(instruction, lane, page, word, 15, access.scope);
         else this.noteRead(instruction, lane, page, word, 15, access.scope);
-      }
+        ordering.now += 1;
+      } else if (access.writes && page.shadow !== null) page.shadow.writeTick[word] = 1;
       move(lane, page.words, word);
       if (access.writes && machine.checks)
         ordering.strongWrite(key, warp, lane, access.scope, access.releases, access.reads);
@@ -238,7 +249,7 @@ export class GlobalAccess {
 
   /** The source of an asynchronous copy: its page and word, checked; undefined when bad. */
   source(instruction: number, lane: number, address: number, offset: number, bytes: number, read: number) {
-    if (!this.locate(instruction, lane, address, offset, bytes)) return undefined;
+    if (!this.locate(instruction, lane, address, offset, bytes, read)) return undefined;
     const { page } = this;
     if (page === undefined) return undefined;
     const word = this.within >> 2;

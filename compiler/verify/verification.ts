@@ -1,0 +1,57 @@
+import type { CallContract } from '../../ir/call-contract.ts';
+import type { KernelSpec } from '../../ir/kernel-spec.ts';
+import type { Violation } from '../executor/index.ts';
+
+/** A kernel to verify: the PTX that nvcc emitted, and what it is supposed to be. Plain data: it crosses to workers. */
+export interface VerificationJob {
+  readonly id: string;
+  readonly spec: KernelSpec;
+  readonly contract: CallContract;
+  readonly ptx: string;
+  /** Token counts to run at. */
+  readonly tokens: readonly number[];
+  readonly seed: number;
+  /** Output tiles to run per launch; undefined: the whole grid. */
+  readonly tiles?: number;
+}
+
+/** One launch on one dataset. */
+export interface CaseResult {
+  readonly tokens: number;
+  readonly dataset: string;
+  readonly ctas: number;
+  readonly macs: number;
+  readonly elements: number;
+  readonly failures: number;
+  /** Largest error as a fraction of its own derived bound, and where. */
+  readonly worst: number;
+  readonly worstAt: string;
+  readonly notes: readonly string[];
+  readonly violations: readonly Violation[];
+  readonly executeMs: number;
+  readonly oracleMs: number;
+}
+
+/** A shared- or global-memory instruction over all launches: what it cost against the least it could. */
+export interface AccessCount {
+  readonly ptxLine: number;
+  readonly sourceLine: number | undefined;
+  readonly spelling: string;
+  readonly executed: number;
+  readonly wavefronts: number;
+  readonly idealWavefronts: number;
+  readonly sectors: number;
+  readonly idealSectors: number;
+}
+
+export interface KernelVerification {
+  readonly id: string;
+  readonly passed: boolean;
+  /** Why it failed, one sentence each; empty where it passed. */
+  readonly faults: readonly string[];
+  readonly cases: readonly CaseResult[];
+  readonly accesses: readonly AccessCount[];
+  /** Tensor-core instructions executed, and what the formula with K padded to the MMA's gives for the same CTAs. */
+  readonly mma: { readonly executed: number; readonly expected: number };
+  readonly macs: number;
+}

@@ -1,0 +1,109 @@
+import { evaluate } from '../../ir/formula.ts';
+import type { FamilyName, KernelSpec, SpecOf } from '../../ir/kernel-spec.ts';
+import { compileKernel, type ExecutionReport, parsePtx } from '../executor/index.ts';
+import type { CtaIndex, KernelFamily } from '../families/family.ts';
+import { families } from '../families/index.ts';
+import { runCase } from './run-case.ts';
+import { tallyAccesses } from './tally-accesses.ts';
+import type { CaseResult, KernelVerification, VerificationJob } from './verification.ts';
+
+export interface VerifyProgress {
+  /** Part of the job that is done, 0…1. */
+  readonly fraction: number;
+}
+
+/** Runs a kernel at every token count and dataset of the job. Whatever is wrong becomes a fault, never an exception. */
+export function verifyKernel(
+  job: VerificationJob,
+  onProgress: (progress: VerifyProgress) => void = () => undefined,
+): KernelVerification {
+  const module = parsePtx(job.ptx);
+  if (!module.ok) return unreadable(job, `line ${module.error.line}: ${module.error.message}`);
+  const kernel = compileKernel(module.value, job.id);
+  if (!kernel.ok) return unreadable(job, `line ${kernel.error.line}: ${kernel.error.message}`);
+
+  const family = familyOf(job.spec);
+  const cases: CaseResult[] = [];
+  const reports: ExecutionReport[] = [];
+  let expected = 0;
+  for (const [index, tokens] of job.tokens.entries()) {
+    const ctas = ctasToRun(job, family, tokens);
+    const datasets = family.cases(job.spec, tokens, job.seed);
+    for (const [number, data] of datasets.entries()) {
+      const done = (index + number / datasets.length) / job.tokens.length;
+      const share = 1 / datasets.length / job.tokens.length;
+      const run = runCase(kernel.value, job.contract, data, ctas, job.seed + number, (ran, total) =>
+        onProgress({ fraction: done + (share * ran) / Math.max(1, total) }),
+      );
+      cases.push(run.result);
+      reports.push(run.report);
+      for (const cta of ctas) {
+        const count = family.executedMma(job.spec, cta, tokens);
+        expected += count.imma + count.hmma;
+      }
+    }
+  }
+  const executed = reports.reduce((sum, report) => sum + report.mmaInstructions, 0);
+  const faults = [...cases.flatMap(caseFaults), ...mmaFault(executed, expected)];
+  return {
+    id: job.id,
+    passed: faults.length === 0,
+    faults: [...new Set(faults)],
+    cases,
+    accesses: tallyAccesses(reports),
+    mma: { executed, expected },
+    macs: reports.reduce((sum, report) => sum + report.macs, 0),
+  };
+}
+
+/** A family's methods take its own specs; a job's spec belongs to its own family by construction. */
+function familyOf(spec: KernelSpec): KernelFamily<FamilyName> {
+  return families[spec.family] as unknown as KernelFamily<FamilyName>;
+}
+
+function ctasToRun(
+  job: VerificationJob,
+  family: KernelFamily<FamilyName>,
+  tokens: number,
+): readonly CtaIndex[] {
+  if (job.tiles !== undefined)
+    return family.sampleCtas(job.spec as SpecOf<FamilyName>, tokens, job.tiles, job.seed);
+  const [x, y, z] = job.contract.launch.grid.map((extent) => evaluate(extent, tokens));
+  const all: CtaIndex[] = [];
+  for (let k = 0; k < (z ?? 1); k++) {
+    for (let j = 0; j < (y ?? 1); j++) for (let i = 0; i < (x ?? 1); i++) all.push([i, j, k]);
+  }
+  return all;
+}
+
+function caseFaults(result: CaseResult): readonly string[] {
+  const at = `M = ${result.tokens}, ${result.dataset}`;
+  const faults = result.violations.map((violation) => {
+    const source = violation.source[0];
+    const where = source === undefined ? '' : `, .cu line ${source.line}`;
+    return `${violation.kind} at PTX line ${violation.ptxLine}${where}: ${violation.message} (${at})`;
+  });
+  if (result.failures > 0) {
+    faults.push(`${result.failures} of ${result.elements} values wrong (${at}): ${result.worstAt}`);
+  }
+  if (result.elements === 0) faults.push(`nothing was compared (${at})`);
+  return faults;
+}
+
+function mmaFault(executed: number, expected: number): readonly string[] {
+  if (executed === expected) return [];
+  return [`${executed} tensor-core instructions executed, ${expected} expected for K padded to the MMA's`];
+}
+
+function unreadable(job: VerificationJob, reason: string): KernelVerification {
+  const faults = [`the executor cannot run this PTX: ${reason}`];
+  return {
+    id: job.id,
+    passed: false,
+    faults,
+    cases: [],
+    accesses: [],
+    mma: { executed: 0, expected: 0 },
+    macs: 0,
+  };
+}
