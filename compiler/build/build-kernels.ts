@@ -52,7 +52,7 @@ export async function buildKernels(
 ): Promise<BuildReport> {
   const { env, signal, onCommand, onProgress } = options;
   const limiter = createLimiter(options.jobs ?? defaultJobs());
-  const timeoutMs = options.timeoutMs ?? defaultTimeoutMs;
+  const timeoutMs = options.timeoutMs ?? timeoutFrom(env);
   const context = createBuildContext({ toolchain, env, limiter, timeoutMs, signal, onCommand });
   const cache = createKernelCache(quikcCacheRoot(env), toolchain);
   const work = createWorkFolders(env);
@@ -80,6 +80,12 @@ export async function buildKernels(
   } finally {
     work.remove();
   }
+}
+
+/** QUIKC_BUILD_TIMEOUT in seconds, for machines on which a kernel takes minutes. */
+function timeoutFrom(env: Environment): number {
+  const seconds = Number(env['QUIKC_BUILD_TIMEOUT']);
+  return seconds > 0 ? seconds * 1000 : defaultTimeoutMs;
 }
 
 function defaultJobs(): number {

@@ -10,7 +10,6 @@ import { fail, type Result, succeed } from '../support/result.ts';
 import { runProcess } from '../support/run-process.ts';
 import { makeScratchFolder, sweepScratchFolders } from '../support/scratch-folder.ts';
 import { moveIntoPlace } from '../support/sealed-folder.ts';
-import { readZip } from './read-zip.ts';
 import { toolFault } from './tool-fault.ts';
 import {
   installMarker,
@@ -19,6 +18,7 @@ import {
   toolkitInWheels,
   type Wheel,
 } from './toolchain-wheels.ts';
+import { unpackWheel } from './unpack-wheel.ts';
 
 export interface InstallOptions {
   readonly env: Environment;
@@ -81,7 +81,7 @@ export async function installToolchain(
       const bytes = verified(wheel, downloads);
       if (!bytes.ok) return bytes;
       step('unpack');
-      const damage = unpack(bytes.value, fresh);
+      const damage = unpackWheel(bytes.value, fresh);
       if (damage !== undefined) return fail(damaged(wheel, damage));
       rmSync(downloads, { recursive: true });
       mkdirSync(downloads);
@@ -145,29 +145,6 @@ function verified(wheel: Wheel, folder: string): Result<Uint8Array, Diagnostic> 
   const digest = sha256(bytes);
   if (digest === wheel.sha256) return succeed(bytes);
   return fail(damaged(wheel, `its sha256 is ${digest}, expected ${wheel.sha256}`));
-}
-
-/** Unpacks without the archive's modes, which differ between tools: programs get 0755, the rest 0644. */
-function unpack(wheel: Uint8Array, into: string): string | undefined {
-  const entries = readZip(wheel);
-  if (!entries.ok) return entries.error;
-  try {
-    for (const entry of entries.value) {
-      const path = join(into, entry.name);
-      const folder = dirname(path);
-      ensureFolder(folder);
-      writeFileSync(path, entry.read(), { mode: isProgram(entry.name) ? 0o755 : 0o644 });
-    }
-  } catch (error) {
-    // A file system fault has a code and is the caller's; anything else is a damaged entry.
-    if (error instanceof Error && 'syscall' in error) throw error;
-    return error instanceof Error ? error.message : String(error);
-  }
-  return undefined;
-}
-
-function isProgram(name: string): boolean {
-  return /\/(bin|nvvm\/bin)\/[^/.]+$/.test(name);
 }
 
 function damaged(wheel: Wheel, what: string): Diagnostic {

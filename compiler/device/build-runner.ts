@@ -1,9 +1,10 @@
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import { findOnPath } from '../support/find-on-path.ts';
 import { hashValue } from '../support/hash.ts';
+import { packageRoot } from '../support/package-root.ts';
 import { type Environment, quikcCacheRoot } from '../support/quikc-cache-root.ts';
 import { fail, type Result, succeed } from '../support/result.ts';
 import { runProcess } from '../support/run-process.ts';
@@ -53,16 +54,6 @@ export async function buildRunner(
 }
 
 function readSources(): Record<string, string> {
-  const folder = sourceFolder(import.meta.dirname);
+  const folder = join(packageRoot(), 'compiler', 'device');
   return Object.fromEntries(sources.map((name) => [name, readFileSync(join(folder, name), 'utf8')]));
-}
-
-/** This file's own folder, or from a bundle in dist/ the folder of that name in the package around it. */
-function sourceFolder(from: string): string {
-  if (existsSync(join(from, sources[0]))) return from;
-  const inPackage = join(from, 'compiler', 'device');
-  if (existsSync(join(inPackage, sources[0]))) return inPackage;
-  const parent = dirname(from);
-  if (parent === from) throw new Error('the package lacks compiler/device/runner.cpp');
-  return sourceFolder(parent);
 }

@@ -77,6 +77,11 @@ describe('a build', () => {
     expect(Math.max(...counts)).toBe(2);
   });
 
+  test('keeps the compilers’ temporary files in their own folder', async () => {
+    const { built } = await build(fakeToolchain({ nvcc: `[ "$TMPDIR" = "$PWD" ] || exit 9; ${goodPtx}` }));
+    expect(built).toHaveLength(1);
+  });
+
   test('ignores compiler settings of the environment', async () => {
     const fake = fakeToolchain({ nvcc: `[ -z "$NVCC_APPEND_FLAGS$CPATH" ] || exit 9; ${goodPtx}` });
     const env = { ...fake.env, NVCC_APPEND_FLAGS: '-G', CPATH: '/x' };
@@ -130,6 +135,13 @@ describe('a failing compiler', () => {
     expect(await failure(fake, { timeoutMs: 300 })).toMatchObject({ code: 'QK622' });
     expect(performance.now() - start).toBeLessThan(5000);
     expect(isRunning(Number(readFileSync(join(fake.folder, 'child'), 'utf8')))).toBe(false);
+  });
+
+  test('hanging: the limit can be set from outside', async () => {
+    const fake = fakeToolchain({ nvcc: 'sleep 68' });
+    expect(await failure(fake, { env: { ...fake.env, QUIKC_BUILD_TIMEOUT: '0.2' } })).toMatchObject({
+      code: 'QK622',
+    });
   });
 
   test('interrupted: ended at once, nothing cached', async () => {

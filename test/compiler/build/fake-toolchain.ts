@@ -40,7 +40,7 @@ export function callsOf(folder: string, name: string): string[] {
 }
 
 /** Finds the word after -o and puts it into $out. */
-export const findOutput = 'while [ $# -gt 0 ]; do [ "$1" = -o ] && out=$2; shift; done';
+const findOutput = 'while [ $# -gt 0 ]; do [ "$1" = -o ] && out=$2; shift; done';
 export const goodPtx = `printf '.version 9.0\\n.target sm_80\\n.visible .entry k()\\n{\\n\\tret;\\n}\\n' > "$out"`;
 export const goodReport = [
   "ptxas info    : Compiling entry function 'k' for 'sm_80'",

@@ -5,10 +5,11 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseReply } from '../../../compiler/device/parse-reply.ts';
 
+const compiler = 'g++';
 const folder = mkdtempSync(join(tmpdir(), 'quikc job '));
 beforeAll(() => {
   const source = join(import.meta.dirname, '../../../compiler/device/runner.cpp');
-  execFileSync('g++', [
+  execFileSync(compiler, [
     '-std=c++17',
     '-Wall',
     '-Wextra',

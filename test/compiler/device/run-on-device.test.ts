@@ -7,6 +7,7 @@ import { buildRunner } from '../../../compiler/device/build-runner.ts';
 import type { DeviceJob, DeviceLaunch } from '../../../compiler/device/device-job.ts';
 import { runOnDevice } from '../../../compiler/device/run-on-device.ts';
 
+const compiler = 'g++';
 const root = mkdtempSync(join(tmpdir(), 'quikc device '));
 const work = join(root, 'work');
 const library = join(root, 'libfake.so');
@@ -21,7 +22,7 @@ const env = {
 beforeAll(async () => {
   mkdirSync(work);
   const source = join(import.meta.dirname, 'fake-driver.cpp');
-  execFileSync('g++', ['-std=c++17', '-shared', '-fPIC', '-o', library, source]);
+  execFileSync(compiler, ['-std=c++17', '-shared', '-fPIC', '-o', library, source]);
   expect(await buildRunner(env)).toMatchObject({ ok: true });
 }, 60_000);
 beforeEach(() => writeFileSync(env.FAKE_LOG, ''));
