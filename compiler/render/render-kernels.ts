@@ -1,6 +1,6 @@
 import type { ScheduledKernel } from '../../ir/schedule-choice.ts';
 import type { FamilyTable } from '../families/family.ts';
-import { version } from '../version.ts';
+import { version } from '../support/version.ts';
 import { describeChoice } from './describe-choice.ts';
 import { describeScheme } from './describe-scheme.ts';
 import { createRenderer } from './render-kernel.ts';
