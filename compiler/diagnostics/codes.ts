@@ -26,6 +26,7 @@ export const codes: CodeTable = {
   QK115: error('weights outside the model folder', 'name weight files relative to the folder of model.json'),
   QK116: error('nothing to compile', 'the model needs at least one linear'),
   QK117: error('the form is unclear', 'give "architecture" with "facts", or "graph"'),
+  QK118: error('value not used', 'remove the node, or let another read it'),
   QK120: error('architecture not supported', 'describe the model by explicit nodes ("graph")'),
   QK121: error('sparsity not supported', 'leave "sparsity" out: the layer is computed dense'),
   QK122: error('experts not supported', 'compile the dense layers alone, as an explicit graph'),
@@ -41,6 +42,19 @@ export const codes: CodeTable = {
   QK301: error('the target cannot run this layer', 'quikc targets lists what each target supports'),
   QK302: error('target unknown', 'quikc targets lists the targets'),
   ...toolCodes,
+  QK401: error('no schedule fits', 'quikc targets lists what the target has room for'),
+  QK402: error('no kernel for this problem', 'quikc targets lists what each target supports'),
+  QK550: error(
+    'the output folder is not a bundle',
+    'name another folder with -o, or empty this one yourself',
+  ),
+  QK551: error('the bundle cannot be written', 'check the folder, its permissions and the space on its disk'),
+  QK560: error('not a bundle', 'name the folder that quikc compile wrote'),
+  QK561: error('a file of the bundle was altered', 'compile the model again'),
+  QK562: error('a file of the bundle is missing', 'compile the model again'),
+  QK563: error('a file is not part of the bundle', 'remove it, or compile the model again'),
+  QK564: error('the manifest is not valid', 'compile the model again'),
+  QK565: error('the bundle is of another version', 'compile the model again with this version of quikc'),
   QK900: error('internal error', 'this is a fault of quikc: please report it with this text'),
 };
 

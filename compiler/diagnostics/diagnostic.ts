@@ -1,4 +1,4 @@
-/** QK1xx model, 2xx shapes, 3xx lowering, 4xx schedule, 5xx render, 6xx toolchain, 7xx verify, 8xx device, 9xx internal. */
+/** QK1xx model, 2xx shapes, 3xx lowering, 4xx schedule, 5xx render and package, 6xx toolchain, 7xx verify, 8xx device, 9xx internal. */
 export type DiagnosticCode = `QK${1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9}${number}`;
 
 /** One fault, as the user is told of it: what is wrong, where, what was expected, and how to mend it. */

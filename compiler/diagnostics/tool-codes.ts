@@ -6,8 +6,6 @@ const verify = 'run `quikc verify`: it names the instruction that went wrong';
 
 /** Codes of the stages that choose, build and run kernels. */
 export const toolCodes: CodeTable = {
-  QK401: error('no schedule fits', 'quikc explain shows why schedules were rejected'),
-  QK402: error('no kernel for this layer', 'quikc targets lists what each target supports'),
   QK601: error(
     'no CUDA compiler',
     'run `quikc toolchain install`, or name an nvcc with --nvcc or QUIKC_NVCC',

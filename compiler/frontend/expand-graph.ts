@@ -43,6 +43,7 @@ function expandBlock(
   type: { readonly type?: TensorType },
   faults: Diagnostic[],
 ): DraftBlock {
+  const before = faults.length;
   const known = new Set<string>(['input']);
   const nodes: DraftNode[] = [{ op: 'input', id: nodeId('input'), origin, ...type }];
   block.nodes.forEach((node, index) => {
@@ -64,8 +65,21 @@ function expandBlock(
   const output = block.output ?? block.nodes.at(-1)?.name ?? 'input';
   if (!known.has(output))
     faults.push(unknownReference(within(origin, 'output'), output, [...known], 'output'));
+  // After a reference to nothing, what it should have named looks unused: one fault is enough.
+  if (faults.length === before) faults.push(...reportUnused(block, origin, output));
   const repeat = block.repeat === undefined ? {} : { repeat: block.repeat };
   return { prefix, origin, ...repeat, nodes, output: nodeId(output) };
+}
+
+/** A value that goes nowhere is a slip: its node would vanish without a word. */
+function reportUnused(block: BlockJson, origin: Origin, output: string): readonly Diagnostic[] {
+  const read = new Set([output, ...block.nodes.flatMap((node) => references(node).map(([, name]) => name))]);
+  return block.nodes.flatMap((node, index) => {
+    const message = `no node reads ${quoteText(node.name)}, and its block does not put it out`;
+    return read.has(node.name)
+      ? []
+      : [diagnose('QK118', { pointer: within(origin, 'nodes', index), message })];
+  });
 }
 
 /** The fields of a node that name other nodes. */

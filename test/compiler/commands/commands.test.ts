@@ -1,0 +1,119 @@
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { exitCodeOf } from '../../../compiler/commands/command.ts';
+import { inspect } from '../../../compiler/commands/inspect.ts';
+import { reportCrash } from '../../../compiler/commands/report-crash.ts';
+import { diagnose } from '../../../compiler/diagnostics/codes.ts';
+import { readDebugLevel } from '../../../compiler/options.ts';
+import { InternalError } from '../../../compiler/support/assert.ts';
+import { version } from '../../../compiler/support/version.ts';
+import { runCommand } from './run-command.ts';
+
+const model7b = 'examples/llama-2-7b/model.json';
+
+describe('inspect', () => {
+  test('LLaMA-2-7B as a table', async () => {
+    const { code, out, err } = await runCommand((context) => inspect(model7b, {}, context));
+    expect(code).toBe(0);
+    await expect(out).toMatchFileSnapshot('../../fixtures/models/expected/llama-2-7b.inspect.txt');
+    expect(err).toContain('warning QK140');
+  });
+
+  test('as JSON: exact numbers', async () => {
+    const { out } = await runCommand((context) => inspect(model7b, { json: true }, context));
+    const summary = JSON.parse(out);
+    // The published parameter count of LLaMA-2-7B.
+    expect(summary.totals.parameters).toBe(6_738_415_616);
+    expect(summary.totals.bytesBefore).toBe(2 * 6_738_415_616);
+    const down = summary.operations.find(({ name }: { name: string }) => name === 'mlp.down_proj');
+    expect(down).toMatchObject({
+      n: 4096,
+      k: 11008,
+      outliers: 688,
+      count: 32,
+      scheme: 'w8a8',
+      placeholderColumns: true,
+    });
+    expect(down.outlierPercent).toBeCloseTo(6.25, 3);
+    // Codes 11008-688 padded to 32 -> 10336, 688 outliers of 2 bytes, 16 bytes of meta a channel.
+    expect(down.bytesAfter).toBe(32 * 4096 * (10336 + 688 * 2 + 16));
+    expect(down.macsPerToken).toEqual({ int4: 0, int8: 32 * 4096 * (11008 - 688), f16: 32 * 4096 * 688 });
+  });
+
+  test.each([
+    ['13b', 13_015_864_320],
+    ['70b', 68_976_648_192],
+  ])('LLaMA-2-%s has %i parameters', async (size, parameters) => {
+    const { out } = await runCommand((context) =>
+      inspect(`examples/llama-2-${size}/model.json`, { json: true }, context),
+    );
+    expect(JSON.parse(out).totals.parameters).toBe(parameters);
+  });
+
+  test('--quiet leaves the warning out', async () => {
+    expect((await runCommand((context) => inspect(model7b, { quiet: true }, context))).err).toBe('');
+  });
+
+  test('--dump writes the graph after each pass', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'quikc-dump-'));
+    await runCommand((context) =>
+      inspect('test/fixtures/models/ragged.json', { dump: join(folder, 'ir') }, context),
+    );
+    expect(await readdir(join(folder, 'ir'))).toEqual([
+      '00-import.ir',
+      '01-infer-shapes.ir',
+      '02-annotate-outliers.ir',
+      '03-annotate-sparsity.ir',
+      '04-choose-scheme.ir',
+      '05-merge-projections.ir',
+      '06-fuse-quantize.ir',
+      '07-fuse-epilogue.ir',
+      '08-choose-columns.ir',
+      '09-plan-buffers.ir',
+    ]);
+    expect(await readFile(join(folder, 'ir', '06-fuse-quantize.ir'), 'utf8')).toContain('quik-linear');
+    await rm(folder, { recursive: true });
+  });
+
+  test('an override that is no number is a fault, not a crash', async () => {
+    const { code, err } = await runCommand((context) => inspect(model7b, { outliers: 'many' }, context));
+    expect([code, err.includes('error QK131')]).toEqual([1, true]);
+  });
+});
+
+test('a crash is one short report, and the stack only when asked', async () => {
+  const { code, err } = await runCommand(async (context) =>
+    reportCrash(new InternalError('invariant broken: x'), context),
+  );
+  expect(code).toBe(70);
+  expect(err).toContain('error QK900 internal error');
+  expect(err).toContain('invariant broken: x');
+  expect(err.split('\n').length).toBeLessThan(10);
+  const debug = await runCommand(async (context) => reportCrash('a string', { ...context, debug: 1 }));
+  expect(debug.err).toContain('a string');
+});
+
+test('exit codes follow the kind of error', () => {
+  const of = (...list: Parameters<typeof diagnose>[0][]) =>
+    exitCodeOf(list.map((code) => diagnose(code, { message: '' })));
+  expect([
+    of('QK104'),
+    of('QK201'),
+    of('QK301'),
+    of('QK601'),
+    of('QK810'),
+    of('QK900', 'QK104'),
+    of('QK140'),
+    of(),
+  ]).toEqual([1, 1, 1, 3, 3, 70, 0, 0]);
+});
+
+test('debug levels', () => {
+  expect(['1', '5', '6', '', 'yes', undefined].map(readDebugLevel)).toEqual([1, 5, 0, 0, 0, 0]);
+});
+
+test('the version is package.json’s', async () => {
+  expect(JSON.parse(await readFile('package.json', 'utf8')).version).toBe(version);
+});
