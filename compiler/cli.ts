@@ -49,6 +49,9 @@ withModelOptions(program.command('compile'))
   .description('compile a model to kernels')
   .argument('<model>', 'path of a model.json')
   .option('--target <id>', 'architecture to compile for', 'sm80')
+  .option('-o, --output <dir>', 'bundle to write (default: generated/build/<model>.<target>)')
+  .option('--no-build', 'write sources and manifest only')
+  .option('--nvcc <path>', 'the nvcc to build with')
   .action(async (file, options) => {
     const { compile } = await import('./commands/compile.ts');
     exitCode = await compile(file, options, context);

@@ -1,3 +1,5 @@
+import { join } from 'node:path';
+import type { Manifest } from '../../ir/manifest.ts';
 import { findTarget, targets } from '../../targets/index.ts';
 import { compile as compileModel } from '../compile.ts';
 import { diagnose } from '../diagnostics/codes.ts';
@@ -10,9 +12,12 @@ import { toOverrides } from './model-options.ts';
 
 export interface CompileOptions extends ModelOptions, OutputOptions {
   readonly target: string;
+  readonly output?: string;
+  readonly build: boolean;
+  readonly nvcc?: string;
 }
 
-/** `quikc compile`: from a model to its kernels. */
+/** `quikc compile`: from a model to a bundle of kernels. */
 export async function compile(
   file: string,
   options: CompileOptions,
@@ -33,7 +38,10 @@ export async function compile(
     file,
     target,
     overrides: toOverrides(options),
-    supports: () => ({ supported: true }),
+    output: options.output ?? join('generated', 'build', 'model'),
+    build: options.build,
+    ...(options.nvcc === undefined ? {} : { nvcc: options.nvcc }),
+    buildOptions: { env: context.env },
     ...columns,
     ...dumpGraphs(options.dump),
     onStage: (name, milliseconds) => {
@@ -44,11 +52,12 @@ export async function compile(
     reportDiagnostics(compiled.error, options, context);
     return exitCodeOf(compiled.error);
   }
-  const { plan, problems, warnings } = compiled.value;
-  reportDiagnostics(warnings, options, context);
-  if (options.json === true) context.out(`${JSON.stringify({ problems, plan }, null, 2)}\n`);
-  else if (options.quiet !== true) {
-    context.out(`${plan.model}: ${problems.length} problems, ${plan.sites.length} sites on ${target.id}\n`);
-  }
-  return 0;
+  const { manifest, warnings, noToolchain } = compiled.value;
+  reportDiagnostics(noToolchain === undefined ? warnings : [...warnings, noToolchain], options, context);
+  if (options.quiet !== true) context.out(summarise(manifest));
+  return noToolchain === undefined ? 0 : 3;
+}
+
+function summarise(manifest: Manifest): string {
+  return `${manifest.model}: ${manifest.kernels.length} kernels, ${manifest.sites.length} sites on ${manifest.target.id}\n`;
 }

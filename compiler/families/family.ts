@@ -122,8 +122,12 @@ export interface KernelFamily<F extends FamilyName> {
   cases(spec: SpecOf<F>, m: number, seed: number): readonly VerificationCase[];
 }
 
-/** Every family by name, for code that is the same for all of them. */
-export type FamilyTable = Readonly<Record<FamilyName, KernelFamily<FamilyName>>>;
+/**
+ * Every family by name, for code that is the same for all: the caller sees to it that family, problem and schedule
+ * belong together, e.g. by taking all from one spec.
+ */
+export type FamilyTable = Readonly<Record<FamilyName, AnyFamily>>;
+type AnyFamily = { readonly [P in keyof KernelFamily<FamilyName>]: KernelFamily<FamilyName>[P] };
 
 /** What a view prints beyond its spec: who the kernel is for, and why it looks as it does. */
 export interface ViewContext {

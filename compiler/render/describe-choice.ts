@@ -8,7 +8,9 @@ const rangesShown = 2;
 export function describeChoice(choices: readonly RangeChoice[]): readonly string[] {
   const lines = choices.slice(0, rangesShown).map(describeRange);
   const hidden = choices.length - lines.length;
-  return hidden === 0 ? lines : [...lines, `and for ${hidden} more range${hidden === 1 ? '' : 's'} of tokens`];
+  return hidden === 0
+    ? lines
+    : [...lines, `and for ${hidden} more range${hidden === 1 ? '' : 's'} of tokens`];
 }
 
 function describeRange({ report, ...range }: RangeChoice): string {

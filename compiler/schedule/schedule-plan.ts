@@ -90,7 +90,15 @@ class KernelTable {
   add(choice: KernelChoice, planned: PlannedProblem, site: string): void {
     const { kernel: id, spec, problem } = choice;
     const known = this.kernels.get(id);
-    const base = known ?? { id, spec, specHash: hashValue(spec), problem, serves: [], sites: [], choices: [] };
+    const base = known ?? {
+      id,
+      spec,
+      specHash: hashValue(spec),
+      problem,
+      serves: [],
+      sites: [],
+      choices: [],
+    };
     this.kernels.set(id, {
       ...base,
       serves: [...new Set([...base.serves, ...planned.serves])],
@@ -104,7 +112,10 @@ class KernelTable {
   }
 }
 
-function withRange(choices: readonly RangeChoice[], { from, to, report }: KernelChoice): readonly RangeChoice[] {
+function withRange(
+  choices: readonly RangeChoice[],
+  { from, to, report }: KernelChoice,
+): readonly RangeChoice[] {
   if (choices.some((known) => known.from === from && known.to === to)) return choices;
   return [...choices, { from, ...(to === undefined ? {} : { to }), report }];
 }

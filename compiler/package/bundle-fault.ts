@@ -1,0 +1,47 @@
+import { diagnose } from '../diagnostics/codes.ts';
+import type { Diagnostic } from '../diagnostics/diagnostic.ts';
+
+/** Every fault of writing and reading bundles. */
+export const bundleFault = {
+  notABundle(folder: string, strangers: readonly string[]): Diagnostic {
+    const [first = ''] = strangers;
+    const more = strangers.length > 1 ? ` and ${strangers.length - 1} more` : '';
+    return diagnose('QK550', {
+      file: folder,
+      message: `the output folder holds what no bundle has: ${first}${more}`,
+      expected: 'no folder, an empty one, or a bundle of quikc and nothing else',
+    });
+  },
+
+  cannotWrite(folder: string, error: unknown): Diagnostic {
+    return diagnose('QK551', { file: folder, message: describe(error) });
+  },
+
+  notReadable(folder: string, message: string): Diagnostic {
+    return diagnose('QK560', { file: folder, message });
+  },
+
+  altered(file: string): Diagnostic {
+    return diagnose('QK561', { file, message: 'the file is not the one that SHA256SUMS has the digest of' });
+  },
+
+  missing(file: string): Diagnostic {
+    return diagnose('QK562', { file, message: 'SHA256SUMS names this file, and it is not there' });
+  },
+
+  extra(file: string): Diagnostic {
+    return diagnose('QK563', { file, message: 'SHA256SUMS does not name this file' });
+  },
+
+  badManifest(file: string, pointer: string, message: string): Diagnostic {
+    return diagnose('QK564', { file, pointer, message });
+  },
+
+  otherAbi(file: string, found: string): Diagnostic {
+    return diagnose('QK565', { file, message: `the bundle has ABI version ${found}`, expected: 'version 1' });
+  },
+};
+
+function describe(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

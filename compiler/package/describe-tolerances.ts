@@ -1,0 +1,72 @@
+import type { KernelSpec, SpecOf } from '../../ir/kernel-spec.ts';
+import type { Tolerance } from '../../ir/manifest.ts';
+import { paddedOutliers } from '../reference/layouts.ts';
+import {
+  codeRoundings,
+  linearRoundings,
+  rmsNormRoundings,
+  scaleRoundings,
+  underflow,
+  unitRoundoff,
+} from '../reference/tolerance.ts';
+
+/** How far each output of a kernel may be from the float64 oracle, as docs/numerics.md derives it. */
+export function describeTolerances(spec: KernelSpec): readonly Tolerance[] {
+  return spec.family === 'linear' ? linearTolerances(spec) : quantizeTolerances(spec);
+}
+
+function linearTolerances({ problem, schedule }: SpecOf<'linear'>): readonly Tolerance[] {
+  const roundings = linearRoundings({
+    paddedOutliers: paddedOutliers(problem.outliers),
+    residual: problem.epilogue.some(({ op }) => op === 'residual'),
+    outliersApart: schedule.kind === 'split-k' && problem.outliers > 0,
+  });
+  return [
+    {
+      output: 'y',
+      rule: 'y in [round16(v - e), round16(v + e)] with e = gamma(roundings) * sum |terms| + underflow, gamma(c) = c u / (1 - c u); bit-exact where every term is a multiple of one power of two and no sum passes 2^24 of it',
+      constants: { roundings, u: unitRoundoff, underflow },
+      derivation: 'docs/numerics.md, 3 Linear',
+    },
+  ];
+}
+
+function quantizeTolerances({ problem, schedule }: SpecOf<'quantize'>): readonly Tolerance[] {
+  const { prologue } = problem;
+  const rules: Tolerance[] = [
+    {
+      output: 'row_meta',
+      rule: 'minimum exact, |scale - s| <= gamma(roundings) * s',
+      constants: { roundings: scaleRoundings, u: unitRoundoff },
+      derivation: 'docs/numerics.md, 1 Row quantisation',
+    },
+    {
+      output: 'codes',
+      rule: 'rne(t (1 - gamma(roundings))) <= code + h <= rne(t (1 + gamma(roundings))), t = (x - z) / s by the own z and s',
+      constants: { roundings: codeRoundings, u: unitRoundoff },
+      derivation: 'docs/numerics.md, 1 Row quantisation',
+    },
+    {
+      output: 'outlier_rows',
+      rule: 'bit-exact copies of x after its prologue',
+      constants: {},
+      derivation: 'docs/numerics.md, 1 Row quantisation',
+    },
+  ];
+  if (prologue.op === 'none') return rules;
+  const columnRoundings =
+    prologue.op === 'rms-norm' ? { roundings: rmsNormRoundings(problem.k, schedule.threads) } : {};
+  const formula =
+    prologue.op === 'rms-norm'
+      ? 'gamma(roundings)'
+      : 'gamma(e / (1 + e) * (1.225 |g| + 5) + 6), e = exp(-g); [0, 2v] from e = 2^125 on';
+  return [
+    ...rules,
+    {
+      output: 'x after its prologue',
+      rule: `x in [round16(v - r|v| - underflow), round16(v + r|v| + underflow)] with r = ${formula}; row_meta and codes follow the interval`,
+      constants: { ...columnRoundings, u: unitRoundoff, underflow },
+      derivation: 'docs/numerics.md, 2 Prologues',
+    },
+  ];
+}

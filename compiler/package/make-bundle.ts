@@ -1,0 +1,111 @@
+import { evaluate } from '../../ir/formula.ts';
+import {
+  type Manifest,
+  type ManifestFile,
+  type ManifestKernel,
+  type ManifestToolchain,
+  manifestAbi,
+  type Provenance,
+} from '../../ir/manifest.ts';
+import type { Plan } from '../../ir/plan.ts';
+import type { ScheduledKernel } from '../../ir/schedule-choice.ts';
+import type { CudaTarget } from '../../targets/target.ts';
+import type { FamilyTable } from '../families/family.ts';
+import { assert } from '../support/assert.ts';
+import { sha256 } from '../support/hash.ts';
+import { type BuiltResources, describeKernel, kernelPath } from './describe-kernel.ts';
+import { describeLayers } from './describe-layers.ts';
+import { describePlan } from './describe-plan.ts';
+import { formatSums, sumsFile } from './sums.ts';
+
+/** What a compiler made of a kernel. */
+export interface KernelBinary {
+  readonly ptx: string;
+  readonly cubin: Uint8Array;
+  readonly resources: BuiltResources;
+}
+
+export interface BundleParts {
+  readonly plan: Plan;
+  readonly kernels: readonly ScheduledKernel[];
+  readonly texts: ReadonlyMap<string, string>;
+  /** By kernel id. Absent: sources only. */
+  readonly binaries?: ReadonlyMap<string, KernelBinary>;
+  readonly families: FamilyTable;
+  readonly target: CudaTarget;
+  readonly toolchain?: ManifestToolchain;
+  readonly provenance: Provenance;
+  /** Text of the reference packer that the bundle carries. */
+  readonly packer: string;
+}
+
+/** Files of a bundle by their path within it. */
+export type BundleFiles = ReadonlyMap<string, Uint8Array>;
+
+export const manifestFile = 'manifest.json';
+const packerFile = 'packing/pack_quik.py';
+
+/** The whole bundle in memory: kernels, manifest, packer, and the digests of all of them. */
+export function makeBundle(parts: BundleParts): { readonly manifest: Manifest; readonly files: BundleFiles } {
+  const files = new Map<string, Uint8Array>();
+  const add = (path: string, bytes: Uint8Array): ManifestFile => {
+    files.set(path, bytes);
+    return { path, bytes: bytes.length, sha256: sha256(bytes) };
+  };
+  const kernels = parts.kernels.map((kernel) => addKernel(kernel, parts, add));
+  const manifest = makeManifest(parts, kernels);
+  add(packerFile, Buffer.from(parts.packer));
+  add(manifestFile, Buffer.from(`${JSON.stringify(manifest, null, 1)}\n`));
+  files.set(sumsFile, Buffer.from(formatSums(files)));
+  return { manifest, files };
+}
+
+function addKernel(
+  kernel: ScheduledKernel,
+  parts: BundleParts,
+  add: (path: string, bytes: Uint8Array) => ManifestFile,
+): ManifestKernel {
+  const { id } = kernel;
+  const text = parts.texts.get(id);
+  assert(text !== undefined, `${id} was rendered`);
+  const source = add(kernelPath(id, 'cu'), Buffer.from(text));
+  const binary = parts.binaries?.get(id);
+  assert(parts.binaries === undefined || binary !== undefined, `${id} was built`);
+  if (binary === undefined) return describeKernel(kernel, { source }, undefined, parts);
+  const ptx = add(kernelPath(id, 'ptx'), Buffer.from(binary.ptx));
+  const cubin = add(kernelPath(id, 'cubin'), binary.cubin);
+  return describeKernel(kernel, { source, ptx, cubin }, binary.resources, parts);
+}
+
+function makeManifest(parts: BundleParts, kernels: readonly ManifestKernel[]): Manifest {
+  const { plan, target, binaries, toolchain, provenance } = parts;
+  return {
+    abi: manifestAbi,
+    model: plan.model,
+    dtype: plan.dtype,
+    target: {
+      id: target.id,
+      virtualArch: target.virtualArch,
+      realArch: target.realArch,
+      referenceGpu: target.gpu.name,
+    },
+    built: binaries !== undefined,
+    kernels,
+    sites: plan.sites.map(({ id, tokens, buckets, reasons }) => ({ id, tokens, buckets, reasons })),
+    layers: describeLayers(plan),
+    plan: describePlan(plan, Math.max(0, ...kernels.map(workspaceBytes))),
+    ...(toolchain === undefined ? {} : { toolchain }),
+    provenance,
+  };
+}
+
+/** Most bytes of workspace that a kernel needs over the M it serves. Only kernels for a bounded M have one. */
+function workspaceBytes(kernel: ManifestKernel): number {
+  const argument = kernel.arguments.find(({ name }) => name === kernel.workspace?.argument);
+  if (argument?.kind !== 'buffer') return 0;
+  const most = kernel.explain.map(({ to }) => {
+    assert(to !== undefined, `${kernel.id} has a workspace, so it serves a bounded M`);
+    return evaluate(argument.bytes, to);
+  });
+  return Math.max(0, ...most);
+}

@@ -1,0 +1,66 @@
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, dirname, join, relative, resolve, sep } from 'node:path';
+import type { Diagnostic } from '../diagnostics/diagnostic.ts';
+import { fail, type Result, succeed } from '../support/result.ts';
+import { makeScratchFolder, sweepScratchFolders } from '../support/scratch-folder.ts';
+import { moveIntoPlace } from '../support/sealed-folder.ts';
+import { bundleFault } from './bundle-fault.ts';
+import type { BundleFiles } from './make-bundle.ts';
+import { parseSums, sumsFile } from './sums.ts';
+
+/**
+ * Puts a bundle at `folder` as a whole: written beside it first, renamed into place last, so that a reader finds
+ * the old bundle or the new one. A folder with anything in it that no bundle has is left alone.
+ */
+export function writeBundle(folder: string, files: BundleFiles): Result<string, Diagnostic> {
+  const writable = checkOutput(folder);
+  if (!writable.ok) return writable;
+  const target = writable.value;
+  let scratch: string | undefined;
+  try {
+    sweepScratchFolders(dirname(target));
+    scratch = makeScratchFolder(dirname(target), 'bundle');
+    const fresh = join(scratch, basename(target));
+    for (const [path, bytes] of files) {
+      mkdirSync(dirname(join(fresh, path)), { recursive: true });
+      writeFileSync(join(fresh, path), bytes);
+    }
+    moveIntoPlace(fresh, target, scratch, () => false);
+    return succeed(target);
+  } catch (error) {
+    return fail(bundleFault.cannotWrite(folder, error));
+  } finally {
+    if (scratch !== undefined) rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+/** The real path at which a bundle may be put: nothing is there, an empty folder, or a bundle and nothing else. */
+export function checkOutput(folder: string): Result<string, Diagnostic> {
+  try {
+    if (!existsSync(folder)) return succeed(resolve(folder));
+    const target = realpathSync(folder); // through a link, what it points at is replaced and the link stays
+    const strangers = foreignFiles(target);
+    return strangers.length === 0 ? succeed(target) : fail(bundleFault.notABundle(folder, strangers));
+  } catch (error) {
+    return fail(bundleFault.cannotWrite(folder, error));
+  }
+}
+
+/** Files that the folder's SHA256SUMS does not name: somebody else's. */
+function foreignFiles(folder: string): readonly string[] {
+  const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
+  const files = entries
+    .filter((entry) => !entry.isDirectory())
+    .map((entry) => relative(folder, join(entry.parentPath, entry.name)).split(sep).join('/'));
+  if (!files.includes(sumsFile)) return files;
+  const sums = parseSums(readFileSync(join(folder, sumsFile), 'utf8'));
+  return files.filter((file) => file !== sumsFile && sums?.has(file) !== true);
+}

@@ -1,0 +1,179 @@
+// What manifest.json says: all that a caller needs to run a bundle's kernels, without quikc. docs/bundle.md explains
+// it, ir/manifest-schema.ts checks it. A change that breaks readers raises `abi`.
+import type { KernelArgument, LaunchContract, LayoutName, WorkspaceProtocol } from './call-contract.ts';
+import type { ActivationDtype } from './dtype.ts';
+import type { Repetition } from './graph.ts';
+import type { FamilyName, KernelSpec } from './kernel-spec.ts';
+import type { Bucket, PackedRows, Plan, PlannedBlock, ProblemHash, Step } from './plan.ts';
+import type { ColumnMode, TargetId } from './problem.ts';
+import type { OutlierColumns, Outliers } from './quant-scheme.ts';
+import type { RangeChoice } from './schedule-choice.ts';
+
+export const manifestAbi = 1;
+
+export interface Manifest {
+  readonly abi: typeof manifestAbi;
+  readonly model: string;
+  readonly dtype: ActivationDtype;
+  readonly target: ManifestTarget;
+  /** False: sources only, no ptx and cubin. */
+  readonly built: boolean;
+  readonly kernels: readonly ManifestKernel[];
+  readonly sites: readonly ManifestSite[];
+  readonly layers: readonly ManifestLayer[];
+  readonly plan: ManifestPlan;
+  /** Absent where nothing was built. */
+  readonly toolchain?: ManifestToolchain;
+  readonly provenance: Provenance;
+}
+
+export interface ManifestTarget {
+  readonly id: TargetId;
+  readonly virtualArch: string;
+  readonly realArch: string;
+  /** The GPU that modelled times stand for. */
+  readonly referenceGpu: string;
+}
+
+/** A file of the bundle: its path, with `/` between folders, never absolute, never upwards. */
+export interface ManifestFile {
+  readonly path: string;
+  readonly bytes: number;
+  readonly sha256: string;
+}
+
+export interface ManifestKernel {
+  readonly id: string;
+  readonly family: FamilyName;
+  readonly symbol: string;
+  readonly target: TargetId;
+  readonly specHash: string;
+  readonly problemHash: ProblemHash;
+  readonly spec: KernelSpec;
+  /** In signature order. */
+  readonly arguments: readonly KernelArgument[];
+  readonly launch: LaunchContract;
+  readonly workspace?: WorkspaceProtocol;
+  /** Layers of the model, e.g. `layers.0-31.mlp.down_proj`. */
+  readonly serves: readonly string[];
+  readonly sites: readonly string[];
+  readonly resources: ManifestResources;
+  readonly tolerances: readonly Tolerance[];
+  /** Why it was chosen, for each range of M it serves. Times are modelled. */
+  readonly explain: readonly RangeChoice[];
+  readonly files: {
+    readonly source: ManifestFile;
+    readonly ptx?: ManifestFile;
+    readonly cubin?: ManifestFile;
+  };
+}
+
+export interface ManifestResources {
+  readonly threads: number;
+  readonly dynamicSharedBytes: number;
+  /** What the schedule was chosen on. */
+  readonly estimated: { readonly registers: number; readonly sharedBytes: number };
+  /** CTAs an SM holds at once: by ptxas's registers where built, else by the estimate. */
+  readonly residentCtas: number;
+  readonly occupancyPercent: number;
+  /** Tensor-core instructions in the text. */
+  readonly mma: { readonly imma: number; readonly hmma: number };
+  /** From ptxas and the machine code. */
+  readonly built?: {
+    readonly registers: number;
+    readonly staticSharedBytes: number;
+    readonly stackBytes: number;
+    readonly spillStoreBytes: number;
+    readonly spillLoadBytes: number;
+    readonly barriers: number;
+    readonly instructions: number;
+    readonly opcodes: Readonly<Record<string, number>>;
+  };
+}
+
+/** How far an output may be from the float64 oracle, by the rule of docs/numerics.md that `constant` names. */
+export interface Tolerance {
+  readonly output: string;
+  readonly rule: string;
+  readonly constants: Readonly<Record<string, number>>;
+  readonly derivation: string;
+}
+
+export interface ManifestSite {
+  readonly id: string;
+  readonly tokens: { readonly min: number; readonly max?: number };
+  readonly buckets: readonly Bucket[];
+  readonly reasons: readonly string[];
+}
+
+/** How a linear's weights become its kernels' arguments. One packing serves every bucket of its site. */
+export interface ManifestLayer {
+  /** Block and node, e.g. `layers/mlp.down_proj`: what steps of the plan refer to. */
+  readonly id: string;
+  /** All layers of the model that are packed so, e.g. `layers.0-31.mlp.down_proj`. */
+  readonly name: string;
+  readonly site: string;
+  readonly problem: ProblemHash;
+  readonly repeat?: Repetition;
+  readonly n: number;
+  readonly k: number;
+  readonly bits: 4 | 8;
+  readonly columnMode: ColumnMode;
+  /** The linears of the model that lie below each other in it. */
+  readonly parts: readonly PackedRows[];
+  readonly outliers: Omit<Outliers, 'columns'> & {
+    readonly padded: number;
+    readonly columns: OutlierColumns;
+  };
+  readonly scale: ScaleRule;
+  readonly arguments: readonly PackedArgument[];
+}
+
+export interface ScaleRule {
+  readonly granularity: 'channel';
+  readonly symmetric: true;
+  readonly clip: 'none' | 'search';
+  readonly codes: { readonly min: number; readonly max: number };
+  readonly rule: string;
+}
+
+/** A weight-side argument: `rows` x `columns` elements with their padding. */
+export interface PackedArgument {
+  readonly argument: 'weights' | 'column_meta' | 'outlier_weights';
+  readonly layout: LayoutName;
+  readonly rows: number;
+  readonly columns: number;
+  readonly bytes: number;
+}
+
+/** A step of the plan. What packing needs is in the layer that `layer` names. */
+export type ManifestStep =
+  | (Omit<Extract<Step, { kind: 'quantize' }>, 'outlierColumns'> & {
+      /** The layer whose outlier columns the quantize takes. */
+      readonly columnsOf: string;
+    })
+  | (Omit<Extract<Step, { kind: 'linear' }>, 'scheme' | 'parts'> & { readonly layer: string })
+  | Extract<Step, { kind: 'host' }>;
+
+export type ManifestBlock = Omit<PlannedBlock, 'steps'> & { readonly steps: readonly ManifestStep[] };
+
+export type ManifestPlan = Pick<Plan, 'weightFiles' | 'slots' | 'peakBytes' | 'placeholderLayers'> & {
+  readonly blocks: readonly ManifestBlock[];
+  /** As large as the largest workspace that any launch needs; launches in one stream may share it. */
+  readonly workspaceBytes: number;
+};
+
+export interface ManifestToolchain {
+  readonly nvcc: string;
+  /** Digest over the programs that made the kernels. */
+  readonly identity: string;
+}
+
+export interface Provenance {
+  readonly quikc: string;
+  readonly templatesDigest: string;
+  /** File name, without its folder, and digest of the model as it was read. */
+  readonly model: { readonly file: string; readonly bytes: number; readonly sha256: string };
+  /** Digest over all that determines this bundle; equal digests are equal bundles. */
+  readonly inputDigest: string;
+}
