@@ -33,6 +33,10 @@ export class ComparisonTally {
   fail(what: string): void {
     this.failures++;
     if (this.failures <= notesKept) this.notes.push(what);
+    if (this.worst < Number.MAX_VALUE) {
+      this.worst = Number.MAX_VALUE;
+      this.worstAt = what;
+    }
   }
 
   note(what: string): void {

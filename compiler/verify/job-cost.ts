@@ -1,0 +1,22 @@
+import { evaluate } from '../../ir/formula.ts';
+import type { VerificationJob } from './verification.ts';
+
+/** Work that every launch costs beside its MACs: data, shadow memory, comparison. In MACs; only ratios matter. */
+const launchCost = 5e6;
+
+/** Rough size of a job, to start the longest first and to say how far a run is. */
+export function jobCost(job: VerificationJob): number {
+  const { spec, contract } = job;
+  return job.tokens.reduce((sum, tokens) => {
+    const ctas = contract.launch.grid.reduce((product, extent) => product * evaluate(extent, tokens), 1);
+    if (spec.family === 'quantize') {
+      return sum + launchCost + Math.min(ctas, job.tiles ?? ctas) * spec.problem.k * 100;
+    }
+    const { problem, schedule } = spec;
+    const tiles = ctas / evaluate(contract.launch.grid[2], tokens);
+    const area = schedule.tileN * schedule.tileM;
+    // FP16 MMAs round every partial sum and cost about eight times an integer MAC.
+    const macs = area * (problem.k + 7 * problem.outliers);
+    return sum + launchCost + Math.min(tiles, job.tiles ?? tiles) * macs;
+  }, 0);
+}

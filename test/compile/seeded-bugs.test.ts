@@ -1,0 +1,217 @@
+// Each kernel bug that people write is planted in the emitted text, and must be caught by the check meant for it.
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { KernelSpec } from '../../ir/kernel-spec.ts';
+import {
+  compileTexts,
+  familyOf,
+  linearSpec,
+  quantizeSpec,
+  renderSpec,
+  verifyPtx,
+} from '../support/kernel-workbench.ts';
+
+const tiled = linearSpec(
+  // 8 base steps and 2 of outliers: the last step lies in stage 0 of 3, where the output tile comes to lie.
+  { n: 200, k: 980, outliers: 40, epilogue: [{ op: 'residual' }] },
+  { kind: 'tiled', tileN: 64, tileM: 32, tileKBytes: 64, warpsN: 2, warpsM: 2, stages: 3, ctasPerSm: 1 },
+);
+const splitK = linearSpec(
+  { n: 200, k: 1100, outliers: 40 },
+  { kind: 'split-k', tileN: 64, tileM: 16, warps: 4, slices: 3 },
+);
+const quantize = quantizeSpec({ k: 1100, outliers: 40 }, 64);
+
+interface SeededBug {
+  readonly name: string;
+  readonly spec: KernelSpec;
+  readonly from: string;
+  readonly to: string;
+  /** What the report must say: a kind of violation, or wrong values. */
+  readonly caught: string | RegExp;
+}
+
+const values = /values wrong/;
+
+const bugs: readonly SeededBug[] = [
+  {
+    name: 'missing wait',
+    spec: tiled,
+    from: 'wait_for_copies<kStages - 2>();',
+    to: '',
+    caught: 'in-flight-copy',
+  },
+  {
+    name: 'wait for one group too few',
+    spec: tiled,
+    from: 'wait_for_copies<kStages - 2>();',
+    to: 'wait_for_copies<kStages - 1>();',
+    caught: 'in-flight-copy',
+  },
+  {
+    name: 'missing barrier before the stage is read',
+    spec: tiled,
+    from: "__syncthreads();  // all threads' copies of `step` have landed; all warps are done with step - 1\n",
+    to: '',
+    caught: 'race',
+  },
+  {
+    name: 'missing barrier after the stage is read: refilled while others still read',
+    spec: tiled,
+    from: "__syncthreads();  // all threads' copies of `step` have landed; all warps are done with step - 1\n    load_step(step + kStages - 1);",
+    to: 'load_step(step + kStages - 1);\n    __syncthreads();',
+    caught: 'race',
+  },
+  {
+    name: 'ring-buffer overwrite: one step too far ahead',
+    spec: tiled,
+    from: 'load_step(step + kStages - 1);',
+    to: 'load_step(step + kStages);',
+    caught: /in-flight-copy|race/,
+  },
+  {
+    name: 'off-by-one bound on tokens',
+    spec: tiled,
+    from: 'const bool inside = m < M && byte',
+    to: 'const bool inside = m <= M && byte',
+    caught: 'out-of-bounds',
+  },
+  {
+    name: 'off-by-one bound on channels of y',
+    spec: tiled,
+    from: 'm < M && channel < kN);',
+    to: 'm < M && channel <= kN);',
+    caught: /out-of-bounds|race|values wrong|written/,
+  },
+  {
+    name: 'swapped MMA operands',
+    spec: tiled,
+    from: 's4.s4.s32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}',
+    to: 's4.s4.s32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%9,%8}',
+    caught: values,
+  },
+  {
+    name: 'wrong scale row',
+    spec: tiled,
+    from: '* 8 + 2 * quad + j % 2];',
+    to: '* 8 + 2 * quad + 1 - j % 2];',
+    caught: values,
+  },
+  {
+    name: 'missing zero-point term',
+    spec: tiled,
+    from: 'fmaf(offset, column.y, column.z)',
+    to: 'column.z',
+    caught: values,
+  },
+  {
+    name: 'dropped outlier tail',
+    spec: tiled,
+    from: 'kOutlierSegments = (kOutliers + 16 - 1) / 16;',
+    to: 'kOutlierSegments = kOutliers / 16;',
+    caught: /tensor-core instructions executed/,
+  },
+  {
+    name: 'output tile over operands still being read',
+    spec: tiled,
+    from: '__syncthreads();  // no copy is in flight and every warp has read its operands: the tile may lie over them\n',
+    to: '',
+    caught: 'race',
+  },
+  {
+    name: 'missing fence in split-K',
+    spec: splitK,
+    from: "__threadfence();  // release: this thread's sums are visible on the device …\n",
+    to: '',
+    caught: 'race',
+  },
+  {
+    name: 'missing acquire in split-K',
+    spec: splitK,
+    from: '__threadfence();  // acquire: what the earlier CTAs released may be read\n',
+    to: '',
+    caught: 'race',
+  },
+  {
+    name: 'workspace not left zero',
+    spec: splitK,
+    from: '    sums[word] = 0;\n',
+    to: '',
+    caught: /workspace byte .* was not left zero/,
+  },
+  {
+    name: 'counter not left zero',
+    spec: splitK,
+    from: 'if (thread == 0) atomicExch(counter, 0);',
+    to: '',
+    caught: /workspace byte .* was not left zero/,
+  },
+  {
+    name: 'padding of the staged row not written',
+    spec: quantize,
+    from: 'for (int j = kBaseColumns + thread; j < kPaddedBase; j += kThreads) staged[j] = 0;',
+    to: '',
+    caught: 'uninitialised-shared',
+  },
+  {
+    name: 'column list read before it is complete',
+    spec: quantize,
+    from: '__syncthreads();  // the column list is complete\n',
+    to: '',
+    caught: 'race',
+  },
+  {
+    name: 'barrier that half of the threads skip',
+    spec: quantize,
+    from: '__syncthreads();  // the column list is complete\n',
+    to: 'if (threadIdx.x < 48) __syncthreads();\n',
+    caught: /divergent-barrier|deadlock/,
+  },
+  {
+    name: 'last outlier column lost',
+    spec: quantize,
+    from: 'rank < kOutliers && listed[rank] == first + e',
+    to: 'rank < kOutliers - 1 && listed[rank] == first + e',
+    caught: values,
+  },
+];
+
+const originals: readonly KernelSpec[] = [tiled, splitK, quantize];
+const tokens = [33];
+
+describe('seeded kernel bugs', () => {
+  let ptxOf: ReadonlyMap<string, string>;
+  const keyOf = (index: number): string => `seeded_${index}`;
+
+  beforeAll(async () => {
+    const texts = new Map<string, string>();
+    for (const spec of originals) texts.set(familyOf(spec).kernelId(spec), renderSpec(spec));
+    for (const [index, bug] of bugs.entries()) {
+      const text = renderSpec(bug.spec);
+      expect(text.split(bug.from).length, `${bug.name}: the text to change stands once`).toBe(2);
+      const id = familyOf(bug.spec).kernelId(bug.spec);
+      texts.set(keyOf(index), text.replace(bug.from, () => bug.to).replaceAll(id, keyOf(index)));
+    }
+    ptxOf = await compileTexts(texts);
+  });
+
+  it.each(originals.map((spec) => [familyOf(spec).kernelId(spec), spec] as const))(
+    '%s as it is passes',
+    (id, spec) => {
+      const result = verifyPtx(spec, ptxOf.get(id) ?? '', tokens);
+      expect(result.faults).toEqual([]);
+      expect(result.passed).toBe(true);
+    },
+  );
+
+  it.each(bugs.map((bug, index) => [bug.name, bug, index] as const))('%s', (_, bug, index) => {
+    const id = familyOf(bug.spec).kernelId(bug.spec);
+    const ptx = (ptxOf.get(keyOf(index)) ?? '').replaceAll(keyOf(index), id);
+    const result = verifyPtx(bug.spec, ptx, tokens);
+    expect(result.passed).toBe(false);
+    const caught = typeof bug.caught === 'string' ? new RegExp(`^${bug.caught} at PTX line`) : bug.caught;
+    expect(
+      result.faults.some((fault) => caught.test(fault)),
+      result.faults.slice(0, 5).join('\n'),
+    ).toBe(true);
+  });
+});
