@@ -84,9 +84,8 @@ class LineReader {
     const std::string text = word(what);
     if (text.empty() || text.find_first_not_of("0123456789") != std::string::npos)
       refuse(std::string(what) + " is not a number: " + text);
-    errno = 0;
-    const uint64_t value = std::strtoull(text.c_str(), nullptr, 10);
-    if (errno != 0 || value > highest) refuse(std::string(what) + " is too large: " + text);
+    const uint64_t value = std::strtoull(text.c_str(), nullptr, 10);  // 2^64-1 where it would not fit
+    if (value > highest) refuse(std::string(what) + " is too large: " + text);
     return value;
   }
   void end() {
@@ -190,6 +189,22 @@ inline Job readJob(const std::string& path) {
   }
   if (!job.complete) throw Fault("job", path + " is cut off: no end line", kExitJob);
   return job;
+}
+
+// What can be found wrong with a job's files without a GPU is found before the driver is touched.
+inline void checkFiles(const Job& job) {
+  for (const std::string& module : job.modules)
+    if (!std::ifstream(module)) throw Fault("job", "cannot read " + module, kExitJob);
+  for (const BufferItem& buffer : job.buffers) {
+    if (buffer.inputFile.empty()) continue;
+    std::ifstream file(buffer.inputFile, std::ios::binary | std::ios::ate);
+    if (!file) throw Fault("job", "cannot read " + buffer.inputFile, kExitJob);
+    const auto found = static_cast<uint64_t>(file.tellg());
+    if (found != buffer.bytes)
+      throw Fault("job",
+                  buffer.inputFile + " has " + std::to_string(found) + " bytes, not " + std::to_string(buffer.bytes),
+                  kExitJob);
+  }
 }
 
 inline std::string readBytes(const std::string& path) {

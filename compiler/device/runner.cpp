@@ -145,9 +145,6 @@ class Runner {
         driver_.check(driver_.fillMemory(buffer.data, item.fill, item.bytes), "memory", "cuMemsetD8");
       } else if (item.bytes > 0) {
         const std::string content = readBytes(item.inputFile);
-        if (content.size() != item.bytes)
-          throw Fault("job", item.inputFile + " has " + std::to_string(content.size()) + " bytes, not " +
-                                 std::to_string(item.bytes), kExitJob);
         driver_.check(driver_.copyToDevice(buffer.data, content.data(), item.bytes), "memory", "cuMemcpyHtoD");
       }
       buffers_.push_back(buffer);
@@ -253,11 +250,7 @@ int main(int count, char** words) {
   try {
     if (count != 2) throw Fault("job", "usage: runner JOB", kExitJob);
     const Job job = readJob(words[1]);
-    for (const BufferItem& buffer : job.buffers)  // before the driver: a missing input needs no GPU to be found
-      if (!buffer.inputFile.empty() && !std::ifstream(buffer.inputFile))
-        throw Fault("job", "cannot read " + buffer.inputFile, kExitJob);
-    for (const std::string& module : job.modules)
-      if (!std::ifstream(module)) throw Fault("job", "cannot read " + module, kExitJob);
+    checkFiles(job);
     const Driver driver;
     std::printf("%s\n", Runner(driver, job).run().c_str());
     return 0;

@@ -68,6 +68,7 @@ describe('the runner', () => {
     ['quikc-job 1\nmodule m\nlaunch 0 k 1 1 1 1 1 1 0\narg buffer 0', 'no such buffer'],
     ['quikc-job 1\nmodule absent.ptx\nend', 'cannot read absent.ptx'],
     ['quikc-job 1\nbuffer 8 file absent.in -\nend', 'cannot read absent.in'],
+    ['quikc-job 1\nbuffer 8 file job.txt -\nend', 'job.txt has 39 bytes, not 8'],
   ])('refuses %j', (text, error) => {
     expect(run(text)).toMatchObject({ code: 2, stage: 'job', error: expect.stringContaining(error) });
   });
