@@ -59,6 +59,8 @@ export interface LinearPart {
   readonly n: number;
   readonly weight?: WeightReference;
   readonly bias?: WeightReference;
+  /** The node whose weight this is (a tied output head): in 16 bit it needs no memory of its own. */
+  readonly sharedWith?: NodeId;
 }
 
 /** What the model asks of a linear, before passes settle it in the scheme. */

@@ -95,7 +95,10 @@ function summariseLinear(block: Block, node: LinearNode | QuikLinearNode): Opera
   const count = repetitions(block);
   const n = outputChannels(node);
   const outliers = node.scheme.outliers?.count ?? 0;
-  const parameters = n * node.k + (node.hasBias ? n : 0);
+  const quantised = isQuantised(node.scheme);
+  // A tied head is counted with the embedding, unless it becomes a quantised copy.
+  const own = node.parts.reduce((sum, part) => sum + (part.sharedWith === undefined ? part.n : 0), 0);
+  const parameters = own * node.k + (node.hasBias ? own : 0);
   return {
     name: node.id,
     op: 'linear',
@@ -110,7 +113,7 @@ function summariseLinear(block: Block, node: LinearNode | QuikLinearNode): Opera
     sparsity: printSparsity(node.scheme.sparsity ?? { pattern: 'dense' }),
     parameters: parameters * count,
     bytesBefore: parameters * 2 * count,
-    bytesAfter: (isQuantised(node.scheme) ? packedBytes(node, n, outliers) : parameters * 2) * count,
+    bytesAfter: (quantised ? packedBytes(node, n, outliers) : parameters * 2) * count,
     macsPerToken: linearMacs(node.scheme, n, node.k, outliers, count),
   };
 }
@@ -141,7 +144,7 @@ function plainWeights(block: Block, node: GraphNode, n: number, k: number): Oper
     count,
     n,
     k,
-    scheme: 'f16',
+    scheme: 'w16',
     outliers: 0,
     outlierPercent: 0,
     placeholderColumns: false,

@@ -234,7 +234,13 @@ function headBlock({ facts }: Shape, tensor: TensorNames): DraftBlock {
   const norm = nodeId('norm');
   const head = nodeId('lm_head');
   const standard = facts.tied ? 'model.embed_tokens.weight' : 'lm_head.weight';
-  const part = { name: 'lm_head', origin: '/facts/vocab', n: facts.vocab, ...tensor('lm_head', standard) };
+  const part = {
+    name: 'lm_head',
+    origin: '/facts/vocab',
+    n: facts.vocab,
+    ...tensor('lm_head', standard),
+    ...(facts.tied ? { sharedWith: nodeId('embed_tokens') } : {}),
+  };
   return {
     prefix: '',
     origin: '/facts',

@@ -5,13 +5,30 @@ import { describe, expect, test } from 'vitest';
 import { exitCodeOf } from '../../../compiler/commands/command.ts';
 import { inspect } from '../../../compiler/commands/inspect.ts';
 import { reportCrash } from '../../../compiler/commands/report-crash.ts';
+import { summariseModel } from '../../../compiler/commands/summarise-model.ts';
 import { diagnose } from '../../../compiler/diagnostics/codes.ts';
 import { readDebugLevel } from '../../../compiler/options.ts';
+import { runPasses } from '../../../compiler/passes/run-passes.ts';
 import { InternalError } from '../../../compiler/support/assert.ts';
 import { version } from '../../../compiler/support/version.ts';
+import { importGraph } from '../load-fixture.ts';
 import { runCommand } from './run-command.ts';
 
 const model7b = 'examples/llama-2-7b/model.json';
+
+function smollm(tied: boolean): object {
+  const facts = {
+    hidden: 576,
+    layers: 30,
+    heads: 9,
+    kvHeads: 3,
+    ffn: 1536,
+    vocab: 49152,
+    rmsNormEps: 1e-5,
+    tied,
+  };
+  return { quikc: 1, name: 'smollm2-135m', architecture: 'llama', facts, outliers: { count: 32 } };
+}
 
 describe('inspect', () => {
   test('LLaMA-2-7B as a table', async () => {
@@ -50,6 +67,19 @@ describe('inspect', () => {
       inspect(`examples/llama-2-${size}/model.json`, { json: true }, context),
     );
     expect(JSON.parse(out).totals.parameters).toBe(parameters);
+  });
+
+  test('a tied head is counted once: SmolLM2-135M has 134,515,008 parameters', () => {
+    const parameters = (overrides: readonly string[], tied: boolean) => {
+      const passed = runPasses(importGraph(smollm(tied), { layers: overrides }));
+      return passed.ok ? summariseModel(passed.value.graph).totals : undefined;
+    };
+    expect(parameters([], true)?.parameters).toBe(134_515_008);
+    expect(parameters([], false)?.parameters).toBe(134_515_008 + 49152 * 576);
+    // Quantised, it is a copy.
+    expect(parameters(['lm_head=quik-8b'], true)?.bytesAfter).toBeGreaterThan(
+      parameters([], true)?.bytesAfter ?? 0,
+    );
   });
 
   test('--quiet leaves the warning out', async () => {

@@ -1,0 +1,83 @@
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { join, relative, resolve } from 'node:path';
+import { build, type Metafile } from 'esbuild';
+import { execa } from 'execa';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+// Bundled as build.mjs does, but beside dist/, so that the test neither needs nor disturbs a build. The folder lies in
+// the checkout because the bundle resolves its packages from there.
+let folder = '';
+let outputs: Metafile['outputs'] = {};
+
+beforeAll(async () => {
+  await mkdir('.cache', { recursive: true });
+  folder = await mkdtemp(resolve('.cache/cli-test-'));
+  const built = await build({
+    entryPoints: { cli: 'compiler/cli.ts' },
+    outdir: folder,
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node20',
+    packages: 'external',
+    logLevel: 'silent',
+    metafile: true,
+  });
+  outputs = built.metafile.outputs;
+});
+
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+function quikc(...args: readonly string[]) {
+  return execa('node', [join(folder, 'cli.js'), ...args], { reject: false, env: { FORCE_COLOR: '0' } });
+}
+
+describe('exit codes of the process', () => {
+  test.each([
+    [0, ['--help']],
+    [0, ['--version']],
+    [0, ['inspect', '--help']],
+    [0, ['inspect', 'examples/llama-2-7b/model.json']],
+    [1, ['inspect', 'test/fixtures/bad-models/several-at-once.json']],
+    [1, ['compile', 'test/fixtures/bad-models/empty.json']],
+    [1, ['inspect', 'absent.json']],
+    [1, ['inspect', 'examples/llama-2-7b/model.json', '--layer', '*=quik-9b']],
+    [2, []],
+    [2, ['inspekt', 'x']],
+    [2, ['inspect']],
+    [2, ['inspect', 'x', '--no-such-option']],
+    [2, ['inspect', 'x', '--columns', 'sideways']],
+    [2, ['compile', 'examples/llama-2-7b/model.json', '--target', 'sm8o']],
+  ])('%i for %j', async (code, args) => {
+    const run = await quikc(...args);
+    expect(run.exitCode).toBe(code);
+    if (code !== 0) expect(run.stderr.length).toBeGreaterThan(20);
+    expect(run.stderr).not.toMatch(/\n\s+at .*\.js:/);
+  });
+
+  test('a closed pipe is no error', async () => {
+    const run = await execa({
+      shell: true,
+      reject: false,
+    })`node ${join(folder, 'cli.js')} inspect examples/llama-2-7b/model.json --json | head -1`;
+    expect([run.exitCode, run.stderr.includes('QK900')]).toEqual([0, false]);
+  });
+});
+
+test('--help loads commander alone: no zod, handlebars or ts-morph', async () => {
+  const loaded = new Set<string>();
+  const visit = (output: string): void => {
+    for (const { path, kind, external } of outputs[output]?.imports ?? []) {
+      if (kind !== 'import-statement') continue;
+      if (external === true) loaded.add(path);
+      else visit(path);
+    }
+  };
+  visit(relative(process.cwd(), join(folder, 'cli.js')));
+  expect([...loaded].filter((path) => !path.startsWith('node:'))).toEqual(['commander']);
+  const started = performance.now();
+  await quikc('--help');
+  // 0.25 s is the promise on a quiet machine; a busy one gets slack.
+  expect(performance.now() - started).toBeLessThan(1000);
+});
