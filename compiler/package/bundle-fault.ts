@@ -17,8 +17,13 @@ export const bundleFault = {
     return diagnose('QK551', { file: folder, message: describe(error) });
   },
 
-  notReadable(folder: string, message: string): Diagnostic {
-    return diagnose('QK560', { file: folder, message });
+  notReadable(folder: string, error: unknown): Diagnostic {
+    return diagnose('QK560', { file: folder, message: describe(error) });
+  },
+
+  badSums(file: string): Diagnostic {
+    const expected = 'lines of a digest, two spaces and a path within the bundle';
+    return diagnose('QK560', { file, message: 'the file is not one that quikc wrote', expected });
   },
 
   altered(file: string): Diagnostic {
@@ -37,7 +42,7 @@ export const bundleFault = {
     return diagnose('QK564', { file, pointer, message });
   },
 
-  otherAbi(file: string, found: string): Diagnostic {
+  otherAbi(file: string, found: number): Diagnostic {
     return diagnose('QK565', { file, message: `the bundle has ABI version ${found}`, expected: 'version 1' });
   },
 };

@@ -7,13 +7,14 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { basename, dirname, join, relative, resolve, sep } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import { fail, type Result, succeed } from '../support/result.ts';
 import { makeScratchFolder, sweepScratchFolders } from '../support/scratch-folder.ts';
 import { moveIntoPlace } from '../support/sealed-folder.ts';
 import { bundleFault } from './bundle-fault.ts';
 import type { BundleFiles } from './make-bundle.ts';
+import { listFiles } from './read-bundle.ts';
 import { parseSums, sumsFile } from './sums.ts';
 
 /**
@@ -56,10 +57,7 @@ export function checkOutput(folder: string): Result<string, Diagnostic> {
 
 /** Files that the folder's SHA256SUMS does not name: somebody else's. */
 function foreignFiles(folder: string): readonly string[] {
-  const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
-  const files = entries
-    .filter((entry) => !entry.isDirectory())
-    .map((entry) => relative(folder, join(entry.parentPath, entry.name)).split(sep).join('/'));
+  const files = listFiles(folder);
   if (!files.includes(sumsFile)) return files;
   const sums = parseSums(readFileSync(join(folder, sumsFile), 'utf8'));
   return files.filter((file) => file !== sumsFile && sums?.has(file) !== true);

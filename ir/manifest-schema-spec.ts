@@ -1,0 +1,87 @@
+import { z } from 'zod';
+import { count, dtypeSchema, targetSchema } from './manifest-schema-call.ts';
+
+const bits = z.literal([4, 8]);
+const columns = z.enum(['compact', 'in-place']);
+
+const tiledSchema = z.strictObject({
+  kind: z.literal('tiled'),
+  tileN: count,
+  tileM: count,
+  tileKBytes: z.literal([32, 64, 128]),
+  warpsN: count,
+  warpsM: count,
+  stages: count,
+  ctasPerSm: count,
+});
+
+const splitKSchema = z.strictObject({
+  kind: z.literal('split-k'),
+  tileN: count,
+  tileM: z.literal([8, 16]),
+  warps: count,
+  slices: count,
+});
+
+const rowSchema = z.strictObject({ kind: z.literal('row'), threads: count });
+
+/** All that determines a kernel's text. */
+export const specSchema = z.discriminatedUnion('family', [
+  z.strictObject({
+    family: z.literal('linear'),
+    problem: z.strictObject({
+      family: z.literal('linear'),
+      target: targetSchema,
+      n: count,
+      k: count,
+      outliers: count,
+      weightBits: bits,
+      activationBits: bits,
+      dtype: dtypeSchema,
+      columns,
+      epilogue: z.array(z.strictObject({ op: z.literal('residual') })),
+    }),
+    schedule: z.discriminatedUnion('kind', [tiledSchema, splitKSchema]),
+  }),
+  z.strictObject({
+    family: z.literal('quantize'),
+    problem: z.strictObject({
+      family: z.literal('quantize'),
+      target: targetSchema,
+      k: count,
+      outliers: count,
+      bits,
+      dtype: dtypeSchema,
+      columns,
+      prologue: z.discriminatedUnion('op', [
+        z.strictObject({ op: z.literal('none') }),
+        z.strictObject({ op: z.literal('rms-norm'), eps: z.number() }),
+        z.strictObject({ op: z.literal('silu-mul') }),
+      ]),
+    }),
+    schedule: rowSchema,
+  }),
+]);
+
+const ranked = z.strictObject({
+  schedule: z.discriminatedUnion('kind', [tiledSchema, splitKSchema, rowSchema]),
+  microseconds: z.number(),
+  rooflineFraction: z.number(),
+  waves: z.number(),
+});
+
+/** Why a kernel serves a range of M. Times are modelled, never measured. */
+export const explainSchema = z.strictObject({
+  from: count,
+  to: count.exactOptional(),
+  report: z.strictObject({
+    gpu: z.string(),
+    tokens: count,
+    chosen: ranked,
+    terms: z.array(z.strictObject({ name: z.string(), microseconds: z.number(), how: z.string() })),
+    runnersUp: z.array(ranked),
+    legal: count,
+    rejections: z.array(z.strictObject({ kind: z.string(), count, example: z.string() })),
+    outlierCost: z.strictObject({ microseconds: z.number(), weightBytes: z.number() }).exactOptional(),
+  }),
+});
