@@ -9,6 +9,8 @@ export interface GateExpectations {
   /** CALL instructions known to be harmless (division and the like). Default 0. An emulated MMA never passes. */
   readonly calls?: number;
   readonly maxRegisters?: number;
+  /** Exactly: what the occupancy model counts with beside dynamic shared memory. */
+  readonly staticSharedBytes?: number;
 }
 
 /**
@@ -77,6 +79,13 @@ export function gateKernel(resources: KernelResources, expected: GateExpectation
     refuse(
       'QK647',
       `${resources.registers} registers, at most ${expected.maxRegisters} expected`,
+      'the occupancy model does not hold',
+    );
+  const { staticSharedBytes } = expected;
+  if (staticSharedBytes !== undefined && resources.staticSharedBytes !== staticSharedBytes)
+    refuse(
+      'QK648',
+      `${resources.staticSharedBytes} bytes of static shared memory, ${staticSharedBytes} expected`,
       'the occupancy model does not hold',
     );
   return found;

@@ -1,7 +1,8 @@
 /**
  * SASS opcodes by the low 9 bits of an instruction's first word; the next 3 bits say where operands come from
  * (register, constant, immediate, uniform register) and are not needed here. Volta to Blackwell share this numbering.
- * Read against nvdisasm on sm_80, sm_90 and sm_90a, save QMMA and OMMA (single-instruction probes for sm_89, sm_120a).
+ * Read against nvdisasm on sm_80, sm_90 and sm_90a, save QMMA and OMMA (single-instruction probes for sm_89 and
+ * sm_120a) and 0x143, the absolute CALL, which ptxas was not seen to emit.
  */
 const names: ReadonlyMap<number, string> = new Map([
   [0x012, 'LOP3'],

@@ -1,21 +1,24 @@
 import type { ScheduledKernel } from '../../ir/schedule-choice.ts';
 import type { CudaTarget } from '../../targets/target.ts';
 import type { FamilyTable } from '../families/family.ts';
+import { assert } from '../support/assert.ts';
 import type { KernelSource } from './kernel-source.ts';
 
-/** FP32 division by the zero-checked quotient is a subroutine of a quantize kernel; a linear divides nowhere. */
-const callsAllowed = { linear: 0, quantize: 4 } as const;
+/** A row's scale and its reciprocal are correctly rounded FP32 divisions, each a subroutine; a linear divides nowhere. */
+const callsAllowed = { linear: 0, quantize: 2 } as const;
 
 /** A rendered kernel as a unit to build, with what its machine code must consist of. */
 export function toKernelSource(
   { id, spec }: ScheduledKernel,
-  text: string,
+  texts: ReadonlyMap<string, string>,
   families: FamilyTable,
   target: CudaTarget,
 ): KernelSource {
   const family = families[spec.family];
+  const text = texts.get(id);
+  assert(text !== undefined, `${id} was rendered`);
   const { imma, hmma } = family.staticMma(spec);
-  const { registers } = family.resources(spec.problem, spec.schedule, target);
+  const { registers, sharedBytes } = family.resources(spec.problem, spec.schedule, target);
   return {
     id,
     text,
@@ -25,6 +28,7 @@ export function toKernelSource(
       mma: { IMMA: imma, HMMA: hmma },
       calls: callsAllowed[spec.family],
       maxRegisters: registers,
+      staticSharedBytes: sharedBytes - family.contract(spec).launch.dynamicSharedBytes,
     },
   };
 }

@@ -208,6 +208,7 @@ describe('the cache', () => {
     await build(fake);
     const other = { text: '// other', virtualArch: 'compute_86', realArchs: ['sm_86'] };
     expect((await build(fake, [source({ [field]: other[field] })])).built[0]!.origin).toBe('built');
+    expect((await build(fake)).built[0]!.origin).toBe('cached'); // neither displaces the other
   });
 
   test('misses on another ptxas', async () => {
