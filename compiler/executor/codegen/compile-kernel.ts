@@ -55,7 +55,7 @@ function compileEntry(entry: PtxEntry): ExecutableKernel {
   const predicates = entry.registers.filter((register) => register.class === 'pred').length;
   const file = new RegisterFile(predicates + definitions.tracked.size);
   const { symbols, bytes } = placeShared(entry);
-  const context = contextOf(entry, file, definitions, symbols);
+  const context = contextOf(entry, flow, file, definitions, symbols);
   const runs = splitRuns(flow);
   const isLocal = localTo(flow, runs);
   const functions = flow.blocks.map((block, number) =>
@@ -84,10 +84,12 @@ function placeShared(entry: PtxEntry): { symbols: ReadonlyMap<string, number>; b
 
 function contextOf(
   entry: PtxEntry,
+  flow: ControlFlow,
   file: RegisterFile,
   definitions: Definitions,
   symbols: ReadonlyMap<string, number>,
 ): KernelContext {
+  const read = new Set(flow.instructions.flatMap((at) => effectsOf(at).reads.map(({ id }) => id)));
   const parameters = new Map(entry.parameters.map(({ name, offset }) => [name, offset]));
   return {
     entry,
@@ -96,6 +98,7 @@ function contextOf(
     parameter: (name) => parameters.get(name),
     isUnproven: definitions.isUnproven,
     isTracked: (register) => definitions.tracked.has(register.id),
+    isRead: (register) => read.has(register.id),
     floatLiteral: (bits) => {
       const value = floatOfBits(bits);
       return Object.is(value, -0) ? '-0' : value < 0 ? `(${value})` : String(value);

@@ -12,5 +12,7 @@ export interface KernelContext {
   /** Whether some path reaches this use without a definition, so that it must be checked as it runs. */
   readonly isUnproven: (instruction: number, register: Register) => boolean;
   readonly isTracked: (register: Register) => boolean;
+  /** Whether any instruction reads the register. */
+  readonly isRead: (register: Register) => boolean;
   readonly floatLiteral: (bits: number) => string;
 }

@@ -131,10 +131,10 @@ function plainAccess(w: WarpWriter, access: Access, isStore: boolean): string | 
   );
 }
 
-function flags(access: Access, reads: boolean, writes: boolean): string {
+function flags(access: Access, reads: boolean, writes: boolean, observes: boolean): string {
   const acquires = access.semantics === 'acquire' || access.semantics === 'acq_rel';
   const releases = access.semantics === 'release' || access.semantics === 'acq_rel';
-  return `{ reads: ${reads}, writes: ${writes}, scope: ${access.scope || 2}, acquires: ${acquires}, releases: ${releases} }`;
+  return `{ reads: ${reads}, writes: ${writes}, observes: ${observes}, scope: ${access.scope || 2}, acquires: ${acquires}, releases: ${releases} }`;
 }
 
 /** Relaxed, acquire, release and volatile scalar accesses of 32 bits. */
@@ -145,7 +145,7 @@ function strongAccess(w: WarpWriter, access: Access, isStore: boolean): string |
   const [plane, offset] = addressOf(w, address, access.space);
   const value = w.plane(data);
   const move = isStore ? `m[i] = I[${value} + l]` : `I[${value} + l] = m[i]`;
-  const access_ = flags(access, !isStore, isStore);
+  const access_ = flags(access, !isStore, isStore, !isStore);
   return inSpace(
     access,
     plane,
@@ -191,13 +191,15 @@ function atomic(returns: boolean): WarpOperation {
     if ((name === 'cas') !== (y !== undefined)) return undefined;
     const [plane, offset] = addressOf(w, address, access.space);
     const result = d === undefined || d.kind === 'sink' ? '' : `I[${w.plane(d)} + l] = o;`;
+    // nvcc writes atom for atomics whose result nobody wants.
+    const isUsed = d?.kind === 'register' && w.context.isRead(d.register);
     const second = y === undefined ? '' : `const y = I[${w.plane(y)} + l];`;
     const move = `const o = m[i]; const x = I[${w.plane(x)} + l]; ${second} m[i] = ${formula}; ${result}`;
     return inSpace(
       access,
       plane,
       (object, mask) =>
-        `${object}.strong(${w.index}, ${mask}, ${plane}, ${offset}, ${flags(access, true, true)}, (l, m, i) => { ${move} });`,
+        `${object}.strong(${w.index}, ${mask}, ${plane}, ${offset}, ${flags(access, true, true, isUsed)}, (l, m, i) => { ${move} });`,
     );
   };
 }

@@ -191,8 +191,8 @@ export const setp: LaneOperation = (w, i) => {
   if (condition === undefined) return false;
   const d = i.operands[0];
   const truth = w.temporary(`(${condition}) ? 1 : 0`);
-  const joined = (x: string) =>
-    combine === undefined ? x : `${x} ${joins[combine] ?? ''} ${w.predicate(i.operands[3])}`;
+  const other = combine === undefined ? '' : w.temporary(w.predicate(i.operands[3]));
+  const joined = (x: string) => (combine === undefined ? x : `${x} ${joins[combine] ?? ''} ${other}`);
   if (d?.kind === 'pair') {
     w.setPredicate(d.first, joined(truth));
     w.setPredicate(d.second, joined(`(${truth} ^ 1)`));

@@ -7,12 +7,15 @@ export class Knowledge {
   private readonly ctas = new Map<number, number>();
   private readonly warps = new Map<number, number>();
   private readonly threads = new Map<number, number>();
+  /** Ticks of single strong writes that were observed: they are known, what their thread did before is not. */
+  private readonly observed = new Set<number>();
 
   covers(who: number, tick: number): boolean {
     return (
       (this.ctas.get(who >>> 10) ?? -1) >= tick ||
       (this.warps.get(who >>> 5) ?? -1) >= tick ||
-      (this.threads.get(who) ?? -1) >= tick
+      (this.threads.get(who) ?? -1) >= tick ||
+      this.observed.has(tick)
     );
   }
 
@@ -28,10 +31,15 @@ export class Knowledge {
     raise(this.threads, thread, tick);
   }
 
+  noteWrite(tick: number): void {
+    this.observed.add(tick);
+  }
+
   join(other: Knowledge): void {
     for (const [key, tick] of other.ctas) raise(this.ctas, key, tick);
     for (const [key, tick] of other.warps) raise(this.warps, key, tick);
     for (const [key, tick] of other.threads) raise(this.threads, key, tick);
+    for (const tick of other.observed) this.observed.add(tick);
   }
 }
 

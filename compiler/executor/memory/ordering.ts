@@ -139,10 +139,15 @@ export class Ordering {
     return known;
   }
 
-  /** Threads of `arrived` (mask per warp) have met; those of `waiting` learn what all of them know. */
-  partialBarrier(arrived: ReadonlyMap<number, number>, waiting: ReadonlyMap<number, number>): void {
-    const met = new Knowledge();
-    for (const [warp, mask] of arrived) this.gather(met, warp, mask);
+  /** bar.arrive: what these lanes know now goes into `met`; what they do next does not. */
+  arrive(met: Knowledge, warp: number, mask: number): void {
+    this.gather(met, warp, mask);
+    this.now += 1;
+  }
+
+  /** Lanes of `waiting` (mask per warp) have met, and those whose knowledge `met` already holds. */
+  partialBarrier(met: Knowledge, waiting: ReadonlyMap<number, number>): void {
+    for (const [warp, mask] of waiting) this.gather(met, warp, mask);
     this.shareSequential();
     for (const [warp, mask] of waiting) {
       if (mask === -1) {
@@ -173,8 +178,7 @@ export class Ordering {
 
   /** bar.warp.sync: memory order among the lanes of `mask`. */
   warpSync(warp: number, mask: number): void {
-    const threads = new Map([[warp, mask]]);
-    this.partialBarrier(threads, threads);
+    this.partialBarrier(new Knowledge(), new Map([[warp, mask]]));
   }
 
   /** All that every lane of `warp` knows at this moment, by way of barriers. */
@@ -254,6 +258,17 @@ export class Ordering {
     }
     this.published.set(key, entry);
     this.now += 1;
+  }
+
+  /**
+   * (warp, lane) has read what these strong writes left: they come before whatever it does next (causality by
+   * observation, 8.9.5), though nothing else their threads did does.
+   */
+  observe(warp: number, lane: number, ticks: readonly number[]): void {
+    const thread = warp * 32 + lane;
+    const known = this.laneKnown[thread] ?? new Knowledge();
+    for (const tick of ticks) known.noteWrite(tick);
+    this.laneKnown[thread] = known;
   }
 
   /** A strong read (or the read of an atomic). */

@@ -172,10 +172,14 @@ export class SharedAccess {
       if (at < 0) continue;
       const word = at >> 2;
       const key = `s${word}`;
-      if (access.reads && machine.checks)
-        machine.ordering.strongRead(key, machine.warp, lane, access.acquires);
-      if (access.reads && access.writes) shared.requireSet(instruction, lane, word);
-      if (machine.checks) shared.noteBytes(instruction, lane, word, 15, access.scope, access.writes);
+      if (machine.checks) {
+        if (access.reads) machine.ordering.strongRead(key, machine.warp, lane, access.acquires);
+        if (access.observes) machine.ordering.observe(machine.warp, lane, shared.strongWrites(word));
+        if (access.reads && access.writes) shared.requireSet(instruction, lane, word);
+        machine.ordering.now += 1;
+        shared.noteBytes(instruction, lane, word, 15, access.scope, access.writes);
+        machine.ordering.now += 1;
+      }
       move(lane, machine.words, shared.firstWord + word);
       if (access.writes && machine.checks)
         machine.ordering.strongWrite(key, machine.warp, lane, access.scope, access.releases, access.reads);

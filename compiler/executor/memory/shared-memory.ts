@@ -140,6 +140,10 @@ export class SharedMemory {
     if (race !== undefined) this.violateRace(instruction, lane, word, race);
   }
 
+  strongWrites(word: number): number[] {
+    return this.records.get(word)?.strongWrites() ?? [];
+  }
+
   /** An atomic reads before it writes: the word must hold a value. */
   requireSet(instruction: number, lane: number, word: number): void {
     if (this.writer[word] === UNSET) this.violateUnset(instruction, lane, word);

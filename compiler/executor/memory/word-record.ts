@@ -32,6 +32,11 @@ export class WordRecord {
     this.reads.push({ mask: 15, tick, who, scope: 0 });
   }
 
+  /** Ticks of the strong writes still remembered. Each has its own: the tick moves around every one. */
+  strongWrites(): number[] {
+    return this.writes.filter(({ scope }) => scope !== 0).map(({ tick }) => tick);
+  }
+
   /** Every byte set, and every access so far ordered before all threads of the CTA by its last barrier. */
   isSettled(ordering: Ordering): boolean {
     const isPast = (access: Access) => access.tick <= ordering.floor && access.who >>> 10 === ordering.cta;

@@ -1,10 +1,12 @@
+import { Knowledge } from '../memory/knowledge.ts';
 import { popcount } from '../memory/shared-access.ts';
 import type { Machine } from './machine.ts';
 
 interface Barrier {
   expected: number;
   arrived: number;
-  readonly masks: Map<number, number>;
+  /** What those that only arrived knew then. */
+  readonly met: Knowledge;
   readonly waiting: Map<number, number>;
   instruction: number;
 }
@@ -17,14 +19,12 @@ export class Barriers {
   private readonly machine: Machine;
   private readonly warps: number;
   private readonly threads: number;
-  private readonly live: Int32Array;
   private readonly open = new Map<number, Barrier>();
 
-  constructor(machine: Machine, warps: number, threads: number, live: Int32Array) {
+  constructor(machine: Machine, warps: number, threads: number) {
     this.machine = machine;
     this.warps = warps;
     this.threads = threads;
-    this.live = live;
   }
 
   reset(): void {
@@ -37,7 +37,7 @@ export class Barriers {
     const expected = count === 0 ? this.threads : count;
     let barrier = this.open.get(id);
     if (barrier === undefined) {
-      barrier = { expected, arrived: 0, masks: new Map(), waiting: new Map(), instruction };
+      barrier = { expected, arrived: 0, met: new Knowledge(), waiting: new Map(), instruction };
       this.open.set(id, barrier);
     }
     if (
@@ -55,8 +55,8 @@ export class Barriers {
       }
     }
     barrier.arrived += popcount(mask);
-    barrier.masks.set(warp, (barrier.masks.get(warp) ?? 0) | mask);
     if (waits) barrier.waiting.set(warp, (barrier.waiting.get(warp) ?? 0) | mask);
+    else machine.ordering.arrive(barrier.met, warp, mask);
     if (barrier.arrived > barrier.expected) {
       machine.violate('divergent-barrier', instruction, null, `barrier ${id}: more threads than it is for`);
       machine.halted = true;
@@ -66,18 +66,11 @@ export class Barriers {
   private complete(id: number, barrier: Barrier): void {
     this.open.delete(id);
     this.completed += 1;
-    const whole = (masks: ReadonlyMap<number, number>) => {
-      let threads = 0;
-      for (const mask of masks.values()) threads += popcount(mask);
-      return threads === this.threads;
-    };
     const { ordering } = this.machine;
-    if (whole(barrier.waiting)) ordering.fullBarrier(this.warps);
-    else {
-      const full = (masks: ReadonlyMap<number, number>) =>
-        new Map([...masks].map(([warp, mask]) => [warp, mask === this.live[warp] ? -1 : mask]));
-      ordering.partialBarrier(full(barrier.masks), full(barrier.waiting));
-    }
+    let waiting = 0;
+    for (const mask of barrier.waiting.values()) waiting += popcount(mask);
+    if (waiting === this.threads) ordering.fullBarrier(this.warps);
+    else ordering.partialBarrier(barrier.met, barrier.waiting);
     for (const [warp, mask] of barrier.waiting) this.onRelease(warp, mask);
   }
 

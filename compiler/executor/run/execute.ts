@@ -65,7 +65,7 @@ export function execute(
     checks,
   });
   const live = new Int32Array(warps);
-  const barriers = new Barriers(machine, warps, threads, live);
+  const barriers = new Barriers(machine, warps, threads);
   const runtime = new WarpRuntime(machine, barriers, warps, live);
   const shared = new SharedMemory(machine, firstShared >> 2, sharedBytes, warps);
   const global = new GlobalAccess(machine, memory);

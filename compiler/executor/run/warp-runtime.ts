@@ -188,8 +188,7 @@ export class WarpRuntime {
 
   warpSync(instruction: number, mask: number, members: number): void {
     const lanes = this.members(instruction, mask, members);
-    const all = this.existing(this.machine.warp);
-    this.machine.ordering.warpSync(this.machine.warp, lanes === all ? -1 : lanes);
+    this.machine.ordering.warpSync(this.machine.warp, lanes);
   }
 
   arrive(instruction: number, mask: number, id: number, count: number, aligned: boolean): void {
