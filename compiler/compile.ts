@@ -13,10 +13,12 @@ import { families as allFamilies } from './families/index.ts';
 import { type LoadRequest, loadGraph } from './load-graph.ts';
 import { lowerGraph } from './lower/lower-graph.ts';
 import { type BundleFiles, makeBundle } from './package/make-bundle.ts';
+import { reuseBundle } from './package/reuse-bundle.ts';
 import { checkOutput, writeBundle } from './package/write-bundle.ts';
 import { loadTemplates } from './render/load-templates.ts';
 import { renderKernels } from './render/render-kernels.ts';
 import { schedulePlan } from './schedule/schedule-plan.ts';
+import { compilerDigest } from './support/compiler-digest.ts';
 import { hashValue } from './support/hash.ts';
 import { packageRoot } from './support/package-root.ts';
 import { fail, type Result, succeed } from './support/result.ts';
@@ -24,8 +26,8 @@ import { version } from './support/version.ts';
 
 export interface CompileRequest extends LoadRequest {
   readonly target: CudaTarget;
-  /** Where the bundle goes. Absent: it is made in memory only. */
-  readonly output?: string;
+  /** Where the bundle goes, given the model's name. Absent: it is made in memory only. */
+  readonly outputFor?: (model: string) => string;
   /** False: sources and manifest only. */
   readonly build: boolean;
   readonly nvcc?: string;
@@ -39,72 +41,83 @@ export interface CompileRequest extends LoadRequest {
 export interface Compilation {
   readonly manifest: Manifest;
   readonly files: BundleFiles;
+  /** Where the bundle is, as it was named; absent where none was written. */
+  readonly output?: string;
+  /** True where the bundle was there already, made of the same inputs. */
+  readonly reused: boolean;
   readonly warnings: readonly Diagnostic[];
   /** Why nothing was built although that was wanted: there is no compiler. Sources and manifest are whole. */
   readonly noToolchain?: Diagnostic;
 }
 
-const families: FamilyTable = allFamilies;
-
 type Faults = readonly Diagnostic[];
 
 /** The stages in order. Each takes values and returns values, or the faults for which it stopped. */
 export async function compile(request: CompileRequest): Promise<Result<Compilation, Faults>> {
-  const { target, output, build, nvcc, buildOptions, isExcluded } = request;
+  const { target, build, nvcc, buildOptions, isExcluded = () => false } = request;
+  const families: FamilyTable = allFamilies;
   const timed = stopwatch(request.onStage);
-  const writable = output === undefined ? undefined : checkOutput(output);
-  if (writable?.ok === false) return fail([writable.error]);
 
   const loaded = await loadGraph(request);
   timed('frontend and passes');
   if (!loaded.ok) return loaded;
   const { graph, model, warnings, locate } = loaded.value;
 
+  const output = request.outputFor?.(graph.name);
+  const writable = output === undefined ? undefined : checkOutput(output);
+  if (writable?.ok === false) return fail([writable.error]);
+
   const lowered = lowerGraph(graph, target, (problem) => families[problem.family].supports(problem, target));
   timed('lower');
   if (!lowered.ok) return fail(locate(lowered.error));
 
-  const templates = loadTemplates(join(packageRoot(), 'templates'));
-  const toolchain = build
-    ? await findToolchain({ env: buildOptions.env, ...(nvcc === undefined ? {} : { nvcc }) })
-    : undefined;
+  const resources = loadResources();
+  const found = build ? await findToolchain({ env: buildOptions.env, nvcc }) : undefined;
+  const toolchain = found?.ok ? found.value : undefined;
+  const noToolchain = found?.ok === false ? { noToolchain: found.error } : {};
   timed('templates and toolchain');
 
-  const scheduled = schedulePlan(lowered.value.plan, {
-    families,
+  const inputDigest = hashValue({
+    model,
+    plan: lowered.value.plan,
     target,
-    ...(isExcluded === undefined ? {} : { isExcluded }),
+    compiler: resources.compilerDigest,
+    templates: resources.templates.digest,
+    packer: resources.packer,
+    toolchain: toolchain?.identity,
   });
+  const mayReuse = request.isExcluded === undefined && resources.compilerDigest !== undefined;
+  const known = mayReuse && output !== undefined ? reuseBundle(output, inputDigest) : undefined;
+  timed('look for the same bundle');
+  if (known !== undefined) {
+    const { manifest, files } = known;
+    return succeed({ manifest, files, ...named(output), reused: true, warnings, ...noToolchain });
+  }
+
+  const scheduled = schedulePlan(lowered.value.plan, { families, target, isExcluded });
   timed('schedule');
   if (!scheduled.ok) return fail(locate(scheduled.error));
   const { kernels, plan } = scheduled.value;
 
-  const texts = renderKernels(kernels, families, templates);
+  const texts = renderKernels(kernels, families, resources.templates);
   timed('render');
 
-  const sources = kernels.map((kernel) =>
-    toKernelSource(kernel, texts.get(kernel.id) ?? '', families, target),
-  );
-  const built = toolchain?.ok ? await buildKernels(sources, toolchain.value, buildOptions) : undefined;
+  const sources = kernels.map((kernel) => toKernelSource(kernel, texts, families, target));
+  const built = toolchain && (await buildKernels(sources, toolchain, buildOptions));
   timed('build');
   const failures = built?.failed.flatMap(({ diagnostics }) => diagnostics) ?? [];
   if (failures.length > 0) return fail(failures);
 
-  const inputDigest = hashValue({ plan, templates: templates.digest, version });
   const bundle = makeBundle({
     plan,
     kernels,
     texts,
     families,
     target,
-    packer: readFileSync(join(packageRoot(), 'compiler', 'package', 'pack_quik.py'), 'utf8'),
-    ...(built === undefined
-      ? {}
-      : { binaries: new Map(built.built.map((kernel) => [kernel.id, toKernelBinary(kernel)])) }),
-    ...(toolchain?.ok
-      ? { toolchain: { nvcc: toolchain.value.version, identity: toolchain.value.identity } }
-      : {}),
-    provenance: { quikc: version, templatesDigest: templates.digest, model, inputDigest },
+    packer: resources.packer,
+    ...(built && { binaries: new Map(built.built.map((kernel) => [kernel.id, toKernelBinary(kernel)])) }),
+    ...(toolchain && { toolchain: { nvcc: toolchain.version, identity: toolchain.identity } }),
+    provenance: { quikc: version, templatesDigest: resources.templates.digest, model, inputDigest },
   });
   const written = output === undefined ? undefined : writeBundle(output, bundle.files);
   timed('package');
@@ -112,9 +125,25 @@ export async function compile(request: CompileRequest): Promise<Result<Compilati
 
   return succeed({
     ...bundle,
+    ...named(output),
+    reused: false,
     warnings: [...warnings, ...(built?.warnings ?? [])],
-    ...(toolchain?.ok === false ? { noToolchain: toolchain.error } : {}),
+    ...noToolchain,
   });
+}
+
+/** What quikc brings along: templates, the packer that bundles carry, and the digest of its own code. */
+function loadResources() {
+  const root = packageRoot();
+  return {
+    templates: loadTemplates(join(root, 'templates')),
+    packer: readFileSync(join(root, 'compiler', 'package', 'pack_quik.py'), 'utf8'),
+    compilerDigest: compilerDigest(),
+  };
+}
+
+function named(output: string | undefined): Pick<Compilation, 'output'> {
+  return output === undefined ? {} : { output };
 }
 
 function stopwatch(onStage: CompileRequest['onStage']): (stage: string) => void {

@@ -3,8 +3,8 @@ import { hasErrors } from '../diagnostics/diagnostic.ts';
 import { formatDiagnostics, formatDiagnosticsJson } from '../diagnostics/format-diagnostics.ts';
 import type { Surroundings } from '../options.ts';
 
-/** 0 done, 1 the input is at fault, 2 usage, 3 toolchain, 4 verification failed, 70 a bug of quikc's. */
-export type ExitCode = 0 | 1 | 2 | 3 | 4 | 70;
+/** 0 done, 1 the input is at fault, 2 usage, 3 toolchain, 4 verification failed, 70 a bug of quikc's, 130 Ctrl-C. */
+export type ExitCode = 0 | 1 | 2 | 3 | 4 | 70 | 130;
 
 /** Options that every command has. */
 export interface OutputOptions {

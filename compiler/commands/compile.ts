@@ -1,14 +1,15 @@
 import { join } from 'node:path';
-import type { Manifest } from '../../ir/manifest.ts';
-import { findTarget, targets } from '../../targets/index.ts';
-import { compile as compileModel } from '../compile.ts';
-import { diagnose } from '../diagnostics/codes.ts';
-import { quoteText } from '../diagnostics/escape-text.ts';
+import type { CudaTarget } from '../../targets/target.ts';
+import { type Compilation, compile as compileModel } from '../compile.ts';
 import type { CommandContext, ExitCode, OutputOptions } from './command.ts';
 import { exitCodeOf, reportDiagnostics } from './command.ts';
 import { dumpGraphs } from './dump-graphs.ts';
+import { interruptible } from './interruptible.ts';
 import type { ModelOptions } from './model-options.ts';
 import { toOverrides } from './model-options.ts';
+import { readTarget } from './read-target.ts';
+import { showBuildProgress } from './show-build-progress.ts';
+import { summariseBundle } from './summarise-bundle.ts';
 
 export interface CompileOptions extends ModelOptions, OutputOptions {
   readonly target: string;
@@ -23,41 +24,68 @@ export async function compile(
   options: CompileOptions,
   context: CommandContext,
 ): Promise<ExitCode> {
-  const target = findTarget(options.target);
-  if (target === undefined) {
-    const expected = `one of ${targets.map(({ id }) => id).join(', ')}`;
-    reportDiagnostics(
-      [diagnose('QK302', { message: `${quoteText(options.target)} is no target`, expected })],
-      options,
-      context,
-    );
+  const target = readTarget(options.target);
+  if (!target.ok) {
+    reportDiagnostics([target.error], options, context);
     return 2;
   }
-  const columns = options.columns === 'in-place' ? { columns: 'in-place' as const } : {};
-  const compiled = await compileModel({
-    file,
-    target,
-    overrides: toOverrides(options),
-    output: options.output ?? join('generated', 'build', 'model'),
-    build: options.build,
-    ...(options.nvcc === undefined ? {} : { nvcc: options.nvcc }),
-    buildOptions: { env: context.env },
-    ...columns,
-    ...dumpGraphs(options.dump),
-    onStage: (name, milliseconds) => {
-      if (context.debug >= 1) context.err(`${name}: ${milliseconds.toFixed(1)} ms\n`);
-    },
-  });
+  const outcome = await interruptible((signal) => run(file, target.value, signal, options, context));
+  if (outcome.interrupted) {
+    context.err('interrupted: what was at the output is as it was\n');
+    return 130;
+  }
+  const compiled = outcome.value;
   if (!compiled.ok) {
     reportDiagnostics(compiled.error, options, context);
     return exitCodeOf(compiled.error);
   }
-  const { manifest, warnings, noToolchain } = compiled.value;
-  reportDiagnostics(noToolchain === undefined ? warnings : [...warnings, noToolchain], options, context);
-  if (options.quiet !== true) context.out(summarise(manifest));
-  return noToolchain === undefined ? 0 : 3;
+  return report(compiled.value, options, context);
 }
 
-function summarise(manifest: Manifest): string {
-  return `${manifest.model}: ${manifest.kernels.length} kernels, ${manifest.sites.length} sites on ${manifest.target.id}\n`;
+async function run(
+  file: string,
+  target: CudaTarget,
+  signal: AbortSignal,
+  options: CompileOptions,
+  context: CommandContext,
+) {
+  const progress = showBuildProgress(options, context);
+  try {
+    return await compileModel({
+      file,
+      target,
+      overrides: toOverrides(options),
+      outputFor: (model) => options.output ?? join('generated', 'build', `${model}.${target.id}`),
+      build: options.build,
+      ...(options.nvcc === undefined ? {} : { nvcc: options.nvcc }),
+      ...(options.columns === 'in-place' ? { columns: 'in-place' as const } : {}),
+      buildOptions: {
+        env: context.env,
+        signal,
+        onProgress: progress.onProgress,
+        onCommand: (command) => {
+          if (context.debug >= 5) context.err(`${command.join(' ')}\n`);
+        },
+      },
+      ...dumpGraphs(options.dump),
+      onStage: (name, milliseconds) => {
+        if (context.debug >= 1) context.err(`${name}: ${milliseconds.toFixed(1)} ms\n`);
+      },
+    });
+  } finally {
+    progress.clear();
+  }
+}
+
+function report(compiled: Compilation, options: CompileOptions, context: CommandContext): ExitCode {
+  const { manifest, output, reused, warnings, noToolchain } = compiled;
+  reportDiagnostics(noToolchain === undefined ? warnings : [...warnings, noToolchain], options, context);
+  const code = noToolchain === undefined ? 0 : 3;
+  if (options.json === true) {
+    context.out(`${JSON.stringify({ bundle: output, reused, manifest }, null, 2)}\n`);
+  } else if (options.quiet !== true) {
+    const state = reused ? 'unchanged, as it was' : manifest.built ? 'written' : 'written, sources only';
+    context.out(`${summariseBundle(manifest)}bundle: ${output ?? 'none'} (${state})\n`);
+  }
+  return code;
 }

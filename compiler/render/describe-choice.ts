@@ -1,37 +1,40 @@
 import { printSchedule } from '../../ir/print-schedule.ts';
 import type { RangeChoice } from '../../ir/schedule-choice.ts';
 
-/** Ranges of M that a banner explains; a kernel for more of them says how many it leaves out. */
-const rangesShown = 2;
+type Range = Pick<RangeChoice, 'from' | 'to'>;
 
-/** Why a kernel has its schedule, as lines of a banner: for whom, how long, how near the roofline, against what. */
+/**
+ * Why a kernel has its schedule, as lines of a banner, each within 100 characters: for which M, how long, how near the
+ * roofline, and against what it won. A kernel that won several ranges tells of the one with the most tokens.
+ */
 export function describeChoice(choices: readonly RangeChoice[]): readonly string[] {
-  const lines = choices.slice(0, rangesShown).map(describeRange);
-  const hidden = choices.length - lines.length;
-  return hidden === 0
-    ? lines
-    : [...lines, `and for ${hidden} more range${hidden === 1 ? '' : 's'} of tokens`];
-}
-
-function describeRange({ report, ...range }: RangeChoice): string {
-  const { chosen, runnersUp, gpu, legal, tokens } = report;
+  const last = choices.at(-1);
+  if (last === undefined) return [];
+  const { chosen, runnersUp, gpu, legal, tokens } = last.report;
   const percent = Math.round(100 * chosen.rooflineFraction);
   const next = runnersUp[0];
-  const against =
-    next === undefined
-      ? `of ${legal.toLocaleString('en-US')} legal`
-      : `${legal.toLocaleString('en-US')} legal, next ${microseconds(next.microseconds)} (${printSchedule(next.schedule)})`;
-  return `${describeTokens(range)}: ${microseconds(chosen.microseconds)} at M=${tokens} modelled on ${shortName(gpu)}, ${percent} % of roofline; ${against}`;
+  const ranges = joinRanges(choices).map(describeTokens).join(', ');
+  return [
+    `${ranges}: ${microseconds(chosen.microseconds)} at M = ${tokens}, ${percent} % of the roofline; modelled on ${gpu}`,
+    `of ${legal.toLocaleString('en-US')} legal schedules${next === undefined ? '' : `; next best ${microseconds(next.microseconds)}: ${printSchedule(next.schedule)}`}`,
+  ];
 }
 
-function describeTokens({ from, to }: Pick<RangeChoice, 'from' | 'to'>): string {
+/** Ranges side by side as one. */
+function joinRanges(choices: readonly Range[]): readonly Range[] {
+  const joined: Range[] = [];
+  for (const { from, to } of choices) {
+    const last = joined.at(-1);
+    const start = last?.to === from - 1 ? last.from : from;
+    if (start !== from) joined.pop();
+    joined.push({ from: start, ...(to === undefined ? {} : { to }) });
+  }
+  return joined;
+}
+
+function describeTokens({ from, to }: Range): string {
   if (to === undefined) return from === 1 ? 'any M' : `M >= ${from}`;
   return from === to ? `M = ${from}` : `M ${from}-${to}`;
-}
-
-/** `A100-SXM4-80GB` as `A100`: a banner's line is short, and the target names the rest. */
-function shortName(gpu: string): string {
-  return gpu.split('-')[0] ?? gpu;
 }
 
 function microseconds(value: number): string {

@@ -4,7 +4,6 @@ import type { KernelChoice, RankedSchedule, ScheduleReport } from '../../ir/sche
 import type { CudaTarget } from '../../targets/target.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import type { CostEstimate, KernelFamily } from '../families/family.ts';
-import { canonicalJson } from '../support/hash.ts';
 import { fail, type Result, succeed } from '../support/result.ts';
 import { type Ranked, rankSchedules, type ScheduleSpace, surveySchedules } from './rank-schedules.ts';
 import { type RankedRange, tokenRanges } from './token-ranges.ts';
@@ -21,7 +20,8 @@ function servesRange(schedule: KernelSpec['schedule'], range: RankedRange): bool
 }
 
 /**
- * Chooses a kernel for every M in [from, to] of one problem. `isExcluded` takes schedules out of the running, e.g.
+ * Chooses a kernel for every M in [from, to] of one problem: one choice a range, though ranges side by side may come to
+ * the same kernel. `isExcluded` takes schedules out of the running, e.g.
  * those that a build has shown not to work. Fails with QK401 where nothing legal is left, naming the commonest reasons.
  */
 export function chooseSchedules<F extends FamilyName>(
@@ -43,14 +43,6 @@ export function chooseSchedules<F extends FamilyName>(
     const ranked = rankSchedules(family, problem, candidates, target, range.representative);
     const winner = ranked[0];
     if (winner === undefined) return fail(nothingFits(planned, range, space));
-    const last = choices.at(-1);
-    if (last !== undefined && canonicalJson(last.spec.schedule) === canonicalJson(winner.schedule)) {
-      choices[choices.length - 1] = {
-        ...withoutEnd(last),
-        ...(range.to === undefined ? {} : { to: range.to }),
-      };
-      continue;
-    }
     const spec = { family: family.name, problem, schedule: winner.schedule } as unknown as SpecOf<F>;
     choices.push({
       problem: planned.hash,
@@ -62,11 +54,6 @@ export function chooseSchedules<F extends FamilyName>(
     });
   }
   return succeed(choices);
-}
-
-function withoutEnd(choice: KernelChoice): Omit<KernelChoice, 'to'> {
-  const { to: _to, ...rest } = choice;
-  return rest;
 }
 
 function report<F extends FamilyName>(

@@ -1,5 +1,5 @@
 import type { KernelSpec } from '../../ir/kernel-spec.ts';
-import type { Bucket, Plan, PlannedProblem, Site } from '../../ir/plan.ts';
+import type { Bucket, Plan, PlannedProblem, Site, SiteLaunch } from '../../ir/plan.ts';
 import type { KernelChoice, RangeChoice, ScheduledKernel } from '../../ir/schedule-choice.ts';
 import type { CudaTarget } from '../../targets/target.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
@@ -42,12 +42,12 @@ export function schedulePlan(
     return choices;
   };
   const sites = plan.sites.map((site) => {
-    const launches = [site.quantize, ...site.linears].map((planned) => {
+    const choicesOf = [site.quantize, ...site.linears].map((planned) => {
       const choices = solve(planned, site);
       for (const choice of choices) kernels.add(choice, planned, site.id);
       return choices;
     });
-    return { ...site, buckets: fillBuckets(launches, site) };
+    return { ...site, buckets: fillBuckets(choicesOf, site.tokens) };
   });
   return faults.length > 0 ? fail(faults) : succeed({ plan: { ...plan, sites }, kernels: kernels.settle() });
 }
@@ -64,22 +64,27 @@ function choose(planned: PlannedProblem, tokens: Site['tokens'], options: Schedu
 }
 
 /** Cuts a site's tokens wherever one of its kernels changes: in each piece, one launch a problem, quantize first. */
-function fillBuckets(launches: readonly (readonly KernelChoice[])[], { tokens }: Site): readonly Bucket[] {
-  if (launches.some((choices) => choices.length === 0)) return []; // a fault is reported for it
-  const starts = [...new Set(launches.flatMap((choices) => choices.map(({ from }) => from)))];
+function fillBuckets(
+  choicesOf: readonly (readonly KernelChoice[])[],
+  tokens: Site['tokens'],
+): readonly Bucket[] {
+  if (choicesOf.some((choices) => choices.length === 0)) return []; // a fault is reported for it
+  const starts = [...new Set(choicesOf.flatMap((choices) => choices.map(({ from }) => from)))];
   starts.sort((a, b) => a - b);
-  return starts.map((from, index): Bucket => {
-    const next = starts[index + 1];
-    const to = next === undefined ? tokens.max : next - 1;
-    return {
-      from,
-      ...(to === undefined ? {} : { to }),
-      launches: launches.map((choices) => {
-        const serving = choices.findLast((choice) => choice.from <= from);
-        assert(serving !== undefined, `some kernel serves M = ${from}`);
-        return { problem: serving.problem, kernel: serving.kernel };
-      }),
-    };
+  const pieces: { readonly from: number; readonly launches: readonly SiteLaunch[] }[] = [];
+  for (const from of starts) {
+    const launches = choicesOf.map((choices): SiteLaunch => {
+      const serving = choices.findLast((choice) => choice.from <= from);
+      assert(serving !== undefined, `some kernel serves M = ${from}`);
+      return { problem: serving.problem, kernel: serving.kernel };
+    });
+    const same = pieces.at(-1)?.launches.every(({ kernel }, index) => kernel === launches[index]?.kernel);
+    if (same !== true) pieces.push({ from, launches });
+  }
+  return pieces.map(({ from, launches }, index): Bucket => {
+    const next = pieces[index + 1];
+    const to = next === undefined ? tokens.max : next.from - 1;
+    return { from, ...(to === undefined ? {} : { to }), launches };
   });
 }
 

@@ -1,0 +1,17 @@
+/** What an action came to, or that the user ended it. */
+export type Outcome<T> = { readonly interrupted: false; readonly value: T } | { readonly interrupted: true };
+
+const signals = ['SIGINT', 'SIGTERM'] as const;
+
+/** Runs `action`, which Ctrl-C asks to stop in good order; a second Ctrl-C ends the process at once. */
+export async function interruptible<T>(action: (signal: AbortSignal) => Promise<T>): Promise<Outcome<T>> {
+  const controller = new AbortController();
+  const stop = () => controller.abort();
+  for (const name of signals) process.once(name, stop);
+  try {
+    const value = await action(controller.signal);
+    return controller.signal.aborted ? { interrupted: true } : { interrupted: false, value };
+  } finally {
+    for (const name of signals) process.off(name, stop);
+  }
+}
