@@ -36,20 +36,28 @@ export function peakPerToken(block: Block): number {
 /** Each slot as large as its largest buffer in any block, rounded up to the alignment. Slots that swap are equal. */
 export function planSlots(blocks: readonly Block[]): readonly Formula[] {
   const sizes: number[] = [];
-  const grow = (slot: number, bytes: number) => {
-    sizes[slot] = Math.max(sizes[slot] ?? 0, bytes);
-  };
-  for (const block of blocks) {
-    const buffers = block.buffers ?? [];
-    for (const { slot, bytesPerToken } of buffers) grow(slot, bytesPerToken);
-    const [first] = buffers;
-    const last = buffers.find(({ value }) => value === block.output);
-    if (repetitions(block) === 1 || first === undefined || last === undefined) continue;
-    grow(first.slot, last.bytesPerToken);
-    grow(last.slot, first.bytesPerToken);
+  for (const { slot, bytesPerToken } of blocks.flatMap((block) => block.buffers ?? [])) {
+    sizes[slot] = Math.max(sizes[slot] ?? 0, bytesPerToken);
   }
+  const swapped = swappedSlots(blocks);
+  const largest = Math.max(0, ...[...swapped].map((slot) => sizes[slot] ?? 0));
   const unit = constant(slotAlignment);
-  return sizes.map((size) => ({ mul: [unit, { ceilDiv: [bytesForTokens(size), unit] }] }));
+  return sizes.map((size, slot) => ({
+    mul: [unit, { ceilDiv: [bytesForTokens(swapped.has(slot) ? largest : size), unit] }],
+  }));
+}
+
+/** Slots whose memory changes places in some repeated block: later blocks may find any of it in any of them. */
+function swappedSlots(blocks: readonly Block[]): ReadonlySet<number> {
+  return new Set(
+    blocks.flatMap((block) => {
+      const [first] = block.buffers ?? [];
+      const last = block.buffers?.find(({ value }) => value === block.output);
+      const swaps =
+        repetitions(block) > 1 && first !== undefined && last !== undefined && first.slot !== last.slot;
+      return swaps ? [first.slot, last.slot] : [];
+    }),
+  );
 }
 
 /** How the next repetition, or the next block, finds its input. */

@@ -159,6 +159,34 @@ describe('fuse-quantize', () => {
     });
   });
 
+  test('gate and up merged with a third that lies between or after them: silu-mul stays the host’s', () => {
+    const model = explicit([
+      linear('gate_proj', 'input', 64, 96),
+      linear('up_proj', 'input', 64, 96),
+      linear('side_proj', 'input', 64, 96),
+      { name: 'relu', op: 'activation', kind: 'relu', input: 'side_proj' },
+      silu('act', 'gate_proj', 'up_proj'),
+      add('sum', 'act', 'relu'),
+      linear('down_proj', 'act', 96, 96),
+      add('out', 'sum', 'down_proj'),
+    ]);
+    expect(find(run(model).graph, 'act').op).toBe('gated-activation');
+    const alone = explicit([
+      linear('gate_proj', 'input', 64, 96),
+      linear('up_proj', 'input', 64, 96),
+      linear('side_proj', 'input', 64, 96),
+      { name: 'relu', op: 'activation', kind: 'relu', input: 'side_proj' },
+      silu('act', 'gate_proj', 'up_proj'),
+      linear('down_proj', 'act', 96, 96),
+      add('out', 'relu', 'down_proj'),
+    ]);
+    const { graph, notes } = run(alone);
+    expect(find(graph, 'down_proj.quantize')).toMatchObject({ prologue: { op: 'none' }, input: 'act' });
+    expect(notes.map(({ text }) => text)).toContain(
+      "gated-activation act stays the host's: gate and up do not lie side by side",
+    );
+  });
+
   test('layer-norm has no prologue yet', () => {
     const { notes } = run(
       explicit([{ name: 'n', op: 'layer-norm', input: 'input', eps: 1e-5 }, linear('a', 'n', 64, 64)]),
@@ -263,6 +291,15 @@ describe('the verifier', () => {
     ],
     ['a block name twice', { ...graph, blocks: [layers!, layers!] }],
   ])('finds %s', (_, broken) => expect(verifyGraph(broken)).not.toEqual([]));
+});
+
+test('one outlier more than K has columns is refused', () => {
+  const result = runPasses(
+    importGraph(explicit([linear('a', 'input', 64, 64, { outliers: { count: 65 } })])),
+  );
+  expect(!result.ok && result.error).toMatchObject([
+    { code: 'QK203', pointer: '/graph/blocks/0/nodes/0/outliers' },
+  ]);
 });
 
 test('placeholders are said once, whatever the layers', () => {
