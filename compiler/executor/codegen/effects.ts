@@ -1,7 +1,19 @@
 import type { Operand, PtxInstruction, Register } from '../parse/ptx-module.ts';
 
 /** Instructions whose first operand is not a destination. */
-const NO_RESULT = new Set(['st', 'red', 'bra', 'bar', 'barrier', 'cp', 'membar', 'fence', 'ret', 'exit']);
+const NO_RESULT = new Set([
+  'st',
+  'red',
+  'bra',
+  'bar',
+  'barrier',
+  'cp',
+  'membar',
+  'fence',
+  'ret',
+  'exit',
+  'nanosleep',
+]);
 
 export interface Effects {
   readonly reads: readonly Register[];

@@ -175,6 +175,9 @@ const fence: WarpOperation = (w) => {
   return `R.fence(g, ${scope}, ${semantics === 'sc'});`;
 };
 
+/** A hint to wait a while: the executor has no time to wait. */
+const nanosleep: WarpOperation = (w) => (w.instruction.spelling === 'nanosleep.u32' ? '' : undefined);
+
 export const WARP_OPERATIONS: Readonly<Record<string, WarpOperation>> = {
   mma,
   movmatrix,
@@ -182,6 +185,7 @@ export const WARP_OPERATIONS: Readonly<Record<string, WarpOperation>> = {
   vote,
   activemask,
   redux,
+  nanosleep,
   membar: fence,
   fence,
 };

@@ -293,7 +293,12 @@ export class GlobalAccess {
     if (isPlain && ordering.ordered(readTick, shadow.reader[word] ?? 0, warp, lane)) {
       if (wrote === 0) this.requireSet(instruction, lane, page, word);
       else if (!ordering.ordered(wrote, shadow.writer[word] ?? 0, warp, lane))
-        machine.violate('race', instruction, lane, `read-after-write at ${this.where(word)}`);
+        machine.violate(
+          'race',
+          instruction,
+          lane,
+          `read-after-write at ${this.where(word)}${against(shadow.writer[word])}`,
+        );
       shadow.readTick[word] = ordering.now;
       shadow.reader[word] = ordering.who(warp, lane);
       return;
@@ -325,9 +330,19 @@ export class GlobalAccess {
     }
     if (wrote !== SPECIAL && mask === 15 && scope === SCOPE.plain) {
       if (!ordering.ordered(wrote, shadow.writer[word] ?? 0, warp, lane))
-        machine.violate('race', instruction, lane, `write-after-write at ${this.where(word)}`);
+        machine.violate(
+          'race',
+          instruction,
+          lane,
+          `write-after-write at ${this.where(word)}${against(shadow.writer[word])}`,
+        );
       if (!ordering.ordered(shadow.readTick[word] ?? 0, shadow.reader[word] ?? 0, warp, lane))
-        machine.violate('race', instruction, lane, `write-after-read at ${this.where(word)}`);
+        machine.violate(
+          'race',
+          instruction,
+          lane,
+          `write-after-read at ${this.where(word)}${against(shadow.reader[word])}`,
+        );
       shadow.writeTick[word] = ordering.now;
       shadow.writer[word] = ordering.who(warp, lane);
       return;
@@ -349,4 +364,9 @@ export class GlobalAccess {
     shadow.writeTick[word] = SPECIAL;
     return record;
   }
+}
+
+/** Names the other side of a race: CTA by linear index, thread within it. */
+function against(who = 0): string {
+  return `, against thread ${who & 1023} of CTA ${who >>> 10}`;
 }

@@ -13,7 +13,7 @@ export type BufferAccess = 'input' | 'output' | 'workspace';
 export type FillPage = (byteOffset: number, into: Uint8Array) => void;
 
 /** Shadow of one page: who last wrote and read each word, and when. Tick 0: never written. */
-export interface PageShadow {
+interface PageShadow {
   readonly writeTick: Int32Array;
   readonly writer: Int32Array;
   readonly readTick: Int32Array;

@@ -84,8 +84,22 @@ export class SharedMemory {
       if ((writer[word] ?? 0) >= clean && !this.slowRead(instruction, lane, word, 15, SCOPE.plain)) continue;
       anyRead[word] = stamp;
       const before = plane[word] ?? 0;
-      plane[word] = before < clean || (before & 63) === lane ? stamp | lane : stamp | MANY;
+      const isAlone = before < clean || (before & 63) === lane || this.isReadOrdered(before, stamp, lane);
+      plane[word] = isAlone ? stamp | lane : stamp | MANY;
     }
+  }
+
+  /** Whether an earlier read by this warp comes before what `lane` does now: then the new read stands for both. */
+  private isReadOrdered(read: number, stamp: number, lane: number): boolean {
+    // Within one tick nothing has been synchronised: the common case of a word that many lanes read.
+    if (read >>> 10 === stamp >>> 10) return false;
+    const { ordering, warp } = this.machine;
+    const tick = (read >>> 10) + this.base;
+    const [first, last] = read & MANY ? [0, 31] : [read & 31, read & 31];
+    for (let other = first; other <= last; other += 1) {
+      if (!ordering.ordered(tick, ordering.who(warp, other), warp, lane)) return false;
+    }
+    return true;
   }
 
   /** Checks and records that `lane` writes `count` whole words from word `at`. */
@@ -167,7 +181,7 @@ export class SharedMemory {
     }
     if (state === UNSET) this.violateUnset(instruction, lane, word);
     else if (!machine.ordering.ordered((state >>> 10) + this.base, this.thread(state), machine.warp, lane))
-      this.violateRace(instruction, lane, word, 'read-after-write');
+      this.violateRace(instruction, lane, word, 'read-after-write', state & 1023);
     return true;
   }
 
@@ -182,7 +196,7 @@ export class SharedMemory {
       this.forget(word, 0);
     } else if (state !== UNSET && state >= clean) {
       if (!ordering.ordered((state >>> 10) + this.base, this.thread(state), warp, lane))
-        this.violateRace(instruction, lane, word, 'write-after-write');
+        this.violateRace(instruction, lane, word, 'write-after-write', state & 1023);
     }
     if ((this.anyRead[word] ?? 0) < clean) return;
     for (const [reader, plane] of this.readers.entries()) {
@@ -193,7 +207,7 @@ export class SharedMemory {
       const last = read & MANY ? 31 : first;
       for (let other = first; other <= last; other += 1) {
         if (ordering.ordered(tick, ordering.who(reader, other), warp, lane)) continue;
-        this.violateRace(instruction, lane, word, 'write-after-read');
+        this.violateRace(instruction, lane, word, 'write-after-read', reader * 32 + other);
         break;
       }
     }
@@ -231,8 +245,15 @@ export class SharedMemory {
     for (const plane of this.readers) plane[word] = 0;
   }
 
-  private violateRace(instruction: number, lane: number, word: number, race: RaceKind): void {
-    this.machine.violate('race', instruction, lane, `${race} at shared offset ${word * 4}`);
+  private violateRace(
+    instruction: number,
+    lane: number,
+    word: number,
+    race: RaceKind,
+    thread?: number,
+  ): void {
+    const other = thread === undefined ? '' : `, against thread ${thread}`;
+    this.machine.violate('race', instruction, lane, `${race} at shared offset ${word * 4}${other}`);
   }
 
   private violateUnset(instruction: number, lane: number, word: number): void {

@@ -32,7 +32,7 @@ const absolute = (exact: Approximation['exact'], bound: number): Approximation =
   absolute: bound,
 });
 
-export const APPROXIMATIONS: Readonly<Record<string, Approximation>> = {
+const APPROXIMATIONS: Readonly<Record<string, Approximation>> = {
   rcp: ulp((a) => 1 / a, 1),
   div: ulp((a, b) => a / b, 2),
   'div.full': ulp((a, b) => a / b, 2),

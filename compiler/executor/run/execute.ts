@@ -37,7 +37,7 @@ export interface ExecutionOptions {
   readonly ctas?: readonly number[];
   /** Keep the order of `ctas` instead of drawing one: for kernels in which a CTA waits for an earlier one. */
   readonly inOrder?: boolean;
-  /** Warp instructions one CTA may execute before it counts as hung. Default 2e9. */
+  /** Warp instructions one CTA may execute before it counts as hung. Default 2e8, about a minute. */
   readonly stepLimit?: number;
   readonly onProgress?: (done: number, total: number) => void;
 }
@@ -85,7 +85,7 @@ export function execute(
     live,
     firstFile: firstFile >> 2,
     fileWords: fileBytes >> 2,
-    stepLimit: options.stepLimit ?? 2e9,
+    stepLimit: options.stepLimit ?? 2e8,
   });
   ordering.startLaunch();
   const total = launch.grid[0] * launch.grid[1] * launch.grid[2];

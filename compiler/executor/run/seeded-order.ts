@@ -1,5 +1,5 @@
 /** A small generator of 32-bit numbers (mulberry32): the same seed gives the same run. */
-export function seededRandom(seed: number): () => number {
+function seededRandom(seed: number): () => number {
   let state = seed | 0;
   return () => {
     state = (state + 0x6d2b79f5) | 0;

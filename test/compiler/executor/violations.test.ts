@@ -34,6 +34,7 @@ interface Case {
 }
 
 const write = 'st.shared.u32 [%r4], %r0;';
+const readOwn = 'ld.shared.u32 %r20, [%r4]; st.global.u32 [%rd11], %r20;';
 const readFar = 'ld.shared.u32 %r20, [%r6]; st.global.u32 [%rd11], %r20;';
 const readOwn16 = 'ld.shared.v4.u32 {%r20,%r21,%r22,%r23}, [%r10]; st.global.u32 [%rd11], %r20;';
 /** Every warp reads its own 32 words rotated by one lane, written by the warp itself. */
@@ -92,6 +93,12 @@ const CASES: readonly Case[] = [
     kind: 'race',
     wrong: shared(`${write} bar.sync 0; ${rotate} ${write}`),
     right: shared(`${write} bar.sync 0; ${rotate} bar.warp.sync -1; ${write}`),
+  },
+  {
+    name: 'a later read does not hide an earlier one by another lane, unless it comes after it',
+    kind: 'race',
+    wrong: shared(`${write} bar.sync 0; ${rotate} ${readOwn} ${write}`),
+    right: shared(`${write} bar.sync 0; ${rotate} bar.warp.sync -1; ${readOwn} ${write}`),
   },
   {
     name: 'bar.warp.sync does not order other warps',
