@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config';
 
 /** Projects: unit (no tools), golden (emitted files), architecture (the house rules), compile (needs nvcc). */
 function project(name: string, include: string[], testTimeout: number, exclude: string[] = []) {
-  return { test: { name, include, exclude, testTimeout, environment: 'node' as const } };
+  return { test: { name, include, exclude, testTimeout, environment: 'node' as const, hookTimeout: testTimeout } };
 }
 
 export default defineConfig({

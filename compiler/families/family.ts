@@ -24,14 +24,15 @@ export interface ResourceEstimate {
 export interface CostTerm {
   readonly name: string;
   readonly microseconds: number;
-  /** The arithmetic behind it, in words and numbers; written only when somebody asks. */
-  readonly how: () => string;
+  /** The arithmetic behind it, in words and numbers. */
+  readonly how: string;
 }
 
 /** A modelled lower bound for one launch: never a measurement. */
 export interface CostEstimate {
   readonly microseconds: number;
-  readonly terms: readonly CostTerm[];
+  /** Made only when somebody asks: thousands of schedules are estimated for each one that is explained. */
+  readonly terms: () => readonly CostTerm[];
   /** Fraction of the mixed-precision roofline that the estimate reaches, 0…1. */
   readonly rooflineFraction: number;
   readonly waves: number;

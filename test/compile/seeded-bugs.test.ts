@@ -134,8 +134,8 @@ const bugs: readonly SeededBug[] = [
   {
     name: 'workspace not left zero',
     spec: splitK,
-    from: '    sums[word] = 0;\n',
-    to: '',
+    from: 'atomicExch(sums + word, 0)',
+    to: '__ldcg(sums + word)',
     caught: /workspace byte .* was not left zero/,
   },
   {

@@ -52,24 +52,23 @@ export function estimateSplitK(
   const sums = m * problem.n * 4 * (slices + 1);
   const exchange = sums / (gpu.l2GBps * 1e3);
   const microseconds = stream + tail + exchange + handoverMicroseconds;
-  const terms: CostTerm[] = [
+  const terms = (): readonly CostTerm[] => [
     {
       name: 'DRAM',
       microseconds: stream,
-      how: () =>
-        `${(bytes / 1e6).toFixed(1)} MB at ${Math.round(attainable)} GB/s, ${(inFlight / 1024).toFixed(0)} KiB in flight over ${latencyNs} ns`,
+      how: `${(bytes / 1e6).toFixed(1)} MB at ${Math.round(attainable)} GB/s, ${(inFlight / 1024).toFixed(0)} KiB in flight over ${latencyNs} ns`,
     },
     {
       name: 'tail',
       microseconds: tail,
-      how: () => `longest slice ${longest} segments, mean ${mean.toFixed(1)}; ${waves.toFixed(2)} waves`,
+      how: `longest slice ${longest} segments, mean ${mean.toFixed(1)}; ${waves.toFixed(2)} waves`,
     },
     {
       name: 'sums',
       microseconds: exchange,
-      how: () => `${(sums / 1e6).toFixed(2)} MB of partial sums through L2`,
+      how: `${(sums / 1e6).toFixed(2)} MB of partial sums through L2`,
     },
-    { name: 'hand-over', microseconds: handoverMicroseconds, how: () => 'fence, counter, reading sums back' },
+    { name: 'hand-over', microseconds: handoverMicroseconds, how: 'fence, counter, reading sums back' },
   ];
   const ideal = rooflineMicroseconds(problem, target, m);
   return { microseconds, terms, waves, rooflineFraction: ideal / microseconds };

@@ -77,34 +77,32 @@ export function estimateTiled(
 
   const [longest = 0, second = 0] = [tensor, shared, l2, dram].sort((a, b) => b - a);
   const microseconds = longest + overlapLoss * second + epilogue + fill;
-  const terms: CostTerm[] = [
+  const terms = (): readonly CostTerm[] => [
     {
       name: 'tensor cores',
       microseconds: tensor,
-      how: () =>
-        `${rounds} rounds x (${count(baseCycles)} cycles base + ${count(outlierCycles)} outliers), ${tiles} tiles on ${gpu.smCount} SMs, ${percent(efficiency)} issued by ${residentWarps} warps an SM`,
+      how: `${rounds} rounds x (${count(baseCycles)} cycles base + ${count(outlierCycles)} outliers), ${tiles} tiles on ${gpu.smCount} SMs, ${percent(efficiency)} issued by ${residentWarps} warps an SM`,
     },
     {
       name: 'shared memory',
       microseconds: shared,
-      how: () => `${rounds} rounds x ${count(sharedCycles)} cycles at ${sharedBytesPerClock} B/clock`,
+      how: `${rounds} rounds x ${count(sharedCycles)} cycles at ${sharedBytesPerClock} B/clock`,
     },
     {
       name: 'L2',
       microseconds: l2,
-      how: () =>
-        `${megabytes(operandBytes)} of operands at ${count(l2Rate)} GB/s, ${count(inFlight / 1024)} KiB in flight`,
+      how: `${megabytes(operandBytes)} of operands at ${count(l2Rate)} GB/s, ${count(inFlight / 1024)} KiB in flight`,
     },
-    { name: 'DRAM', microseconds: dram, how: () => `every byte once at ${count(dramRate)} GB/s` },
+    { name: 'DRAM', microseconds: dram, how: `every byte once at ${count(dramRate)} GB/s` },
     {
       name: 'epilogue',
       microseconds: epilogue,
-      how: () => `${exposedRounds} x ${count(epilogueCycles)} cycles not hidden by ${resident} resident CTAs`,
+      how: `${exposedRounds} x ${count(epilogueCycles)} cycles not hidden by ${resident} resident CTAs`,
     },
     {
       name: 'fill',
       microseconds: fill,
-      how: () => `${exposedRounds} x ${fillCycles} cycles until the first MMA`,
+      how: `${exposedRounds} x ${fillCycles} cycles until the first MMA`,
     },
   ];
   const ideal = rooflineMicroseconds(problem, target, m);

@@ -37,9 +37,9 @@ export function stageBytes(schedule: TiledSchedule): number {
   return (schedule.tileN + schedule.tileM) * schedule.tileKBytes;
 }
 
-/** Bytes a token of the output tile: 16 more than the values need, against bank conflicts. */
-export function outputPitch(schedule: LinearSchedule): number {
-  return schedule.tileN * 2 + 16;
+/** Bytes of the 16-bit output tile that is staged in shared memory. */
+export function outputTileBytes(schedule: LinearSchedule): number {
+  return schedule.tileN * schedule.tileM * 2;
 }
 
 /** Column meta (16 bytes a channel) and row meta (8 bytes a token) of a tile, at the start of shared memory. */
@@ -48,10 +48,7 @@ export function metaBytes(schedule: LinearSchedule): number {
 }
 
 export function tiledSharedBytes(schedule: TiledSchedule): number {
-  return (
-    metaBytes(schedule) +
-    Math.max(schedule.stages * stageBytes(schedule), schedule.tileM * outputPitch(schedule))
-  );
+  return metaBytes(schedule) + Math.max(schedule.stages * stageBytes(schedule), outputTileBytes(schedule));
 }
 
 /** Segments of a base slice; the last may hold fewer. */

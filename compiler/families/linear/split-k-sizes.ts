@@ -2,7 +2,7 @@ import { constant, type Formula, tokens } from '../../../ir/formula.ts';
 import type { LinearProblem } from '../../../ir/problem.ts';
 import type { SplitKSchedule } from '../../../ir/schedule.ts';
 import { ceilDiv } from '../../support/integer.ts';
-import { linearGeometry, metaBytes, outputPitch, segmentBytes, sliceSegments } from './geometry.ts';
+import { linearGeometry, metaBytes, outputTileBytes, segmentBytes, sliceSegments } from './geometry.ts';
 
 /** Bytes a token row takes in shared memory: the longest slice, plus 16 against bank conflicts. */
 export function splitKRowPitch(problem: LinearProblem, schedule: SplitKSchedule): number {
@@ -14,7 +14,8 @@ export function splitKRowPitch(problem: LinearProblem, schedule: SplitKSchedule)
 /** Shared memory: meta, then the slice's token rows, later overlaid by the output tile. */
 export function splitKSharedBytes(problem: LinearProblem, schedule: SplitKSchedule): number {
   return (
-    metaBytes(schedule) + schedule.tileM * Math.max(splitKRowPitch(problem, schedule), outputPitch(schedule))
+    metaBytes(schedule) +
+    Math.max(schedule.tileM * splitKRowPitch(problem, schedule), outputTileBytes(schedule))
   );
 }
 

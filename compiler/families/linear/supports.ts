@@ -1,6 +1,7 @@
 import type { LinearProblem } from '../../../ir/problem.ts';
 import type { CudaTarget } from '../../../targets/target.ts';
 import type { Support } from '../family.ts';
+import { blockBytes, linearGeometry } from './geometry.ts';
 
 /** int32 accumulators hold 2^(2b-2) a column (layout.md §2): beyond this many base columns they could overflow. */
 const longestBase = { 4: 2 ** 25 - 1, 8: 2 ** 17 - 1 } as const;
@@ -24,7 +25,16 @@ export function supportsLinear(problem: LinearProblem, target: CudaTarget): Supp
       'a smaller K, or shards along K',
     );
   }
+  const bytes = weightBytes(problem);
+  if (bytes > 2 ** 32) {
+    return refuse(`packed weights of ${bytes} bytes: kernels address them with 32 bits`, 'shards along N');
+  }
   return { supported: true };
+}
+
+function weightBytes(problem: LinearProblem): number {
+  const { channelBlocks, baseSegments, outlierSegments } = linearGeometry(problem);
+  return channelBlocks * Math.max(baseSegments, outlierSegments) * blockBytes;
 }
 
 function refuse(reason: string, nearest: string): Support {

@@ -123,8 +123,7 @@ const tiledContract = [
 
 const splitKContract = [
   'y[M, N] = dequantised(codes * weights) + outlier_rows * outlier_weights + bias (+ residual), for few tokens.',
-  'kSlices CTAs share the K of a tile of kTileN channels; the last to finish writes y. Weights are MMA',
-  'operand A, tokens operand B, so 8 tokens waste nothing.',
+  'kSlices CTAs share the K of a tile; the last to finish writes y. Weights are MMA operand A, tokens operand B.',
 ];
 
 function slots({ weightBits, dtype, epilogue }: LinearProblem): Record<string, string> {

@@ -47,22 +47,21 @@ export function estimateQuantize(
   const issue = (rowsPerSm * problem.k * instructionsPerValue) / 32 / 4 / gpu.clockMHz;
   const [longest = 0, second = 0] = [dram, issue, latency].sort((a, b) => b - a);
   const microseconds = longest + overlapLoss * second;
-  const terms: CostTerm[] = [
+  const terms = (): readonly CostTerm[] => [
     {
       name: 'DRAM',
       microseconds: dram,
-      how: () => `${(bytes / 1e6).toFixed(2)} MB once at ${gpu.dramGBps} GB/s`,
+      how: `${(bytes / 1e6).toFixed(2)} MB once at ${gpu.dramGBps} GB/s`,
     },
     {
       name: 'issue',
       microseconds: issue,
-      how: () => `${instructionsPerValue} instructions a value, 4 warps a clock`,
+      how: `${instructionsPerValue} instructions a value, 4 warps a clock`,
     },
     {
       name: 'latency',
       microseconds: latency,
-      how: () =>
-        `${rounds} rounds of ${resident} rows an SM, ${Math.round(rowLatencyCycles + serial)} cycles each`,
+      how: `${rounds} rounds of ${resident} rows an SM, ${Math.round(rowLatencyCycles + serial)} cycles each`,
     },
   ];
   return { microseconds, terms, waves: m / (gpu.smCount * resident), rooflineFraction: dram / microseconds };
