@@ -1,5 +1,6 @@
 import { printSchedule } from '../../ir/print-schedule.ts';
 import type { RangeChoice } from '../../ir/schedule-choice.ts';
+import { formatCount } from '../support/format-count.ts';
 
 type Range = Pick<RangeChoice, 'from' | 'to'>;
 
@@ -16,7 +17,7 @@ export function describeChoice(choices: readonly RangeChoice[]): readonly string
   const ranges = joinRanges(choices).map(describeTokens).join(', ');
   return [
     `${ranges}: ${microseconds(chosen.microseconds)} at M = ${tokens}, ${percent} % of the roofline; modelled on ${gpu}`,
-    `of ${legal.toLocaleString('en-US')} legal schedules${next === undefined ? '' : `; next best ${microseconds(next.microseconds)}: ${printSchedule(next.schedule)}`}`,
+    `of ${formatCount(legal)} legal schedules${next === undefined ? '' : `; next best ${microseconds(next.microseconds)}: ${printSchedule(next.schedule)}`}`,
   ];
 }
 

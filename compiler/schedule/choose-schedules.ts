@@ -40,7 +40,14 @@ export function chooseSchedules<F extends FamilyName>(
     const candidates = space.legal.filter(
       (schedule) => servesRange(schedule, range) && !isExcluded(schedule),
     );
-    const ranked = rankSchedules(family, problem, candidates, target, range.representative);
+    const ranked = rankSchedules(
+      family,
+      problem,
+      candidates,
+      target,
+      range.representative,
+      1 + runnersUpKept,
+    );
     const winner = ranked[0];
     if (winner === undefined) return fail(nothingFits(planned, range, space));
     const spec = { family: family.name, problem, schedule: winner.schedule } as unknown as SpecOf<F>;
@@ -70,8 +77,8 @@ function report<F extends FamilyName>(
     gpu: target.gpu.name,
     tokens: range.representative,
     chosen: summary(winner.schedule, winner.estimate),
-    terms: winner.estimate.terms.map(({ name, microseconds, how }) => ({ name, microseconds, how: how() })),
-    runnersUp: ranked.slice(1, 1 + runnersUpKept).map((entry) => summary(entry.schedule, entry.estimate)),
+    terms: winner.estimate.terms(),
+    runnersUp: ranked.slice(1).map((entry) => summary(entry.schedule, entry.estimate)),
     legal: space.legal.length,
     rejections: space.rejections,
     ...(cost === undefined ? {} : { outlierCost: cost }),

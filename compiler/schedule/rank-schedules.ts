@@ -36,15 +36,27 @@ export function surveySchedules<F extends FamilyName>(
   return { legal, rejections: rejections.sort((a, b) => b.count - a.count) };
 }
 
-/** Schedules from the shortest modelled time upwards; equal times keep the order of enumeration. */
+/**
+ * The `limit` schedules of the shortest modelled time, shortest first; equal times keep the order of enumeration. Of the
+ * thousands tried only these are kept: an estimate with its terms for each would be most of a compile's memory.
+ */
 export function rankSchedules<F extends FamilyName>(
   family: KernelFamily<F>,
   problem: ProblemOf<F>,
   schedules: readonly ScheduleOf<F>[],
   target: CudaTarget,
   tokens: number,
+  limit: number,
 ): readonly Ranked<F>[] {
-  return schedules
-    .map((schedule) => ({ schedule, estimate: family.estimate(problem, schedule, target, tokens) }))
-    .sort((a, b) => a.estimate.microseconds - b.estimate.microseconds);
+  const best: Ranked<F>[] = [];
+  for (const schedule of schedules) {
+    const estimate = family.estimate(problem, schedule, target, tokens);
+    const last = best.at(-1);
+    if (best.length === limit && last !== undefined && estimate.microseconds >= last.estimate.microseconds)
+      continue;
+    const position = best.findIndex((known) => known.estimate.microseconds > estimate.microseconds);
+    best.splice(position < 0 ? best.length : position, 0, { schedule, estimate });
+    if (best.length > limit) best.pop();
+  }
+  return best;
 }

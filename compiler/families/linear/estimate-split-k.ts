@@ -5,7 +5,7 @@ import { ceilDiv } from '../../support/integer.ts';
 import type { CostEstimate, CostTerm } from '../family.ts';
 import { blockBytes, linearGeometry, sliceSegments, threadsOf } from './geometry.ts';
 import { linearResources, registersNeeded, residentCtas, warpTile } from './resources.ts';
-import { linearWork, rooflineMicroseconds, totalBytes } from './work.ts';
+import { launchWork } from './work.ts';
 
 /** DRAM latency in nanoseconds under load: what bytes in flight have to cover. Stated, not measured. */
 const latencyNs = 800;
@@ -37,8 +37,7 @@ export function estimateSplitK(
   const waves = ctas / (gpu.smCount * resident);
   const warps = threadsOf(schedule) / 32;
 
-  const work = linearWork(problem, m);
-  const bytes = totalBytes(work);
+  const { bytes, idealMicroseconds } = launchWork(problem, target, m);
   const concurrent = Math.min(resident * gpu.smCount, ctas);
   const inFlight = concurrent * warps * warpTile(schedule).blocks * segmentsAhead * blockBytes;
   const attainable = Math.min(gpu.dramGBps, inFlight / latencyNs);
@@ -70,6 +69,5 @@ export function estimateSplitK(
     },
     { name: 'hand-over', microseconds: handoverMicroseconds, how: 'fence, counter, reading sums back' },
   ];
-  const ideal = rooflineMicroseconds(problem, target, m);
-  return { microseconds, terms, waves, rooflineFraction: ideal / microseconds };
+  return { microseconds, terms, waves, rooflineFraction: idealMicroseconds / microseconds };
 }

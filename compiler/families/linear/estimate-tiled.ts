@@ -1,11 +1,12 @@
 import type { LinearProblem } from '../../../ir/problem.ts';
 import type { TiledSchedule } from '../../../ir/schedule.ts';
 import type { CudaTarget } from '../../../targets/target.ts';
+import { formatCount } from '../../support/format-count.ts';
 import { ceilDiv } from '../../support/integer.ts';
 import type { CostEstimate, CostTerm } from '../family.ts';
 import { linearGeometry, stageBytes } from './geometry.ts';
 import { linearResources, residentCtas, sharedBytesPerStep } from './resources.ts';
-import { linearWork, rooflineMicroseconds, totalBytes } from './work.ts';
+import { launchWork } from './work.ts';
 
 /** Part of the second longest of MMA, shared memory, L2 and DRAM that does not hide behind the longest. Stated. */
 const overlapLoss = 0.1;
@@ -66,7 +67,8 @@ export function estimateTiled(
   const l2Rate = Math.min(gpu.l2GBps, inFlight / l2LatencyNs);
   const dramRate = Math.min(gpu.dramGBps, inFlight / dramLatencyNs);
   const l2 = operandBytes / (l2Rate * 1e3);
-  const dram = totalBytes(linearWork(problem, m)) / (dramRate * 1e3);
+  const { bytes, idealMicroseconds } = launchWork(problem, target, m);
+  const dram = bytes / (dramRate * 1e3);
 
   // The tile is written to and read from shared memory once, with a residual twice.
   const passes = problem.epilogue.length > 0 ? 4 : 2;
@@ -75,29 +77,34 @@ export function estimateTiled(
   const epilogue = cycles(exposedRounds * epilogueCycles);
   const fill = cycles(exposedRounds * fillCycles);
 
-  const [longest = 0, second = 0] = [tensor, shared, l2, dram].sort((a, b) => b - a);
+  const longest = Math.max(tensor, shared, l2, dram);
+  const second = secondLargest(tensor, shared, l2, dram);
   const microseconds = longest + overlapLoss * second + epilogue + fill;
   const terms = (): readonly CostTerm[] => [
     {
       name: 'tensor cores',
       microseconds: tensor,
-      how: `${rounds} rounds x (${count(baseCycles)} cycles base + ${count(outlierCycles)} outliers), ${tiles} tiles on ${gpu.smCount} SMs, ${percent(efficiency)} issued by ${residentWarps} warps an SM`,
+      how: `${rounds} rounds x (${formatCount(baseCycles)} cycles base + ${formatCount(outlierCycles)} outliers), ${tiles} tiles on ${gpu.smCount} SMs, ${percent(efficiency)} issued by ${residentWarps} warps an SM`,
     },
     {
       name: 'shared memory',
       microseconds: shared,
-      how: `${rounds} rounds x ${count(sharedCycles)} cycles at ${sharedBytesPerClock} B/clock`,
+      how: `${rounds} rounds x ${formatCount(sharedCycles)} cycles at ${sharedBytesPerClock} B/clock`,
     },
     {
       name: 'L2',
       microseconds: l2,
-      how: `${megabytes(operandBytes)} of operands at ${count(l2Rate)} GB/s, ${count(inFlight / 1024)} KiB in flight`,
+      how: `${megabytes(operandBytes)} of operands at ${formatCount(l2Rate)} GB/s, ${formatCount(inFlight / 1024)} KiB in flight`,
     },
-    { name: 'DRAM', microseconds: dram, how: `every byte once at ${count(dramRate)} GB/s` },
+    {
+      name: 'DRAM',
+      microseconds: dram,
+      how: `${megabytes(bytes)}, every byte once, at ${formatCount(dramRate)} GB/s`,
+    },
     {
       name: 'epilogue',
       microseconds: epilogue,
-      how: `${exposedRounds} x ${count(epilogueCycles)} cycles not hidden by ${resident} resident CTAs`,
+      how: `${exposedRounds} x ${formatCount(epilogueCycles)} cycles not hidden by ${resident} resident CTAs`,
     },
     {
       name: 'fill',
@@ -105,12 +112,13 @@ export function estimateTiled(
       how: `${exposedRounds} x ${fillCycles} cycles until the first MMA`,
     },
   ];
-  const ideal = rooflineMicroseconds(problem, target, m);
-  return { microseconds, terms, waves, rooflineFraction: ideal / microseconds };
+  return { microseconds, terms, waves, rooflineFraction: idealMicroseconds / microseconds };
 }
 
-function count(value: number): string {
-  return Math.round(value).toLocaleString('en-US');
+function secondLargest(a: number, b: number, c: number, d: number): number {
+  const [high, low] = a > b ? [a, b] : [b, a];
+  const [otherHigh, otherLow] = c > d ? [c, d] : [d, c];
+  return high > otherHigh ? Math.max(low, otherHigh) : Math.max(high, otherLow);
 }
 
 function percent(fraction: number): string {

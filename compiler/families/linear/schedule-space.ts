@@ -29,9 +29,13 @@ const splitK = {
   slices: [1, 2, 3, 4, 5, 6, 8, 10, 12, 16],
 } as const;
 
+/** The same for every problem, so it is made once. */
+let tiledSpace: readonly TiledSchedule[] | undefined;
+
 /** Every schedule of the space, legal or not, in a fixed order. */
 export function* enumerateLinear(problem: LinearProblem): Iterable<LinearSchedule> {
-  yield* tiledSchedules();
+  tiledSpace ??= [...tiledSchedules()];
+  yield* tiledSpace;
   yield* splitKSchedules(problem);
 }
 

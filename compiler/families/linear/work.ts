@@ -30,7 +30,7 @@ export function linearWork(problem: LinearProblem, m: number): LinearWork {
   };
 }
 
-export function totalBytes(work: LinearWork): number {
+function totalBytes(work: LinearWork): number {
   return (
     work.weightBytes +
     work.outlierWeightBytes +
@@ -58,10 +58,30 @@ export function mmaRates(
  * The mixed-precision roofline in microseconds: base MACs at their rate plus outlier MACs at the FP16 rate (one set of
  * tensor cores does both, so they add up), or all bytes once through DRAM, whichever is longer.
  */
-export function rooflineMicroseconds(problem: LinearProblem, target: CudaTarget, m: number): number {
+function rooflineMicroseconds(problem: LinearProblem, target: CudaTarget, m: number): number {
   const work = linearWork(problem, m);
   const rates = mmaRates(problem, target);
   const tensor = work.baseMacs / rates.base + work.outlierMacs / rates.outlier;
   const dram = totalBytes(work) / (target.gpu.dramGBps * 1e9);
   return Math.max(tensor, dram) * 1e6;
+}
+
+/** What is the same for every schedule of a launch. */
+interface LaunchWork {
+  readonly target: CudaTarget;
+  readonly m: number;
+  readonly bytes: number;
+  readonly idealMicroseconds: number;
+}
+
+const lastWork = new WeakMap<LinearProblem, LaunchWork>();
+
+/** Bytes and roofline of a launch, remembered from one estimate to the next: thousands follow for the same one. */
+export function launchWork(problem: LinearProblem, target: CudaTarget, m: number): LaunchWork {
+  const last = lastWork.get(problem);
+  if (last?.m === m && last.target === target) return last;
+  const bytes = totalBytes(linearWork(problem, m));
+  const work = { target, m, bytes, idealMicroseconds: rooflineMicroseconds(problem, target, m) };
+  lastWork.set(problem, work);
+  return work;
 }
