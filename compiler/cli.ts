@@ -65,6 +65,51 @@ withModelOptions(program.command('inspect'))
     exitCode = await inspect(file, options, context);
   });
 
+withOutputOptions(program.command('verify'))
+  .description("execute a bundle's kernels on the CPU and compare them with the float64 oracle")
+  .argument('<bundle>', 'folder that compile wrote')
+  .option('--kernel <id>', 'only the kernels whose id begins so')
+  .option('--m <list>', 'token counts instead of the edges of each range, e.g. 1,16,17,2048')
+  .option('--seed <n>', 'data, order of warps and CTAs, errors of approximate instructions', '1')
+  .option('--full', 'every CTA instead of a sample')
+  .option('--threads <n>', 'worker threads (default: one a core)')
+  .action(async (folder, options) => {
+    const { verify } = await import('./commands/verify.ts');
+    exitCode = await verify(folder, options, context, new URL('./verify-worker.js', import.meta.url));
+  });
+
+withOutputOptions(program.command('explain'))
+  .description('show the kernels of a bundle, or why one of them is as it is')
+  .argument('<bundle>', 'folder that compile wrote')
+  .argument('[kernel]', 'its id, or a unique beginning or ending of it')
+  .action(async (folder, kernel, options) => {
+    const { explain } = await import('./commands/explain.ts');
+    exitCode = await explain(folder, kernel, options, context);
+  });
+
+withOutputOptions(program.command('targets'))
+  .description('show the architectures quikc knows, and what has kernels on each')
+  .action(async (options) => {
+    const { targets } = await import('./commands/targets.ts');
+    exitCode = await targets(options, context);
+  });
+
+withOutputOptions(program.command('doctor'))
+  .description('check whether this machine can build kernels')
+  .option('--nvcc <path>', 'the nvcc to build with')
+  .action(async (options) => {
+    const { doctor } = await import('./commands/doctor.ts');
+    exitCode = await doctor(options, context);
+  });
+
+const toolchainCommand = program.command('toolchain').description("the CUDA compiler in quikc's cache");
+withOutputOptions(toolchainCommand.command('install'))
+  .description('download the pinned CUDA compiler; does nothing if it is there')
+  .action(async (options) => {
+    const { toolchain } = await import('./commands/toolchain.ts');
+    exitCode = await toolchain(options, context);
+  });
+
 // A reader that closes the pipe (head, less) is no error.
 process.stdout.on('error', (fault: NodeJS.ErrnoException) => {
   if (fault.code === 'EPIPE') process.exit(0);

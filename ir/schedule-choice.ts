@@ -32,6 +32,7 @@ export interface ScheduleReport {
   readonly chosen: RankedSchedule;
   readonly terms: readonly ExplainedTerm[];
   readonly runnersUp: readonly RankedSchedule[];
+  /** Schedules that may serve this range of M, the chosen one among them. */
   readonly legal: number;
   readonly rejections: readonly RejectionCount[];
   /** What the outlier columns add against quantising all columns, at this schedule and M. */

@@ -55,6 +55,7 @@ export const codes: CodeTable = {
   QK563: error('a file is not part of the bundle', 'remove it, or compile the model again'),
   QK564: error('the manifest is not valid', 'compile the model again'),
   QK565: error('the bundle is of another version', 'compile the model again with this version of quikc'),
+  QK566: error('no such kernel', 'quikc explain <bundle> lists the kernels'),
   QK900: error('internal error', 'this is a fault of quikc: please report it with this text'),
 };
 

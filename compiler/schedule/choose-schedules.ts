@@ -37,19 +37,17 @@ export function chooseSchedules<F extends FamilyName>(
   const space = surveySchedules(family, problem, target);
   const choices: KernelChoice[] = [];
   for (const range of tokenRanges(family.name, tokens.from, tokens.to)) {
-    const candidates = space.legal.filter(
-      (schedule) => servesRange(schedule, range) && !isExcluded(schedule),
-    );
+    const candidates = spaceOfRange(space, range, isExcluded);
     const ranked = rankSchedules(
       family,
       problem,
-      candidates,
+      candidates.legal,
       target,
       range.representative,
       1 + runnersUpKept,
     );
     const winner = ranked[0];
-    if (winner === undefined) return fail(nothingFits(planned, range, space));
+    if (winner === undefined) return fail(nothingFits(planned, range, candidates));
     const spec = { family: family.name, problem, schedule: winner.schedule } as unknown as SpecOf<F>;
     choices.push({
       problem: planned.hash,
@@ -57,10 +55,33 @@ export function chooseSchedules<F extends FamilyName>(
       spec,
       from: range.from,
       ...(range.to === undefined ? {} : { to: range.to }),
-      report: report(family, problem, target, range, ranked, space),
+      report: report(family, problem, target, range, ranked, candidates),
     });
   }
   return succeed(choices);
+}
+
+/** What of a space is left for one range of M. */
+function spaceOfRange<F extends FamilyName>(
+  space: ScheduleSpace<F>,
+  range: RankedRange,
+  isExcluded: (schedule: ScheduleOf<F>) => boolean,
+): ScheduleSpace<F> {
+  const serving = space.legal.filter((schedule) => servesRange(schedule, range));
+  const legal = serving.filter((schedule) => !isExcluded(schedule));
+  const rejections = [
+    ...space.rejections,
+    {
+      kind: 'meant for other M',
+      count: space.legal.length - serving.length,
+      example: `M from ${range.from} on: decode kernels up to 16 tokens, tiles no taller than needed from 17 on`,
+    },
+    { kind: 'excluded', count: serving.length - legal.length, example: 'taken out of the running' },
+  ];
+  return {
+    legal,
+    rejections: rejections.filter(({ count }) => count > 0).sort((a, b) => b.count - a.count),
+  };
 }
 
 function report<F extends FamilyName>(
@@ -103,9 +124,9 @@ function unsupported(planned: PlannedProblem, reason: string, nearest: string | 
 function nothingFits(
   planned: PlannedProblem,
   range: RankedRange,
-  space: Pick<ScheduleSpace<FamilyName>, 'rejections'> & { readonly legal: readonly unknown[] },
+  { rejections }: Pick<ScheduleReport, 'rejections'>,
 ): Diagnostic {
-  const commonest = space.rejections
+  const commonest = rejections
     .slice(0, 3)
     .map(({ kind, count, example }) => `${count} x ${kind} (${example})`);
   return {
@@ -113,7 +134,7 @@ function nothingFits(
     severity: 'error',
     message: `no schedule fits ${planned.serves.join(', ')} for ${range.from} to ${range.to ?? 'any number of'} tokens`,
     ...pointer(planned),
-    hint: `of the schedules tried, ${space.legal.length} are legal for other M; rejected: ${commonest.join('; ')}`,
+    hint: `rejected: ${commonest.join('; ')}`,
   };
 }
 

@@ -1,0 +1,103 @@
+import type { Manifest, ManifestKernel } from '../../ir/manifest.ts';
+import { printSchedule, printTokens } from '../../ir/print-schedule.ts';
+import type { RangeChoice, ScheduleReport } from '../../ir/schedule-choice.ts';
+import { formatCount } from '../support/format-count.ts';
+import { type Column, formatTable } from './format-table.ts';
+
+/** One kernel for a person: what it serves and takes, and for each range of M why it was chosen. */
+export function explainKernel(manifest: Manifest, kernel: ManifestKernel): string {
+  return [
+    `${kernel.id}\n`,
+    facts(manifest, kernel),
+    ...kernel.explain.map((choice) => explainRange(choice)),
+    'All times are modelled for the reference GPU, none is measured. How the terms combine: docs/bundle.md.\n',
+  ].join('\n');
+}
+
+function facts(manifest: Manifest, { resources, serves, sites, files, workspace }: ManifestKernel): string {
+  const { threads, estimated, built, dynamicSharedBytes, residentCtas, occupancyPercent, mma } = resources;
+  const rows = [
+    ['serves', serves.join(', ')],
+    ['sites', sites.join(', ')],
+    [
+      'registers',
+      built === undefined
+        ? `at most ${estimated.registers} a thread (estimate; not built)`
+        : `${built.registers} a thread by ptxas, at most ${estimated.registers} estimated; ${built.spillStoreBytes} bytes spilled`,
+    ],
+    [
+      'shared memory',
+      built === undefined
+        ? `${formatCount(estimated.sharedBytes)} bytes (estimate; not built)`
+        : `${formatCount(dynamicSharedBytes + built.staticSharedBytes)} bytes: ${formatCount(dynamicSharedBytes)} dynamic, ${built.staticSharedBytes} static; ${formatCount(estimated.sharedBytes)} estimated`,
+    ],
+    ['occupancy', `${residentCtas} CTAs of ${threads} threads an SM, ${occupancyPercent} % of its threads`],
+    ['tensor cores', `${mma.imma} IMMA and ${mma.hmma} HMMA instructions in the text`],
+    ...(workspace === undefined
+      ? []
+      : [['workspace', `${workspace.argument}, ${workspace.before} before and after`]]),
+    ['source', files.source.path],
+    ['target', `${manifest.target.id}; times for ${manifest.target.referenceGpu}`],
+  ];
+  const width = Math.max(...rows.map(([label = '']) => label.length));
+  return rows.map(([label = '', text = '']) => `  ${label.padEnd(width)}  ${text}\n`).join('');
+}
+
+function explainRange({ report, ...range }: RangeChoice): string {
+  const { chosen, tokens, legal, runnersUp, outlierCost } = report;
+  const percent = Math.round(100 * chosen.rooflineFraction);
+  const rejected = report.rejections.reduce((sum, { count }) => sum + count, 0);
+  return [
+    `M ${printTokens(range)}: ${printSchedule(chosen.schedule)}, ${chosen.microseconds.toFixed(2)} us modelled at M = ${tokens}, ${percent} % of the roofline, ${chosen.waves.toFixed(2)} waves\n`,
+    formatTable(termColumns, terms(report)),
+    ...(outlierCost === undefined
+      ? []
+      : [
+          `outliers cost ${outlierCost.microseconds.toFixed(2)} us *modelled* and ${formatCount(outlierCost.weightBytes)} bytes of weights more than quantising every column\n`,
+        ]),
+    `ranked against ${formatCount(legal)} legal schedules; the ${runnersUp.length} next best:\n`,
+    formatTable(rankColumns, ranking(report)),
+    `${formatCount(rejected)} schedules rejected:\n`,
+    formatTable(rejectionColumns, rejections(report)),
+  ].join('\n');
+}
+
+const termColumns: readonly Column[] = [
+  { heading: 'term', align: 'left' },
+  { heading: '*modelled*', align: 'right' },
+  { heading: 'arithmetic', align: 'left' },
+];
+
+function terms(report: ScheduleReport): readonly (readonly string[])[] {
+  return report.terms.map(({ name, microseconds, how }) => [name, `${microseconds.toFixed(2)} us`, how]);
+}
+
+const rankColumns: readonly Column[] = [
+  { heading: 'rank', align: 'right' },
+  { heading: 'schedule', align: 'left' },
+  { heading: '*modelled*', align: 'right' },
+  { heading: 'slower', align: 'right' },
+  { heading: 'roofline', align: 'right' },
+  { heading: 'waves', align: 'right' },
+];
+
+function ranking({ chosen, runnersUp }: ScheduleReport): readonly (readonly string[])[] {
+  return [chosen, ...runnersUp].map(({ schedule, microseconds, rooflineFraction, waves }, index) => [
+    `${index + 1}`,
+    printSchedule(schedule),
+    `${microseconds.toFixed(2)} us`,
+    index === 0 ? 'chosen' : `${(100 * (microseconds / chosen.microseconds - 1)).toFixed(1)} %`,
+    `${Math.round(100 * rooflineFraction)} %`,
+    waves.toFixed(2),
+  ]);
+}
+
+const rejectionColumns: readonly Column[] = [
+  { heading: 'count', align: 'right' },
+  { heading: 'reason', align: 'left' },
+  { heading: 'for example', align: 'left' },
+];
+
+function rejections(report: ScheduleReport): readonly (readonly string[])[] {
+  return report.rejections.map(({ kind, count, example }) => [formatCount(count), kind, example]);
+}

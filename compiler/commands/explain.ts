@@ -1,0 +1,84 @@
+import type { Manifest, ManifestKernel } from '../../ir/manifest.ts';
+import { printSchedule, printTokens } from '../../ir/print-schedule.ts';
+import { diagnose } from '../diagnostics/codes.ts';
+import type { Diagnostic } from '../diagnostics/diagnostic.ts';
+import { quoteText } from '../diagnostics/escape-text.ts';
+import { suggestName } from '../diagnostics/suggest-name.ts';
+import { readBundle } from '../package/read-bundle.ts';
+import { fail, type Result, succeed } from '../support/result.ts';
+import type { CommandContext, ExitCode, OutputOptions } from './command.ts';
+import { exitCodeOf, reportDiagnostics } from './command.ts';
+import { explainKernel } from './explain-kernel.ts';
+import { type Column, formatTable } from './format-table.ts';
+
+/** `quikc explain`: the kernels of a bundle, or one of them and why it is as it is. */
+export async function explain(
+  folder: string,
+  kernel: string | undefined,
+  options: OutputOptions,
+  context: CommandContext,
+): Promise<ExitCode> {
+  const read = readBundle(folder);
+  if (!read.ok) {
+    reportDiagnostics(read.error, options, context);
+    return exitCodeOf(read.error);
+  }
+  const { manifest } = read.value;
+  if (kernel === undefined) {
+    context.out(options.json === true ? toJson(manifest.kernels) : listKernels(manifest));
+    return 0;
+  }
+  const found = findKernel(manifest, kernel);
+  if (!found.ok) {
+    reportDiagnostics([found.error], options, context);
+    return 2;
+  }
+  context.out(options.json === true ? toJson(found.value) : explainKernel(manifest, found.value));
+  return 0;
+}
+
+function toJson(value: unknown): string {
+  return `${JSON.stringify(value, null, 2)}\n`;
+}
+
+const columns: readonly Column[] = [
+  { heading: 'kernel', align: 'left' },
+  { heading: 'M', align: 'left' },
+  { heading: 'schedule', align: 'left' },
+  { heading: 'modelled', align: 'right' },
+  { heading: 'at M', align: 'right' },
+  { heading: 'roofline', align: 'right' },
+  { heading: 'serves', align: 'left' },
+];
+
+function listKernels(manifest: Manifest): string {
+  const rows = manifest.kernels.flatMap((kernel) =>
+    kernel.explain.map(({ report, ...range }, index) => [
+      index === 0 ? kernel.id : '',
+      printTokens(range),
+      index === 0 ? printSchedule(kernel.spec.schedule) : '',
+      `${report.chosen.microseconds.toFixed(1)} us`,
+      `${report.tokens}`,
+      `${Math.round(100 * report.chosen.rooflineFraction)} %`,
+      index === 0 ? kernel.serves.join(', ') : '',
+    ]),
+  );
+  return `${formatTable(columns, rows)}\nquikc explain <bundle> <kernel> tells why; a unique beginning or ending of its name will do.\n`;
+}
+
+/** The kernel whose id is, starts with or ends with `name`: its last eight digits are short and unique. */
+function findKernel({ kernels }: Manifest, name: string): Result<ManifestKernel, Diagnostic> {
+  const exact = kernels.find(({ id }) => id === name);
+  const matches = kernels.filter(({ id }) => id.startsWith(name) || id.endsWith(name));
+  const [only] = matches;
+  if (exact !== undefined) return succeed(exact);
+  if (only !== undefined && matches.length === 1) return succeed(only);
+  const ids = kernels.map(({ id }) => id);
+  const near = suggestName(name, ids);
+  const message =
+    matches.length > 1
+      ? `${quoteText(name)} fits ${matches.length} kernels: ${matches.map(({ id }) => id).join(', ')}`
+      : `the bundle has no kernel ${quoteText(name)}`;
+  const hint = near === undefined ? {} : { hint: `did you mean ${near}?` };
+  return fail(diagnose('QK566', { message, ...hint }));
+}
