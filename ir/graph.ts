@@ -192,7 +192,6 @@ export type GraphNode =
   | QuikLinearNode;
 
 export type Op = GraphNode['op'];
-export type NodeOf<O extends Op> = Extract<GraphNode, { op: O }>;
 
 /** Repetitions `first` … `first + count - 1` of what the model repeats. */
 export interface Repetition {

@@ -93,11 +93,11 @@ export function printSparsity(sparsity: SparsityPattern): string {
   return sparsity.pattern === 'unstructured' ? `unstructured(${sparsity.density})` : sparsity.pattern;
 }
 
-export function printTokens(tokens: TokenRange): string {
+function printTokens(tokens: TokenRange): string {
   return `${tokens.min}..${tokens.max ?? ''}`;
 }
 
-export function printPrologue(prologue: Prologue): string {
+function printPrologue(prologue: Prologue): string {
   return prologue.op === 'rms-norm' ? `rms-norm(${prologue.eps})` : prologue.op;
 }
 

@@ -130,11 +130,6 @@ export function schemeName(scheme: Scheme): string {
   return `w${weight.format === 'fp8' ? 'fp8' : weight.bits}a${activationBits}`;
 }
 
-/** The outlier columns where nobody has named any: spread evenly, sorted, the same for every layer of a shape. */
-export function placeholderColumns(k: number, count: number): readonly number[] {
-  return Array.from({ length: count }, (_, index) => Math.floor((index * k) / count));
-}
-
 /** Outlier columns that a rule gives a layer of K features. */
 export function outlierCount(rule: OutlierRule, k: number): number {
   return rule.rule === 'uniform' ? rule.count : Math.round((rule.count * k) / rule.hidden / 16) * 16;

@@ -72,12 +72,6 @@ export function usersOf(block: Block): ReadonlyMap<NodeId, readonly GraphNode[]>
   return users;
 }
 
-/** True if `user` alone reads the value `id` and the block does not put it out. */
-export function isReadOnlyBy(block: Block, id: NodeId, user: GraphNode): boolean {
-  const users = usersOf(block).get(id) ?? [];
-  return block.output !== id && users.length === 1 && users[0]?.id === user.id;
-}
-
 /** Without the nodes whose value nobody needs; the same block when all are needed. The input node stays. */
 export function removeUnused(block: Block): Block {
   const needed = new Set<NodeId>([block.output]);

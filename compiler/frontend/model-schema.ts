@@ -5,9 +5,9 @@ import { presetNames } from '../../ir/quant-scheme.ts';
 
 /** Products of two sizes stay exact in a double (2^48), and nothing real comes near. */
 export const largestSize = 2 ** 24;
-export const mostRepetitions = 10_000;
+const mostRepetitions = 10_000;
 
-export const namePattern = /^[A-Za-z_][A-Za-z0-9_.-]*$/;
+const namePattern = /^[A-Za-z_][A-Za-z0-9_.-]*$/;
 const name = z.string().min(1).max(128).regex(namePattern);
 const size = z.int().min(1).max(largestSize);
 const pointerFree = z.string().min(1).max(512);

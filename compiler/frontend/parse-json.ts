@@ -20,7 +20,7 @@ export interface JsonReading {
 export type ValueVisitor = (path: readonly (string | number)[], offset: number) => void;
 
 /** Arrays and objects within one another; a model needs six. Also bounds the parser's own recursion. */
-export const deepestNesting = 64;
+const deepestNesting = 64;
 
 const whitespace = /[ \t\n\r]*/y;
 const number = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;

@@ -6,7 +6,7 @@ import { fail, succeed } from '../support/result.ts';
 import type { SourceFile } from './source-file.ts';
 
 /** 80 layers x 7 linears x 1024 listed columns are 4 MB; anything near this limit is not a description. */
-export const largestModelBytes = 64 * 1024 * 1024;
+const largestModelBytes = 64 * 1024 * 1024;
 
 /** Reads a model.json as UTF-8 text. */
 export async function readSource(file: string): Promise<Result<SourceFile, readonly Diagnostic[]>> {

@@ -1,4 +1,4 @@
-import type { Block, GraphNode, NodeId, QuikLinearNode } from '../../ir/graph.ts';
+import type { Block, BufferLife, GraphNode, NodeId, QuikLinearNode } from '../../ir/graph.ts';
 import type { BufferIndex, HostOperand, PackedRows, PlannedBlock, ProblemHash, Step } from '../../ir/plan.ts';
 import { inputsOf, nodesById } from '../../ir/visit.ts';
 import { assert } from '../support/assert.ts';
@@ -13,9 +13,10 @@ export function lowerBlock(
 ): PlannedBlock {
   const lives = block.buffers ?? [];
   const byId = nodesById(block);
-  const indexOf = (value: NodeId, part: 'rows' | 'codes' | 'meta' | 'outliers'): BufferIndex => {
-    const index = lives.findIndex((life) => life.value === value && life.part === part);
-    assert(index >= 0, `%${value} has a buffer for its ${part}`);
+  const indices = new Map(lives.map(({ value, part }, index) => [`${part} ${value}`, index]));
+  const indexOf = (value: NodeId, part: BufferLife['part']): BufferIndex => {
+    const index = indices.get(`${part} ${value}`);
+    assert(index !== undefined, `%${value} has a buffer for its ${part}`);
     return index;
   };
   /** Rows of a value, through the slices that lead to it. */

@@ -24,13 +24,18 @@ export function planBlockBuffers(buffers: readonly BufferLife[]): readonly Plann
 
 /** Most bytes of one token that are live at once. */
 export function peakPerToken(block: Block): number {
-  const buffers = block.buffers ?? [];
-  const loads = block.nodes.map((_, position) =>
-    buffers
-      .filter(({ from, to }) => from <= position && position <= to)
-      .reduce((sum, { bytesPerToken }) => sum + bytesPerToken, 0),
-  );
-  return Math.max(0, ...loads);
+  const changes = new Array<number>(block.nodes.length + 2).fill(0);
+  for (const { from, to, bytesPerToken } of block.buffers ?? []) {
+    changes[from] = (changes[from] ?? 0) + bytesPerToken;
+    changes[to + 1] = (changes[to + 1] ?? 0) - bytesPerToken;
+  }
+  let live = 0;
+  let peak = 0;
+  for (const change of changes) {
+    live += change;
+    peak = Math.max(peak, live);
+  }
+  return peak;
 }
 
 /** Each slot as large as its largest buffer in any block, rounded up to the alignment. Slots that swap are equal. */

@@ -31,10 +31,11 @@ function fuseBlock(block: Block, context: PassContext): Block {
   const linears = quantisedLinears(block);
   if (linears.length === 0) return block;
   const before = new Map<NodeId, readonly GraphNode[]>();
+  const surroundings = { block, byId: nodesById(block), users: usersOf(block) };
   for (const group of groupBy(linears, shareKey).values()) {
     const [first] = group;
     if (first === undefined) continue;
-    const quantize = buildQuantize(block, first, group, context);
+    const quantize = buildQuantize(surroundings, first, group, context);
     for (const linear of group) {
       const quik = toQuikLinear(linear, quantize.id);
       before.set(linear.id, linear === first ? [quantize, quik] : [quik]);
@@ -48,8 +49,15 @@ function toQuikLinear(linear: LinearNode, input: NodeId): QuikLinearNode {
   return { ...rest, op: 'quik-linear', input };
 }
 
+/** A block with its nodes and readers looked up once. */
+interface Surroundings {
+  readonly block: Block;
+  readonly byId: ReadonlyMap<NodeId, GraphNode>;
+  readonly users: ReadonlyMap<NodeId, readonly GraphNode[]>;
+}
+
 function buildQuantize(
-  block: Block,
+  surroundings: Surroundings,
   first: LinearNode,
   group: readonly LinearNode[],
   context: PassContext,
@@ -61,7 +69,7 @@ function buildQuantize(
     op: 'quantize',
     id,
     origin: first.origin,
-    ...absorbProducer(block, first.input, id, context),
+    ...absorbProducer(surroundings, first.input, id, context),
     k,
     bits,
     outliers: scheme.outliers?.count ?? 0,
@@ -74,11 +82,16 @@ type Absorbed = Pick<QuantizeNode, 'input' | 'prologue'> &
   Partial<Pick<QuantizeNode, 'prologueOrigin' | 'prologueWeight'>>;
 
 /** A norm or gated activation that only quantised linears read becomes the prologue. */
-function absorbProducer(block: Block, input: NodeId, quantize: NodeId, context: PassContext): Absorbed {
+function absorbProducer(
+  { block, byId, users }: Surroundings,
+  input: NodeId,
+  quantize: NodeId,
+  context: PassContext,
+): Absorbed {
   const plain: Absorbed = { input, prologue: { op: 'none' } };
-  const producer = nodesById(block).get(input);
+  const producer = byId.get(input);
   if (producer === undefined) return plain;
-  const readers = usersOf(block).get(input) ?? [];
+  const readers = users.get(input) ?? [];
   const others = readers.filter((node) => node.op !== 'linear' || !isQuantised(node.scheme));
   const keep = (why: string): Absorbed => {
     context.note(block.name, quantize, `${producer.op} ${producer.id} stays the host's: ${why}`);
@@ -94,7 +107,7 @@ function absorbProducer(block: Block, input: NodeId, quantize: NodeId, context: 
     }
     case 'gated-activation': {
       if (shared) return keep('others read it too');
-      const source = concatenated(block, producer.gate, producer.up);
+      const source = concatenated(byId, producer.gate, producer.up);
       if (source === undefined) return keep('gate and up do not lie side by side');
       return { input: source, prologue: { op: 'silu-mul' }, prologueOrigin: producer.origin };
     }
@@ -107,8 +120,7 @@ function absorbProducer(block: Block, input: NodeId, quantize: NodeId, context: 
 }
 
 /** The value that is exactly [gate; up], if there is one. */
-function concatenated(block: Block, gate: NodeId, up: NodeId): NodeId | undefined {
-  const byId = nodesById(block);
+function concatenated(byId: ReadonlyMap<NodeId, GraphNode>, gate: NodeId, up: NodeId): NodeId | undefined {
   const [first, second] = [byId.get(gate), byId.get(up)];
   if (first?.op !== 'slice' || second?.op !== 'slice' || first.input !== second.input) return undefined;
   const total = byId.get(first.input)?.output?.features;

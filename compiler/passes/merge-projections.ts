@@ -50,26 +50,31 @@ function mergeBlock(block: Block, context: PassContext): Block {
   const groups = groupsOf(block);
   noteMissed(block, groups, context);
   const merged = new Map<NodeId, readonly GraphNode[]>();
+  const taken = new Set<string>(block.nodes.map(({ id }) => id));
+  const ups = new Set(block.nodes.flatMap((node) => (node.op === 'gated-activation' ? [node.up] : [])));
   for (const group of groups.filter(({ length }) => length > 1)) {
     const [first] = group;
     if (first === undefined) continue;
     for (const node of group) merged.set(node.id, []);
-    merged.set(first.id, mergeGroup(gatesFirst(group, block), first, block));
+    merged.set(first.id, mergeGroup(gatesFirst(group, ups), first, taken));
   }
   if (merged.size === 0) return block;
   return { ...block, nodes: block.nodes.flatMap((node) => merged.get(node.id) ?? [node]) };
 }
 
 /** silu-mul reads [gate; up], so what a gated activation calls up comes after its gate. */
-function gatesFirst(group: readonly LinearNode[], block: Block): readonly LinearNode[] {
-  const ups = new Set(block.nodes.flatMap((node) => (node.op === 'gated-activation' ? [node.up] : [])));
+function gatesFirst(group: readonly LinearNode[], ups: ReadonlySet<NodeId>): readonly LinearNode[] {
   return [...group.filter(({ id }) => !ups.has(id)), ...group.filter(({ id }) => ups.has(id))];
 }
 
-function mergeGroup(group: readonly LinearNode[], first: LinearNode, block: Block): readonly GraphNode[] {
-  const taken = new Set<string>(block.nodes.map(({ id }) => id));
+function mergeGroup(
+  group: readonly LinearNode[],
+  first: LinearNode,
+  taken: Set<string>,
+): readonly GraphNode[] {
   let name = mergeNames(group.map(({ id }) => id));
   while (taken.has(name)) name = `${name}_merged`;
+  taken.add(name);
   const id = nodeId(name);
   const parts = group.flatMap((node) => node.parts);
   const linear: LinearNode = { ...first, id, parts, hasBias: group.some(({ hasBias }) => hasBias) };

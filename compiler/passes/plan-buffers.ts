@@ -2,6 +2,7 @@ import type { Block, BufferLife, GraphNode, NodeId } from '../../ir/graph.ts';
 import { repetitions } from '../../ir/graph.ts';
 import { inputsOf, mapBlocks, nodesById } from '../../ir/visit.ts';
 import { codesRowStride, outlierRowStride, rowMetaStride } from '../reference/layouts.ts';
+import { groupBy } from './group-by.ts';
 import type { Pass } from './pass.ts';
 
 /** Gives every value of a block memory for as long as it is needed; lives that do not meet share a slot. */
@@ -29,7 +30,8 @@ interface Arena {
 }
 
 function planBlock(block: Block, arena: Arena): Block {
-  const lastUse = lastUses(block);
+  const byId = nodesById(block);
+  const lastUse = lastUses(block, byId);
   const extents = block.nodes.flatMap((node, position): readonly Extent[] =>
     partsOf(node).map(({ part, bytesPerToken }) => ({
       value: node.id,
@@ -39,7 +41,7 @@ function planBlock(block: Block, arena: Arena): Block {
       to: lastUse.get(node.id) ?? position,
     })),
   );
-  return { ...block, buffers: assignSlots(block, extents, arena) };
+  return { ...block, buffers: assignSlots(block, extents, rootOf(byId, block.output), arena) };
 }
 
 /** The bytes of one token's row. */
@@ -59,17 +61,17 @@ function partsOf(node: GraphNode): readonly Pick<BufferLife, 'part' | 'bytesPerT
 }
 
 /** The value whose memory a slice looks into. */
-function rootOf(block: Block, id: NodeId): NodeId {
-  const node = nodesById(block).get(id);
-  return node?.op === 'slice' ? rootOf(block, node.input) : id;
+function rootOf(byId: ReadonlyMap<NodeId, GraphNode>, id: NodeId): NodeId {
+  const node = byId.get(id);
+  return node?.op === 'slice' ? rootOf(byId, node.input) : id;
 }
 
-function lastUses(block: Block): ReadonlyMap<NodeId, number> {
+function lastUses(block: Block, byId: ReadonlyMap<NodeId, GraphNode>): ReadonlyMap<NodeId, number> {
   const last = new Map<NodeId, number>();
   block.nodes.forEach((node, position) => {
-    for (const id of inputsOf(node)) last.set(rootOf(block, id), position);
+    for (const id of inputsOf(node)) last.set(rootOf(byId, id), position);
   });
-  last.set(rootOf(block, block.output), block.nodes.length);
+  last.set(rootOf(byId, block.output), block.nodes.length);
   return last;
 }
 
@@ -77,13 +79,19 @@ function lastUses(block: Block): ReadonlyMap<NodeId, number> {
  * The input lies where the block before left it, and the output too if it can: then the next repetition finds it
  * there. The others by size, largest first, each into the free slot that fits best, so that small ones fill gaps.
  */
-function assignSlots(block: Block, extents: readonly Extent[], arena: Arena): readonly BufferLife[] {
-  const output = rootOf(block, block.output);
+function assignSlots(
+  block: Block,
+  extents: readonly Extent[],
+  output: NodeId,
+  arena: Arena,
+): readonly BufferLife[] {
   const placed = new Map<Extent, number>();
+  const bySlot = new Map<number, Extent[]>();
   const isFree = (slot: number, extent: Extent) =>
-    [...placed].every(([other, at]) => at !== slot || other.to < extent.from || extent.to < other.from);
+    (bySlot.get(slot) ?? []).every((other) => other.to < extent.from || extent.to < other.from);
   const place = (extent: Extent, slot: number) => {
     placed.set(extent, slot);
+    bySlot.set(slot, [...(bySlot.get(slot) ?? []), extent]);
     arena.capacities[slot] = Math.max(arena.capacities[slot] ?? 0, extent.bytesPerToken);
   };
   const [first] = extents;
@@ -114,11 +122,14 @@ function chooseSlot(
   return bySize.find((slot) => size(slot) >= extent.bytesPerToken) ?? bySize.at(-1) ?? capacities.length;
 }
 
+/** Lives of a slot in order of their start: one that starts before the last has ended is in its way. */
 function overlaps(buffers: readonly BufferLife[]): readonly string[] {
-  return buffers.flatMap((a, index) =>
-    buffers
-      .slice(index + 1)
-      .filter((b) => a.slot === b.slot && a.from <= b.to && b.from <= a.to)
-      .map((b) => `%${a.value}.${a.part} and %${b.value}.${b.part} share slot ${a.slot} at once`),
-  );
+  return [...groupBy(buffers, ({ slot }) => slot).values()].flatMap((lives) => {
+    const sorted = lives.toSorted((a, b) => a.from - b.from);
+    return sorted.flatMap((b, index) => {
+      const a = sorted[index - 1];
+      const meet = a !== undefined && b.from <= a.to;
+      return meet ? [`%${a.value}.${a.part} and %${b.value}.${b.part} share slot ${a.slot} at once`] : [];
+    });
+  });
 }

@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { matchGlob } from '../../../compiler/frontend/match-glob.ts';
+import { runPasses } from '../../../compiler/passes/run-passes.ts';
 import type { Graph, LinearNode } from '../../../ir/graph.ts';
+import { printGraph } from '../../../ir/print-graph.ts';
 import { explicit, importFaults, importGraph, linear, smallLlama } from '../load-fixture.ts';
 
 function blockNames(graph: Graph): readonly string[] {
@@ -178,4 +180,23 @@ test('schemes are products of fields: a preset with some changed', () => {
 test('a node whose value goes nowhere is refused', () => {
   const model = explicit([linear('a', 'input', 64, 64), linear('b', 'input', 64, 64)]);
   expect(importFaults(model)).toMatchObject([{ code: 'QK118', pointer: '/graph/blocks/0/nodes/0' }]);
+});
+
+test('the fixtures that other tests build on', async () => {
+  const graphOf = (name: string) =>
+    importGraph(JSON.parse(readFileSync(`test/fixtures/models/${name}.json`, 'utf8')));
+  expect(findLinear(graphOf('ragged'), 'proj', 'proj')).toMatchObject({ k: 576, hasBias: true });
+  const tiny = graphOf('tiny-llama');
+  expect(findLinear(tiny, 'layers', 'self_attn.k_proj').parts).toEqual([
+    {
+      name: 'self_attn.k_proj',
+      origin: '/facts/kvHeads',
+      n: 64,
+      weight: { file: 'model.safetensors', tensor: 'model.layers.{layer}.self_attn.k_proj.weight' },
+    },
+  ]);
+  const passed = runPasses(tiny);
+  await expect(passed.ok ? printGraph(passed.value.graph) : '').toMatchFileSnapshot(
+    '../../fixtures/models/expected/tiny-llama.ir',
+  );
 });
