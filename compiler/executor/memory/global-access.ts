@@ -231,7 +231,7 @@ export class GlobalAccess {
       const word = this.within >> 2;
       const key = `${buffer.name} ${this.pageIndex} ${word}`;
       if (machine.checks) {
-        if (access.reads) ordering.strongRead(key, warp, lane, access.acquires);
+        if (access.reads) ordering.strongRead(key, warp, lane, access.scope, access.acquires);
         if (access.observes)
           ordering.observe(warp, lane, page.shadow?.records.get(word)?.strongWrites() ?? []);
         if (access.reads && access.writes) this.requireSet(instruction, lane, page, word);

@@ -46,3 +46,11 @@ export class Knowledge {
 function raise(map: Map<number, number>, key: number, tick: number): void {
   if ((map.get(key) ?? -1) < tick) map.set(key, tick);
 }
+
+/** A new knowledge that holds all of them. */
+export function mergeKnowledge(first: Knowledge | undefined, others: readonly Knowledge[]): Knowledge {
+  const merged = new Knowledge();
+  if (first !== undefined) merged.join(first);
+  for (const other of others) merged.join(other);
+  return merged;
+}

@@ -1,4 +1,4 @@
-import { Knowledge } from './knowledge.ts';
+import { Knowledge, mergeKnowledge } from './knowledge.ts';
 
 /** Scopes of strong operations (PTX ISA 8.5); `plain` is a weak access. */
 export type Scope = 0 | 1 | 2 | 3;
@@ -9,11 +9,18 @@ export const SCOPE: { readonly plain: 0; readonly cta: 1; readonly gpu: 2; reado
   sys: 3,
 };
 
-/** What a strong write offers to whoever reads it: knowledge released outright, and knowledge behind a fence.sc. */
-interface Released {
+/** What a strong write offers to whoever reads it. */
+interface Offer {
+  readonly known: Knowledge;
+  readonly cta: number;
   readonly scope: Scope;
-  readonly release: Set<Knowledge>;
-  readonly sequential: Set<Knowledge>;
+}
+
+interface Published {
+  /** Received by an acquiring read, or a fence after the read. */
+  readonly release: Set<Offer>;
+  /** Received by any fence.sc downstream of the read. */
+  readonly sequential: Set<Offer>;
 }
 
 /** What one lane (or each lane of a warp that fenced as one) knew at its last fence. */
@@ -23,6 +30,16 @@ interface Fence {
   readonly tick: number;
   readonly scope: Scope;
   readonly sequential: boolean;
+  /** All of it as one knowledge, made when first wanted. */
+  known: Knowledge | undefined;
+}
+
+/** What threads bring to a barrier. */
+export class Meeting {
+  readonly known = new Knowledge();
+  /** Fenced by fence.sc in their past, and offered to their fence.sc by what they have read. */
+  readonly fenced: Knowledge[] = [];
+  readonly offered = new Set<Offer>();
 }
 
 /**
@@ -32,11 +49,13 @@ interface Fence {
  *   check. Named barriers and bar.warp.sync join the knowledge of those that take part. Lanes of a warp are otherwise
  *   unordered: shfl, vote, mma and ldmatrix synchronise execution, not memory.
  * - fence, then a strong write: releases what the thread knew at the fence (8.8.1). A strong read, then a fence:
- *   acquires. `.release` / `.acquire` operations do both in one.
+ *   acquires. `.release` / `.acquire` operations do both in one. Between CTAs every part needs scope gpu or sys.
  * - fence.sc (membar.gl is one) also orders through barriers: what was fenced by fence.sc anywhere in a thread's
  *   causal past is offered by its strong writes, and received by any later fence.sc downstream of the read, because
  *   the opposite Fence-SC order would contradict the observation. Two fence.sc with no observation between them give
  *   no order here: the order they happen to have in this run is not the program's.
+ *
+ * Masks of -1 are whole warps; they are kept as one entry, not 32.
  */
 export class Ordering {
   /** Ticks: `now` stamps accesses; everything of the current CTA up to `floor` is ordered before everything after. */
@@ -45,17 +64,22 @@ export class Ordering {
   cta = 0;
   /** Tick before the launch: anything stamped so early is the host's or an earlier launch's. */
   launchTick = 0;
-  /** Known to every thread of the CTA, beyond `floor`. */
+  /** Known to every thread of the CTA, beyond `floor`; and to every lane of a warp; and to a thread. */
   private ctaKnown = new Knowledge();
   private warpKnown: (Knowledge | undefined)[] = [];
   private laneKnown: (Knowledge | undefined)[] = [];
-  private laneFence: (Fence | undefined)[] = [];
-  private pendingAcquire: (Set<Knowledge> | undefined)[] = [];
-  private pendingSequential: (Set<Knowledge> | undefined)[] = [];
-  private warpSequential: (Knowledge | undefined)[] = [];
-  private ctaSequential: Knowledge | undefined;
-  private ctaPendingSequential: Knowledge | undefined;
-  private readonly published = new Map<string, Released>();
+  /** Last fence of each thread, of CTA scope and of a wider one. */
+  private narrowFence: (Fence | undefined)[] = [];
+  private wideFence: (Fence | undefined)[] = [];
+  /** fence.sc of a whole warp, and what has come by way of barriers. */
+  private warpFence: (Knowledge | undefined)[] = [];
+  private warpFenced: (Knowledge | undefined)[] = [];
+  private ctaFenced: Knowledge | undefined;
+  private acquirable: (Set<Offer> | undefined)[] = [];
+  private offeredToLane: (Set<Offer> | undefined)[] = [];
+  private offeredToWarp: (Set<Offer> | undefined)[] = [];
+  private offeredToCta = new Set<Offer>();
+  private readonly published = new Map<string, Published>();
 
   /** `clock`: the first tick that earlier launches on the same memory have not used. */
   constructor(clock: number) {
@@ -65,7 +89,6 @@ export class Ordering {
   startLaunch(): void {
     this.launchTick = this.now;
     this.now += 1;
-    this.published.clear();
   }
 
   startCta(cta: number): void {
@@ -75,12 +98,15 @@ export class Ordering {
     this.ctaKnown = new Knowledge();
     this.warpKnown = [];
     this.laneKnown = [];
-    this.laneFence = [];
-    this.pendingAcquire = [];
-    this.pendingSequential = [];
-    this.warpSequential = [];
-    this.ctaSequential = undefined;
-    this.ctaPendingSequential = undefined;
+    this.narrowFence = [];
+    this.wideFence = [];
+    this.warpFence = [];
+    this.warpFenced = [];
+    this.ctaFenced = undefined;
+    this.acquirable = [];
+    this.offeredToLane = [];
+    this.offeredToWarp = [];
+    this.offeredToCta = new Set();
   }
 
   who(warp: number, lane: number): number {
@@ -100,74 +126,82 @@ export class Ordering {
     );
   }
 
-  private lanes(warp: number, mask: number): number[] {
-    const out: number[] = [];
-    for (let lane = 0; lane < 32; lane += 1) if ((mask >>> lane) & 1) out.push(warp * 32 + lane);
-    return out;
-  }
-
-  /** Every thread of the CTA has arrived: all they did and know is known to all. */
+  /** Every thread of the CTA waits here: all they did and know is known to all. */
   fullBarrier(warps: number): void {
-    for (let warp = 0; warp < warps; warp += 1) {
-      const known = this.warpKnown[warp];
-      if (known !== undefined) this.ctaKnown.join(known);
-    }
+    for (const known of this.warpKnown) if (known !== undefined) this.ctaKnown.join(known);
     for (const known of this.laneKnown) if (known !== undefined) this.ctaKnown.join(known);
-    this.shareSequential();
+    const fenced = Array.from({ length: warps }, (_, warp) => this.fencedBy(warp, -1)).flat();
+    if (fenced.length > 0) this.ctaFenced = mergeKnowledge(this.ctaFenced, fenced);
+    for (const offers of [...this.offeredToWarp, ...this.offeredToLane]) {
+      for (const offer of offers ?? []) this.offeredToCta.add(offer);
+    }
     this.warpKnown = [];
     this.laneKnown = [];
+    this.warpFenced = [];
+    this.offeredToLane = [];
+    this.offeredToWarp = [];
     this.floor = this.now;
     this.now += 1;
   }
 
-  /** What fence.sc has fenced, or has been offered, goes through barriers. Kept per CTA: exact for whole-CTA barriers. */
-  private shareSequential(): void {
-    const fenced = this.warpSequential.filter((known) => known !== undefined);
-    for (const [thread, fence] of this.laneFence.entries()) {
-      if (fence?.sequential === true && this.warpSequential[thread >>> 5] === undefined)
-        fenced.push(this.materialise(fence, thread));
+  /** bar.arrive: what these lanes know now goes into the meeting; what they do next does not. */
+  arrive(meeting: Meeting, warp: number, mask: number): void {
+    this.bring(meeting, warp, mask);
+    this.now += 1;
+  }
+
+  /** Lanes of `waiting` (mask per warp) have met each other, and those that brought something before. */
+  partialBarrier(meeting: Meeting, waiting: ReadonlyMap<number, number>): void {
+    for (const [warp, mask] of waiting) this.bring(meeting, warp, mask);
+    for (const [warp, mask] of waiting) {
+      if (mask === -1) this.warpKnown[warp] = mergeKnowledge(this.warpKnown[warp], [meeting.known]);
+      else for (const thread of threadsOf(warp, mask)) this.learn(thread, meeting.known);
+      if (meeting.fenced.length > 0)
+        this.warpFenced[warp] = mergeKnowledge(this.warpFenced[warp], meeting.fenced);
+      if (meeting.offered.size > 0)
+        this.offeredToWarp[warp] = new Set([...(this.offeredToWarp[warp] ?? []), ...meeting.offered]);
     }
-    if (fenced.length > 0) this.ctaSequential = merge(this.ctaSequential, fenced);
-    const offered = this.pendingSequential.flatMap((pending) => [...(pending ?? [])]);
-    if (offered.length > 0) this.ctaPendingSequential = merge(this.ctaPendingSequential, offered);
-    this.pendingSequential = [];
+    this.now += 1;
+  }
+
+  /** bar.warp.sync: memory order among the lanes of `mask`. */
+  warpSync(warp: number, mask: number): void {
+    this.partialBarrier(new Meeting(), new Map([[warp, mask]]));
+  }
+
+  private bring(meeting: Meeting, warp: number, mask: number): void {
+    const own = this.warpKnown[warp];
+    if (own !== undefined) meeting.known.join(own);
+    for (const thread of threadsOf(warp, mask)) {
+      const known = this.laneKnown[thread];
+      if (known !== undefined) meeting.known.join(known);
+      if (mask !== -1) meeting.known.noteThread(this.cta * 1024 + thread, this.now);
+      for (const offer of this.offeredToLane[thread] ?? []) meeting.offered.add(offer);
+    }
+    if (mask === -1) meeting.known.noteWarp(this.cta * 32 + warp, this.now);
+    for (const offer of this.offeredToWarp[warp] ?? []) meeting.offered.add(offer);
+    meeting.fenced.push(...this.fencedBy(warp, mask));
+  }
+
+  /** What fence.sc of these lanes has fenced, or has reached their warp. */
+  private fencedBy(warp: number, mask: number): Knowledge[] {
+    const inherited = this.warpFenced[warp];
+    const fenced = inherited === undefined ? [] : [inherited];
+    const whole = this.warpFence[warp];
+    if (whole !== undefined && mask === -1) return [...fenced, whole];
+    for (const thread of threadsOf(warp, mask)) {
+      const fence = this.wideFence[thread];
+      if (fence?.sequential === true) fenced.push(this.materialise(fence, thread));
+    }
+    return fenced;
   }
 
   private materialise(fence: Fence, thread: number): Knowledge {
-    const known = merge(fence.base, fence.lane === undefined ? [] : [fence.lane]);
+    if (fence.known !== undefined) return fence.known;
+    const known = mergeKnowledge(fence.base, fence.lane === undefined ? [] : [fence.lane]);
     known.noteThread(this.cta * 1024 + thread, fence.tick);
+    fence.known = known;
     return known;
-  }
-
-  /** bar.arrive: what these lanes know now goes into `met`; what they do next does not. */
-  arrive(met: Knowledge, warp: number, mask: number): void {
-    this.gather(met, warp, mask);
-    this.now += 1;
-  }
-
-  /** Lanes of `waiting` (mask per warp) have met, and those whose knowledge `met` already holds. */
-  partialBarrier(met: Knowledge, waiting: ReadonlyMap<number, number>): void {
-    for (const [warp, mask] of waiting) this.gather(met, warp, mask);
-    this.shareSequential();
-    for (const [warp, mask] of waiting) {
-      if (mask === -1) {
-        const known = this.warpKnown[warp] ?? new Knowledge();
-        known.join(met);
-        this.warpKnown[warp] = known;
-      } else for (const thread of this.lanes(warp, mask)) this.learn(thread, met);
-    }
-    this.now += 1;
-  }
-
-  private gather(into: Knowledge, warp: number, mask: number): void {
-    const own = this.warpKnown[warp];
-    if (own !== undefined) into.join(own);
-    for (const thread of this.lanes(warp, mask)) {
-      const known = this.laneKnown[thread];
-      if (known !== undefined) into.join(known);
-      if (mask !== -1) into.noteThread(this.cta * 1024 + thread, this.now);
-    }
-    if (mask === -1) into.noteWarp(this.cta * 32 + warp, this.now);
   }
 
   private learn(thread: number, what: Knowledge): void {
@@ -176,58 +210,56 @@ export class Ordering {
     this.laneKnown[thread] = known;
   }
 
-  /** bar.warp.sync: memory order among the lanes of `mask`. */
-  warpSync(warp: number, mask: number): void {
-    this.partialBarrier(new Knowledge(), new Map([[warp, mask]]));
+  /** Whether an offer crosses to this CTA at this scope. */
+  private reaches(offer: Offer, scope: Scope): boolean {
+    return offer.cta === this.cta || Math.min(offer.scope, scope) >= SCOPE.gpu;
   }
 
   /** All that every lane of `warp` knows at this moment, by way of barriers. */
   private common(warp: number): Knowledge {
-    const known = merge(this.ctaKnown, []);
-    known.noteCta(this.cta, this.floor);
     const ofWarp = this.warpKnown[warp];
-    if (ofWarp !== undefined) known.join(ofWarp);
+    const known = mergeKnowledge(this.ctaKnown, ofWarp === undefined ? [] : [ofWarp]);
+    known.noteCta(this.cta, this.floor);
     return known;
   }
 
-  fence(warp: number, mask: number, scope: Scope, sequential: boolean): void {
-    const threads = this.lanes(warp, mask);
-    for (const thread of threads)
-      for (const known of this.pendingAcquire[thread] ?? []) this.learn(thread, known);
-    if (sequential) {
-      const offered = this.ctaPendingSequential;
-      if (offered !== undefined && mask === -1) {
-        this.warpKnown[warp] = merge(this.warpKnown[warp], [offered]);
-      } else if (offered !== undefined) for (const thread of threads) this.learn(thread, offered);
-      for (const thread of threads)
-        for (const known of this.pendingSequential[thread] ?? []) this.learn(thread, known);
+  fence(warp: number, mask: number, scope: Scope, isSequential: boolean): void {
+    const threads = threadsOf(warp, mask);
+    // Inside a CTA a fence.sc orders no more than the barriers do.
+    const sequential = isSequential && scope >= SCOPE.gpu;
+    if (sequential) this.receiveSequential(warp, mask);
+    for (const thread of threads) {
+      for (const offer of this.acquirable[thread] ?? [])
+        if (this.reaches(offer, scope)) this.learn(thread, offer.known);
     }
     const base = this.common(warp);
     for (const thread of threads) {
-      const before = this.laneFence[thread];
-      // A narrower fence does not weaken what a wider one released before.
-      if (before !== undefined && before.scope > scope) continue;
       const lane = this.laneKnown[thread];
-      this.laneFence[thread] = {
-        base,
-        lane: lane === undefined ? undefined : merge(lane, []),
-        tick: this.now,
-        scope,
-        sequential,
-      };
+      const copy = lane === undefined ? undefined : mergeKnowledge(lane, []);
+      const fence = { base, lane: copy, tick: this.now, scope, sequential, known: undefined };
+      if (scope >= SCOPE.gpu) this.wideFence[thread] = fence;
+      else this.narrowFence[thread] = fence;
     }
     if (sequential && mask === -1) {
-      const all = merge(
-        base,
-        threads.flatMap((thread) => this.laneKnown[thread] ?? []),
-      );
+      const lanes = threads.flatMap((thread) => this.laneKnown[thread] ?? []);
+      const all = mergeKnowledge(base, lanes);
       all.noteWarp(this.cta * 32 + warp, this.now);
-      this.warpSequential[warp] = all;
-    }
+      this.warpFence[warp] = all;
+    } else if (sequential) this.warpFence[warp] = undefined;
     this.now += 1;
   }
 
-  /** A strong write (or the write of an atomic, which also carries on what was there). */
+  /** A fence.sc takes up what strong reads in its causal past were offered. */
+  private receiveSequential(warp: number, mask: number): void {
+    const shared = [...this.offeredToCta, ...(this.offeredToWarp[warp] ?? [])].map(({ known }) => known);
+    if (mask === -1 && shared.length > 0) this.warpKnown[warp] = mergeKnowledge(this.warpKnown[warp], shared);
+    for (const thread of threadsOf(warp, mask)) {
+      if (mask !== -1) for (const known of shared) this.learn(thread, known);
+      for (const { known } of this.offeredToLane[thread] ?? []) this.learn(thread, known);
+    }
+  }
+
+  /** A strong write. That of an atomic (`isUpdate`) also carries on what was published there. */
   strongWrite(
     key: string,
     warp: number,
@@ -236,25 +268,29 @@ export class Ordering {
     releases: boolean,
     isUpdate: boolean,
   ): void {
+    const { cta } = this;
     const thread = warp * 32 + lane;
-    const fence = this.laneFence[thread];
-    const before = this.published.get(key);
-    if (fence === undefined && !releases && this.ctaSequential === undefined) {
+    const wide = this.wideFence[thread];
+    const narrow = this.narrowFence[thread];
+    const fenced = [this.ctaFenced, this.warpFenced[warp]].filter((known) => known !== undefined);
+    if (wide === undefined && narrow === undefined && !releases && fenced.length === 0) {
       if (!isUpdate) this.published.delete(key);
       return;
     }
-    const continues = isUpdate && before !== undefined;
-    const entry: Released = continues ? before : { scope, release: new Set(), sequential: new Set() };
-    if (fence !== undefined) {
+    const before = isUpdate ? this.published.get(key) : undefined;
+    const entry: Published = before ?? { release: new Set(), sequential: new Set() };
+    for (const fence of [narrow, wide]) {
+      if (fence === undefined) continue;
       const known = this.materialise(fence, thread);
-      entry.release.add(known);
-      if (fence.sequential) entry.sequential.add(known);
+      entry.release.add({ known, cta, scope: fence.scope < scope ? fence.scope : scope });
+      if (fence.sequential) entry.sequential.add({ known, cta, scope });
     }
-    if (this.ctaSequential !== undefined) entry.sequential.add(this.ctaSequential);
+    for (const known of fenced) entry.sequential.add({ known, cta, scope });
     if (releases) {
-      const known = merge(this.common(warp), [this.laneKnown[thread] ?? new Knowledge()]);
-      known.noteThread(this.cta * 1024 + thread, this.now);
-      entry.release.add(known);
+      const own = this.laneKnown[thread];
+      const known = mergeKnowledge(this.common(warp), own === undefined ? [] : [own]);
+      known.noteThread(cta * 1024 + thread, this.now);
+      entry.release.add({ known, cta, scope });
     }
     this.published.set(key, entry);
     this.now += 1;
@@ -265,6 +301,7 @@ export class Ordering {
    * observation, 8.9.5), though nothing else their threads did does.
    */
   observe(warp: number, lane: number, ticks: readonly number[]): void {
+    if (ticks.length === 0) return;
     const thread = warp * 32 + lane;
     const known = this.laneKnown[thread] ?? new Knowledge();
     for (const tick of ticks) known.noteWrite(tick);
@@ -272,23 +309,25 @@ export class Ordering {
   }
 
   /** A strong read (or the read of an atomic). */
-  strongRead(key: string, warp: number, lane: number, acquires: boolean): void {
+  strongRead(key: string, warp: number, lane: number, scope: Scope, acquires: boolean): void {
     const entry = this.published.get(key);
     if (entry === undefined) return;
     const thread = warp * 32 + lane;
-    if (acquires) for (const known of entry.release) this.learn(thread, known);
-    const pending = this.pendingAcquire[thread] ?? new Set<Knowledge>();
-    for (const known of entry.release) pending.add(known);
-    this.pendingAcquire[thread] = pending;
-    const sequential = this.pendingSequential[thread] ?? new Set<Knowledge>();
-    for (const known of entry.sequential) sequential.add(known);
-    this.pendingSequential[thread] = sequential;
+    const acquirable = this.acquirable[thread] ?? new Set<Offer>();
+    for (const offer of entry.release) {
+      if (!this.reaches(offer, scope)) continue;
+      acquirable.add(offer);
+      if (acquires) this.learn(thread, offer.known);
+    }
+    this.acquirable[thread] = acquirable;
+    const offered = this.offeredToLane[thread] ?? new Set<Offer>();
+    for (const offer of entry.sequential) if (this.reaches(offer, scope)) offered.add(offer);
+    this.offeredToLane[thread] = offered;
   }
 }
 
-function merge(first: Knowledge | undefined, others: readonly Knowledge[]): Knowledge {
-  const merged = new Knowledge();
-  if (first !== undefined) merged.join(first);
-  for (const other of others) merged.join(other);
-  return merged;
+function threadsOf(warp: number, mask: number): number[] {
+  const out: number[] = [];
+  for (let lane = 0; lane < 32; lane += 1) if ((mask >>> lane) & 1) out.push(warp * 32 + lane);
+  return out;
 }

@@ -173,7 +173,7 @@ export class SharedAccess {
       const word = at >> 2;
       const key = `s${word}`;
       if (machine.checks) {
-        if (access.reads) machine.ordering.strongRead(key, machine.warp, lane, access.acquires);
+        if (access.reads) machine.ordering.strongRead(key, machine.warp, lane, access.scope, access.acquires);
         if (access.observes) machine.ordering.observe(machine.warp, lane, shared.strongWrites(word));
         if (access.reads && access.writes) shared.requireSet(instruction, lane, word);
         machine.ordering.now += 1;

@@ -1,4 +1,4 @@
-import { Knowledge } from '../memory/knowledge.ts';
+import { Meeting } from '../memory/ordering.ts';
 import { popcount } from '../memory/shared-access.ts';
 import type { Machine } from './machine.ts';
 
@@ -6,7 +6,7 @@ interface Barrier {
   expected: number;
   arrived: number;
   /** What those that only arrived knew then. */
-  readonly met: Knowledge;
+  readonly met: Meeting;
   readonly waiting: Map<number, number>;
   instruction: number;
 }
@@ -37,7 +37,7 @@ export class Barriers {
     const expected = count === 0 ? this.threads : count;
     let barrier = this.open.get(id);
     if (barrier === undefined) {
-      barrier = { expected, arrived: 0, met: new Knowledge(), waiting: new Map(), instruction };
+      barrier = { expected, arrived: 0, met: new Meeting(), waiting: new Map(), instruction };
       this.open.set(id, barrier);
     }
     if (

@@ -112,20 +112,19 @@ describe('f32 arithmetic rounds once, in every mode', () => {
     it(`mul.${mode}`, () =>
       check(`mul.${mode}.f32 %d0, %a0, %a1;`, (a, b) => round(times(exact(a), exact(b)), ...F32, mode)));
   }
-  it('a fused multiply-add whose double sum is a tie of f32 but whose true value is not', () => {
-    // 1 + 2^-24 is half way between two f32; the product adds or takes a little below the last bit of a double.
-    const a = Int32Array.from({ length: 32 }, (_, l) => toBits(l & 1 ? 2 ** -40 : -(2 ** -40)));
-    const b = Int32Array.from({ length: 32 }, () => toBits(2 ** -40));
-    const c = Int32Array.from({ length: 32 }, () => toBits(1));
-    const body = `mov.f32 %f1, 0f33800000; add.rn.f32 %f2, %a2, 0f00000000; fma.rn.f32 %d0, %a0, %a1, %a2;
-      mov.f32 %f3, 0f3F800001; fma.rn.f32 %d1, %f3, %f3, %a0;`;
-    const { outputs } = runLanes(body, [a, b, c], 2);
-    for (let l = 0; l < 32; l += 1) {
-      expect(toFloat(outputs[0]![l]!)).toBe(1);
-      const x = 1 + 2 ** -23;
-      const want = round(plus(times(exact(x), exact(x)), exact(l & 1 ? 2 ** -40 : -(2 ** -40))), ...F32);
-      expect(toFloat(outputs[1]![l]!)).toBe(want);
-    }
+  it('a fused multiply-add whose double sum is half way between two f32, but whose true value is not', () => {
+    // a*b = 2^-24 (1 - 2^-30) and 2^-24 (1 + 2^-30): the last bit is below a double's at 1, where 2^-24 is a tie.
+    const under = [2 ** -12 * (1 + 2 ** -15), 2 ** -12 * (1 - 2 ** -15)] as const;
+    const over = [1047553 * 2 ** -30, 1025 * 2 ** -24] as const;
+    const cases = [
+      [...under, 1 + 2 ** -23, 1 + 2 ** -23],
+      [...over, 1, 1 + 2 ** -23],
+      [-under[0], under[1], -1 - 2 ** -23, -1 - 2 ** -23],
+      [over[0], -over[1], -1, -1 - 2 ** -23],
+    ] as const;
+    const inputs = [0, 1, 2].map((i) => Int32Array.from({ length: 32 }, (_, l) => toBits(cases[l & 3]![i]!)));
+    const { outputs } = runLanes('fma.rn.f32 %d0, %a0, %a1, %a2;', inputs, 1);
+    for (let l = 0; l < 4; l += 1) expect(toFloat(outputs[0]![l]!)).toBe(cases[l]![3]);
   });
   it('div.rn and sqrt.rn', () => {
     check('div.rn.f32 %d0, %a0, %a1;', (a, b) => Math.fround(a / b), 5);

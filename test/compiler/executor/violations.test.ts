@@ -172,6 +172,12 @@ const CASES: readonly Case[] = [
     ),
   },
   {
+    name: 'a register set under a guard and read without it',
+    kind: 'uninitialised-register',
+    wrong: shared('setp.lt.s32 %p1, %r0, 40; @%p1 mov.u32 %r20, 4; st.global.u32 [%rd11], %r20;'),
+    right: shared('setp.lt.s32 %p1, %r0, 40; @%p1 mov.u32 %r20, 4; @%p1 st.global.u32 [%rd11], %r20;'),
+  },
+  {
     name: 'an unset register in arithmetic under a guard',
     kind: 'uninitialised-register',
     wrong: shared('setp.lt.s32 %p1, %r0, 40; @%p1 add.s32 %r20, %r21, 1;'),
@@ -301,6 +307,30 @@ const CASES: readonly Case[] = [
     right: splitK('', 'membar.gl;', 'membar.gl; bar.sync 0; membar.gl;'),
   },
   {
+    name: "split-K with acq_rel fences on the producer's side only",
+    kind: 'race',
+    wrong: splitK('fence.acq_rel.gpu;', 'membar.gl;'),
+    right: splitK('', 'membar.gl;', 'bar.sync 0; membar.gl;'),
+  },
+  {
+    name: "split-K with acq_rel fences on the consumer's side only",
+    kind: 'race',
+    wrong: splitK('membar.gl;', 'fence.acq_rel.gpu;'),
+    right: splitK('membar.gl;', 'fence.sc.sys;'),
+  },
+  {
+    name: 'split-K whose fences reach the CTA only',
+    kind: 'race',
+    wrong: splitK('membar.cta;', 'membar.cta;'),
+    right: splitK('membar.sys;', 'membar.sys;'),
+  },
+  {
+    name: 'split-K with a warp barrier before the counter',
+    kind: 'race',
+    wrong: splitK('membar.gl;', 'membar.gl;', 'bar.warp.sync -1;'),
+    right: splitK('membar.gl;', 'membar.gl;', 'bar.sync 1, 64;'),
+  },
+  {
     name: 'split-K without the barrier before the counter',
     kind: 'race',
     wrong: splitK('membar.gl;', 'membar.gl;', ''),
@@ -353,6 +383,14 @@ describe('reports', () => {
   it('can be had without checks: numbers only', () => {
     const { report } = runKernel({ ...shared(write + readFar), options: { checks: false } });
     expect(report.violations).toEqual([]);
+  });
+  it('count 16-byte accesses by quarter warps: no sharing between them, none lost within', () => {
+    const { report } = runKernel(
+      shared(`st.shared.v4.u32 [%r10], {%r0,%r0,%r0,%r0}; bar.sync 0; and.b32 %r20, %r9, 112; add.s32 %r20, %r3, %r20;
+        ld.shared.v4.u32 {%r21,%r22,%r23,%r24}, [%r20];`),
+    );
+    const load = report.instructions.find(({ spelling }) => spelling === 'ld.shared.v4.u32')!;
+    expect(load).toMatchObject({ executed: 2, wavefronts: 8, idealWavefronts: 8 });
   });
   it('count conflicts, sectors and bytes', () => {
     const { report } = runKernel(
