@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { fuseEpilogue } from '../../../compiler/passes/fuse-epilogue.ts';
 import { passes, runPasses } from '../../../compiler/passes/run-passes.ts';
 import type { Graph, GraphNode } from '../../../ir/graph.ts';
 import { nodeId } from '../../../ir/graph.ts';
@@ -22,6 +23,7 @@ function find(graph: Graph, id: string): GraphNode {
   return node;
 }
 
+const silent = { report: () => {}, note: () => {} };
 const norm = (name: string, input: string) => ({ name, op: 'rms-norm', input, eps: 1e-5 });
 const silu = (name: string, gate: string, up: string) => ({
   name,
@@ -142,6 +144,21 @@ describe('merge-projections', () => {
   });
 });
 
+test('two merged linears never get one name', () => {
+  const relu = (name: string, input: string) => ({ name, op: 'activation', kind: 'relu', input });
+  const model = explicit([
+    ...['a_b_x', 'c_x'].map((name) => linear(name, 'input', 64, 64)),
+    ...['a_x', 'b_c_x'].map((name) => linear(name, 'input', 64, 64, { scheme: 'quik-8b' })),
+    ...['a_b_x', 'c_x', 'a_x', 'b_c_x'].map((name) => relu(`relu_${name}`, name)),
+    add('s', 'relu_a_b_x', 'relu_c_x'),
+    add('t', 'relu_a_x', 'relu_b_c_x'),
+    add('u', 's', 't'),
+  ]);
+  const { graph } = run(model);
+  expect(find(graph, 'a_b_c_x')).toMatchObject({ scheme: { weight: { bits: 4 } } });
+  expect(find(graph, 'a_b_c_x_merged')).toMatchObject({ scheme: { weight: { bits: 8 } } });
+});
+
 describe('fuse-quantize', () => {
   test('a norm that others read stays, and the quantize has no prologue', () => {
     const model = explicit([norm('n', 'input'), linear('a', 'n', 64, 64), add('s', 'n', 'a')]);
@@ -210,6 +227,16 @@ describe('fuse-epilogue', () => {
     expect(find(run(read).graph, 'a')).not.toHaveProperty('residual');
     const twice = explicit([linear('a', 'input', 64, 64), add('s', 'a', 'a')]);
     expect(find(run(twice).graph, 'a')).not.toHaveProperty('residual');
+  });
+
+  test('a linear that the block puts out keeps its add', () => {
+    const model = explicit([linear('a', 'input', 64, 64), add('s', 'a', 'input')]);
+    let graph = importGraph(model);
+    for (const pass of passes.slice(0, passes.indexOf(fuseEpilogue))) graph = pass.run(graph, silent);
+    const [block] = graph.blocks;
+    const output = { ...graph, blocks: [{ ...block!, output: nodeId('a') }] };
+    expect(fuseEpilogue.run(output, silent)).toBe(output);
+    expect(fuseEpilogue.run(graph, silent)).not.toBe(graph);
   });
 
   test('of two linears the later takes the sum', () => {
