@@ -1,5 +1,6 @@
 import type { LinearProblem } from '../../../ir/problem.ts';
 import type { LinearSchedule, TiledSchedule } from '../../../ir/schedule.ts';
+import { residentCtas as residentOnSm } from '../../../targets/resident-ctas.ts';
 import type { CudaTarget } from '../../../targets/target.ts';
 import type { ResourceEstimate } from '../family.ts';
 import { threadsOf, tiledSharedBytes } from './geometry.ts';
@@ -56,15 +57,8 @@ const staticSharedBytes = 16;
 
 /** CTAs that fit an SM at once. */
 export function residentCtas(estimate: ResourceEstimate, registers: number, target: CudaTarget): number {
-  const { limits } = target;
-  const perWarp = Math.ceil((registers * 32) / 256) * 256;
-  const warps = estimate.threads / 32;
-  return Math.min(
-    limits.blocksPerSm,
-    Math.floor(limits.threadsPerSm / estimate.threads),
-    Math.floor(limits.registersPerSm / (perWarp * warps)),
-    Math.floor(limits.sharedBytesPerSm / (estimate.sharedBytes + limits.sharedBytesReserved)),
-  );
+  const { threads, sharedBytes } = estimate;
+  return residentOnSm({ threads, registers, sharedBytes }, target);
 }
 
 /** Bytes a K step moves through shared memory in all warps: copied in once, read by every warp that needs it. */

@@ -1,0 +1,24 @@
+import type { Compilation, CompileRequest } from '../../compiler/compile.ts';
+import { compile } from '../../compiler/compile.ts';
+import { noOverrides } from '../../compiler/frontend/layer-rule.ts';
+import { sm80 } from '../../targets/sm80.ts';
+
+/** A model file compiled to sources in memory; throws with the diagnostics if that fails. */
+export async function compileFixture(
+  file: string,
+  changes: Partial<CompileRequest> = {},
+): Promise<Compilation> {
+  const compiled = await compile({
+    file,
+    overrides: noOverrides,
+    target: sm80,
+    build: false,
+    buildOptions: { env: {} },
+    ...changes,
+  });
+  if (!compiled.ok) throw new Error(JSON.stringify(compiled.error, null, 2));
+  return compiled.value;
+}
+
+export const llama7b = 'examples/llama-2-7b/model.json';
+export const tinyLlama = 'test/fixtures/models/tiny-llama.json';
