@@ -67,6 +67,11 @@ describe('mutants of it are killed, by the check that is meant to', () => {
     const { report } = runGemm(mutate(/bar\.sync\s+0;/g, 'bar.warp.sync -1;'), SHAPE);
     expect(report.violations.some(({ kind }) => kind === 'race')).toBe(true);
   });
+  it('a missing wait shows in the numbers too, with all checks off: the destination is poisoned', () => {
+    const { report, wrong } = runGemm(mutate(/cp\.async\.wait_group \d+;/g, ''), SHAPE, { checks: false });
+    expect(report.violations).toEqual([]);
+    expect(wrong).toBeGreaterThan(0);
+  });
   it('swapped B registers give wrong numbers and no fault', () => {
     const swapped = mutate(/(\{%r\d+,%r\d+,%r\d+,%r\d+\}, )\{(%r\d+),(%r\d+)\}, /g, '$1{$3,$2}, ');
     const { report, wrong } = runGemm(swapped, SHAPE);

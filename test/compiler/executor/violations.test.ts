@@ -26,6 +26,10 @@ const shared = (body: string): KernelRun => ({
   declarations: TILE,
 });
 
+/** The 64 threads fill the first 32 words, two to a word. */
+const HALVES =
+  'cvt.u16.u32 %h1, %r0; shl.b32 %r15, %r0, 1; add.s32 %r15, %r3, %r15; st.shared.u16 [%r15], %h1;';
+
 interface Case {
   readonly name: string;
   readonly kind: string;
@@ -55,6 +59,17 @@ const splitK = (fenceBefore: string, fenceAfter: string, between = 'bar.sync 0;'
     ld.global.u32 %r7, [%rd11]; st.global.u32 [%rd12], %r7; mov.u32 %r8, 0; st.global.u32 [%rd11], %r8;
     @%p1 bra END; st.global.u32 [%rd1], %r8;
     END:`,
+});
+
+/** One thread of each of two CTAs: write own word, FENCE, count up; the last one FENCEs and reads the other's word. */
+const message = (before: string, after: string): KernelRun => ({
+  buffers: [zeros('ws', 8), zeros('counter', 4), output],
+  grid: 2,
+  block: 32,
+  body: `setp.ne.s32 %p1, %r0, 0; @%p1 bra END; mul.wide.u32 %rd10, %r1, 4; add.s64 %rd11, %rd0, %rd10;
+    st.global.u32 [%rd11], %r1; ${before} atom.global.add.u32 %r5, [%rd1], 1; setp.eq.s32 %p2, %r5, 0; @%p2 bra END;
+    ${after} xor.b32 %r6, %r1, 1; mul.wide.u32 %rd12, %r6, 4; add.s64 %rd13, %rd0, %rd12; ld.global.u32 %r7, [%rd13];
+    st.global.u32 [%rd2], %r7; END:`,
 });
 
 const CASES: readonly Case[] = [
@@ -329,6 +344,32 @@ const CASES: readonly Case[] = [
     kind: 'race',
     wrong: splitK('membar.gl;', 'membar.gl;', 'bar.warp.sync -1;'),
     right: splitK('membar.gl;', 'membar.gl;', 'bar.sync 1, 64;'),
+  },
+  {
+    name: 'a message between CTAs behind a fence of CTA scope',
+    kind: 'race',
+    wrong: message('membar.cta;', 'membar.gl;'),
+    right: message('membar.gl;', 'membar.gl;'),
+  },
+  {
+    name: 'a message between CTAs taken up behind a fence of CTA scope',
+    kind: 'race',
+    wrong: message('fence.acq_rel.gpu;', 'fence.acq_rel.cta;'),
+    right: message('fence.acq_rel.gpu;', 'fence.acq_rel.gpu;'),
+  },
+  {
+    name: 'split-K by one warp: bar.warp.sync carries its fences to lane 0',
+    kind: 'race',
+    wrong: { ...splitK('membar.gl;', 'membar.gl;', ''), block: 32 },
+    right: { ...splitK('membar.gl;', 'membar.gl;', 'bar.warp.sync -1;'), block: 32 },
+  },
+  {
+    name: 'halves, then whole words, then halves again',
+    kind: 'race',
+    wrong: shared(`${HALVES} bar.sync 0; ${write} bar.sync 0; ${write} ld.shared.u16 %h2, [%r6];`),
+    right: shared(
+      `${HALVES} bar.sync 0; ${write} bar.sync 0; ${write} bar.sync 0; ld.shared.u16 %h2, [%r6];`,
+    ),
   },
   {
     name: 'split-K without the barrier before the counter',
