@@ -5,7 +5,7 @@ import { build } from 'esbuild';
 
 await rm('dist', { recursive: true, force: true });
 await build({
-  entryPoints: { cli: 'compiler/cli.ts' },
+  entryPoints: { cli: 'compiler/cli.ts', 'verify-worker': 'compiler/verify/verify-worker.ts' },
   outdir: 'dist',
   bundle: true,
   splitting: true,

@@ -12,7 +12,7 @@ import { executedMma, staticMma } from './mma-counts.ts';
 import { rejectLinear } from './reject.ts';
 import { linearResources } from './resources.ts';
 import { sampleLinearCtas } from './sample-ctas.ts';
-import { enumerateLinear } from './schedule-space.ts';
+import { enumerateLinear } from './enumerate-linear.ts';
 import { supportsLinear } from './supports.ts';
 import { linearTemplates, linearView } from './view.ts';
 import { linearWork } from './work.ts';

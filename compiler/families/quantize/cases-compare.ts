@@ -8,7 +8,7 @@ import { codeRoundings, gamma } from '../../reference/tolerance.ts';
 import type { Comparison, CtaIndex } from '../family.ts';
 import type { QuantizeData } from './data-rows.ts';
 import { type ExpectedRow, expectRow } from './oracle.ts';
-import { rowsOfCta } from './region.ts';
+import { rowsOfCta } from './rows-of-cta.ts';
 
 export type ReadOutput = (argument: string, offset: number, length: number) => Uint8Array;
 
