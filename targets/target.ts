@@ -1,11 +1,5 @@
 import type { TargetId } from '../ir/problem.ts';
 
-/** A figure and where it comes from. */
-export interface Sourced {
-  readonly value: number;
-  readonly source: string;
-}
-
 /** Reference GPU of a target: what the cost model divides by. Dense tensor-core rates, boost clock. */
 export interface ReferenceGpu {
   readonly name: string;

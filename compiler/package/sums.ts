@@ -21,6 +21,6 @@ export function parseSums(text: string): ReadonlyMap<string, string> | undefined
 }
 
 /** Whether `path` is one that quikc writes: plain names, at most one folder deep, never out of the bundle. */
-export function isBundlePath(path: string): boolean {
+function isBundlePath(path: string): boolean {
   return path.length <= 255 && /^(?:[a-z]+\/)?[A-Za-z0-9_][A-Za-z0-9_.-]*$/.test(path) && path !== sumsFile;
 }

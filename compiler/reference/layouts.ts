@@ -6,15 +6,15 @@ import { roundUp } from '../support/integer.ts';
  */
 
 /** A weight block: 16 channels x 256 bits, in the order in which one warp loads an MMA's operand A. */
-export const blockRows = 16;
+const blockRows = 16;
 export const blockRowBytes = 32;
 export const blockBytes = blockRows * blockRowBytes;
 
 /** FP16/BF16 outlier columns come in groups of one m16n8k16's k. */
-export const outlierGroup = 16;
+const outlierGroup = 16;
 
 /** Codes of `bits` in one block row: the k of m16n8k64 s4, m16n8k32 s8, m16n8k16 f16. */
-export function blockK(bits: 4 | 8 | 16): number {
+function blockK(bits: 4 | 8 | 16): number {
   return (blockRowBytes * 8) / bits;
 }
 

@@ -13,7 +13,7 @@ export interface QuantisedChannel {
 }
 
 /** Clip search of QUIK (facts: fake_quant/quant.py): shrink by 1.00, 0.99 … 0.21, error measured as sum |e|^2.4. */
-export const clipSearch = { grid: 100, candidates: 80, exponent: 2.4 } as const;
+const clipSearch = { grid: 100, candidates: 80, exponent: 2.4 } as const;
 
 /** The scale without clipping: max|w| / (2^(b-1) - 1) in FP32, at least 2^-64 (an all-zero channel has codes 0). */
 export function channelScale(weights: ArrayLike<number>, bits: 4 | 8): number {
@@ -27,7 +27,7 @@ export function channelScale(weights: ArrayLike<number>, bits: 4 | 8): number {
 }
 
 /** The code of one weight: clamp(rne(fl32(w / s))). */
-export function weightCode(weight: number, scale: number, half: number): number {
+function weightCode(weight: number, scale: number, half: number): number {
   const quotient = Math.fround(weight / scale);
   const magnitude = roundHalfEven(Math.abs(quotient));
   return quotient < 0 ? -Math.min(magnitude, half) : Math.min(magnitude, half - 1);

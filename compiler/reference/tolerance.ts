@@ -7,7 +7,7 @@
 export const unitRoundoff = 2 ** -24;
 
 /** Largest relative errors of single instructions, in units of u. Source: PTX ISA 9.1, §9.7.3, "maximum … error". */
-export const operationError = {
+const operationError = {
   /** add, sub, mul, fma, div.rn, rcp.rn, cvt.rn: correctly rounded. */
   rounded: 1,
   /** div.approx and div.full: 2 ulp. Covers x * rcp.approx(y) as well (2u + u). */
@@ -27,8 +27,8 @@ export function gamma(count: number): number {
  * FP16/BF16 MMA with FP32 accumulation, per group of 8 columns: C and the 8 products are aligned to the largest of the
  * nine and cut to 24 fraction bits (8 cuts, each below u of that largest), added, and cut to FP32 (below 2u).
  */
-export const truncationPerStep = 8 + 2;
-export const columnsPerStep = 8;
+const truncationPerStep = 8 + 2;
+const columnsPerStep = 8;
 
 /** Roundings c that bound y: |y_fp32 - y*| <= gamma(c) * sum |terms|. */
 export function linearRoundings(shape: {

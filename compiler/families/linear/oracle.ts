@@ -32,7 +32,7 @@ export interface TileOracle {
 }
 
 /** c of DESIGN §6 for this kernel (docs/numerics.md). */
-export function roundingsOf({ problem, schedule }: SpecOf<'linear'>): number {
+function roundingsOf({ problem, schedule }: SpecOf<'linear'>): number {
   return linearRoundings({
     paddedOutliers: paddedOutliers(problem.outliers),
     residual: problem.epilogue.some((op) => op.op === 'residual'),

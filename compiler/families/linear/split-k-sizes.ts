@@ -5,7 +5,7 @@ import { ceilDiv } from '../../support/integer.ts';
 import { linearGeometry, metaBytes, outputTileBytes, segmentBytes, sliceSegments } from './geometry.ts';
 
 /** Bytes a token row takes in shared memory: the longest slice, plus 16 against bank conflicts. */
-export function splitKRowPitch(problem: LinearProblem, schedule: SplitKSchedule): number {
+function splitKRowPitch(problem: LinearProblem, schedule: SplitKSchedule): number {
   return (
     Math.max(sliceSegments(problem, schedule), linearGeometry(problem).outlierSegments) * segmentBytes + 16
   );

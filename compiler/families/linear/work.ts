@@ -42,7 +42,7 @@ function totalBytes(work: LinearWork): number {
 }
 
 /** MACs per second of the whole GPU at the base width, and at 16 bit. */
-export function mmaRates(
+function mmaRates(
   problem: LinearProblem,
   target: CudaTarget,
 ): { readonly base: number; readonly outlier: number } {

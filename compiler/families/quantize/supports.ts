@@ -4,7 +4,7 @@ import type { Support } from '../family.ts';
 import { quantizeSharedBytes } from './geometry.ts';
 
 /** The most values a thread may hold in registers: 8 vectors of 8, beyond which ptxas spills at 1024 threads. */
-export const longestRow = 1024 * 8 * 8;
+const longestRow = 1024 * 8 * 8;
 
 /** Whether the quantize template can serve `problem` on `target`, or the first reason why not. */
 export function supportsQuantize(problem: QuantizeProblem, target: CudaTarget): Support {
