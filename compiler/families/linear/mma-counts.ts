@@ -25,14 +25,16 @@ export function executedMma(spec: SpecOf<'linear'>, cta: CtaIndex): MmaExpectati
 
 /**
  * What stands in the kernel's text. Main loops are not unrolled: a K step (tiled) or a round of `kAhead` segments
- * (split-K) once each for base and outlier columns, shorter where there are fewer segments than that.
+ * (split-K) once each for base and outlier columns, shorter where the compiler knows that there are fewer segments than
+ * that: not where several slices share them, since each finds its own end at run time.
  */
 export function staticMma({ problem, schedule }: SpecOf<'linear'>): MmaExpectation {
   const { baseSegments, outlierSegments } = linearGeometry(problem);
   const { blocks, groups } = warpTile(schedule);
   const unrolled = schedule.kind === 'tiled' ? schedule.tileKBytes / 32 : segmentsAhead;
+  const sliced = schedule.kind === 'split-k' && schedule.slices > 1;
   return {
-    imma: Math.min(unrolled, baseSegments) * blocks * groups,
+    imma: (sliced ? unrolled : Math.min(unrolled, baseSegments)) * blocks * groups,
     hmma: Math.min(unrolled, outlierSegments) * blocks * groups,
   };
 }

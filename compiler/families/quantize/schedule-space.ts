@@ -1,7 +1,7 @@
 import type { QuantizeProblem } from '../../../ir/problem.ts';
 import type { QuantizeSchedule } from '../../../ir/schedule.ts';
 import type { CudaTarget } from '../../../targets/target.ts';
-import { ceilDiv } from '../../support/integer.ts';
+import { ceilDiv, roundUp } from '../../support/integer.ts';
 import type { Rejection, ResourceEstimate } from '../family.ts';
 import { quantizeGeometry, quantizeSharedBytes } from './geometry.ts';
 
@@ -66,7 +66,7 @@ export function quantizeResources(
   target: CudaTarget,
 ): ResourceEstimate {
   const { registersPerSm, registersPerThread } = target.limits;
-  const scratch = 3 * 4 * (schedule.threads / 32);
+  const scratch = roundUp(3 * 4 * (schedule.threads / 32), 16); // as ptxas aligns it
   return {
     threads: schedule.threads,
     registers: Math.min(registersPerThread, Math.floor(registersPerSm / schedule.threads / 8) * 8),
