@@ -266,7 +266,7 @@ function warpStatement(context: KernelContext, instruction: PtxInstruction, inde
     .writes.filter((register) => context.isTracked(register))
     .map((register) => `I[b + ${context.file.definedOffset(register)}] |= g;`);
   const aligned = modifiers.includes('aligned')
-    ? [`if (g !== R.existing(w)) R.partialMask(${index}, g);`]
+    ? [`if (g !== R.launched(w)) R.partialMask(${index}, g);`]
     : [];
   return [
     '{',

@@ -229,7 +229,7 @@ export class GlobalAccess {
       if (page === undefined || buffer === undefined) continue;
       if (access.writes && !this.writable(instruction, lane)) continue;
       const word = this.within >> 2;
-      const key = `${buffer.name} ${this.pageIndex} ${word}`;
+      const key = buffer.baseHigh * 2 ** 30 + this.pageIndex * (PAGE_BYTES / 4) + word;
       if (machine.checks) {
         if (access.reads) ordering.strongRead(key, warp, lane, access.scope, access.acquires);
         if (access.observes)

@@ -79,7 +79,7 @@ export class Ordering {
   private offeredToLane: (Set<Offer> | undefined)[] = [];
   private offeredToWarp: (Set<Offer> | undefined)[] = [];
   private offeredToCta = new Set<Offer>();
-  private readonly published = new Map<string, Published>();
+  private readonly published = new Map<number, Published>();
 
   /** `clock`: the first tick that earlier launches on the same memory have not used. */
   constructor(clock: number) {
@@ -261,7 +261,7 @@ export class Ordering {
 
   /** A strong write. That of an atomic (`isUpdate`) also carries on what was published there. */
   strongWrite(
-    key: string,
+    key: number,
     warp: number,
     lane: number,
     scope: Scope,
@@ -272,9 +272,10 @@ export class Ordering {
     const thread = warp * 32 + lane;
     const wide = this.wideFence[thread];
     const narrow = this.narrowFence[thread];
-    const fenced = [this.ctaFenced, this.warpFenced[warp]].filter((known) => known !== undefined);
-    if (wide === undefined && narrow === undefined && !releases && fenced.length === 0) {
-      if (!isUpdate) this.published.delete(key);
+    const ofWarp = this.warpFenced[warp];
+    const hasFence = wide !== undefined || narrow !== undefined;
+    if (!hasFence && !releases && this.ctaFenced === undefined && ofWarp === undefined) {
+      if (!isUpdate && this.published.size > 0) this.published.delete(key);
       return;
     }
     const before = isUpdate ? this.published.get(key) : undefined;
@@ -285,7 +286,8 @@ export class Ordering {
       entry.release.add({ known, cta, scope: fence.scope < scope ? fence.scope : scope });
       if (fence.sequential) entry.sequential.add({ known, cta, scope });
     }
-    for (const known of fenced) entry.sequential.add({ known, cta, scope });
+    for (const known of [this.ctaFenced, ofWarp])
+      if (known !== undefined) entry.sequential.add({ known, cta, scope });
     if (releases) {
       const own = this.laneKnown[thread];
       const known = mergeKnowledge(this.common(warp), own === undefined ? [] : [own]);
@@ -309,8 +311,8 @@ export class Ordering {
   }
 
   /** A strong read (or the read of an atomic). */
-  strongRead(key: string, warp: number, lane: number, scope: Scope, acquires: boolean): void {
-    const entry = this.published.get(key);
+  strongRead(key: number, warp: number, lane: number, scope: Scope, acquires: boolean): void {
+    const entry = this.published.size === 0 ? undefined : this.published.get(key);
     if (entry === undefined) return;
     const thread = warp * 32 + lane;
     const acquirable = this.acquirable[thread] ?? new Set<Offer>();

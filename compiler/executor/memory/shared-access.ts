@@ -171,7 +171,8 @@ export class SharedAccess {
       const at = this.offsets[lane] ?? -1;
       if (at < 0) continue;
       const word = at >> 2;
-      const key = `s${word}`;
+      // Global words have keys from 0 up.
+      const key = -1 - word;
       if (machine.checks) {
         if (access.reads) machine.ordering.strongRead(key, machine.warp, lane, access.scope, access.acquires);
         if (access.observes) machine.ordering.observe(machine.warp, lane, shared.strongWrites(word));

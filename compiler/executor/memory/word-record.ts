@@ -45,7 +45,10 @@ export class WordRecord {
 
   read(mask: number, scope: Scope, ordering: Ordering, warp: number, lane: number): RaceKind | undefined {
     const race = this.writes.some(
-      (write) => (write.mask & mask) !== 0 && !compatible(write, scope, ordering, warp, lane),
+      (write) =>
+        (write.mask & mask) !== 0 &&
+        !isMorallyStrong(write, scope, ordering) &&
+        !ordering.ordered(write.tick, write.who, warp, lane),
     );
     const who = ordering.who(warp, lane);
     this.reads = this.reads.filter((read) => {
@@ -64,25 +67,28 @@ export class WordRecord {
   /** `scope` 0 is a plain store; atomics and other strong writes carry theirs. */
   write(mask: number, scope: Scope, ordering: Ordering, warp: number, lane: number): RaceKind | undefined {
     let race: RaceKind | undefined;
+    const who = ordering.who(warp, lane);
     const settle = (kind: RaceKind) => (access: Access) => {
       if ((access.mask & mask) === 0) return true;
-      const isOrdered = ordering.ordered(access.tick, access.who, warp, lane);
-      if (!isOrdered && !compatible(access, scope, ordering, warp, lane)) race ??= kind;
-      // An unordered atomic stays beside the new one: a later plain access must be ordered after both.
-      if (isOrdered || scope === 0) access.mask &= ~mask;
+      // Strong accesses stay beside each other, one a thread: a later plain access must come after all of them.
+      if (isMorallyStrong(access, scope, ordering)) {
+        if (access.who === who) access.mask &= ~mask;
+        return access.mask !== 0;
+      }
+      if (!ordering.ordered(access.tick, access.who, warp, lane)) race ??= kind;
+      access.mask &= ~mask;
       return access.mask !== 0;
     };
     this.writes = this.writes.filter(settle('write-after-write'));
     this.reads = this.reads.filter(settle('write-after-read'));
-    this.writes.push({ mask, tick: ordering.now, who: ordering.who(warp, lane), scope });
+    this.writes.push({ mask, tick: ordering.now, who, scope });
     this.initialised |= mask;
     return race;
   }
 }
 
-/** Ordered, or both strong with scopes that include each other's thread (morally strong, PTX ISA 8.7.1). */
-function compatible(access: Access, scope: Scope, ordering: Ordering, warp: number, lane: number): boolean {
-  if (ordering.ordered(access.tick, access.who, warp, lane)) return true;
+/** Both strong, with scopes that include each other's thread (PTX ISA 8.7.1). */
+function isMorallyStrong(access: Access, scope: Scope, { cta }: Ordering): boolean {
   if (access.scope === 0 || scope === 0) return false;
-  return access.who >>> 10 === ordering.cta || Math.min(access.scope, scope) >= 2;
+  return access.who >>> 10 === cta || Math.min(access.scope, scope) >= 2;
 }

@@ -18,6 +18,7 @@ export class WarpRuntime {
   readonly live: Int32Array;
   private readonly machine: Machine;
   private readonly barriers: Barriers;
+  private readonly threads: number;
   private readonly picked = new Int32Array(32);
 
   constructor(machine: Machine, barriers: Barriers, warps: number, live: Int32Array) {
@@ -27,7 +28,8 @@ export class WarpRuntime {
     this.grid = machine.grid;
     this.blockSize = machine.blockSize;
     this.live = live;
-    const [x, y] = machine.blockSize;
+    const [x, y, z] = machine.blockSize;
+    this.threads = x * y * z;
     const threads = Array.from({ length: warps * 32 }, (_, thread) => thread);
     this.tidX = Int32Array.from(threads, (thread) => thread % x);
     this.tidY = Int32Array.from(threads, (thread) => Math.floor(thread / x) % y);
@@ -36,6 +38,12 @@ export class WarpRuntime {
 
   get block(): Dim3 {
     return this.machine.block;
+  }
+
+  /** Lanes a warp was launched with: what `.aligned` instructions need, whoever has left since. */
+  launched(warp: number): number {
+    const lanes = this.threads - warp * 32;
+    return lanes >= 32 ? -1 : (1 << lanes) - 1;
   }
 
   existing(warp: number): number {
@@ -192,7 +200,7 @@ export class WarpRuntime {
   }
 
   arrive(instruction: number, mask: number, id: number, count: number, aligned: boolean): void {
-    if (aligned && mask !== this.existing(this.machine.warp)) this.partialMask(instruction, mask);
+    if (aligned && mask !== this.launched(this.machine.warp)) this.partialMask(instruction, mask);
     this.barriers.arrive(instruction, this.machine.warp, mask, id, count, false);
   }
 

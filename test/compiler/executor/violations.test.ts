@@ -257,6 +257,12 @@ const CASES: readonly Case[] = [
     right: shared('movmatrix.sync.aligned.m8n8.trans.b16 %r20, %r0;'),
   },
   {
+    name: 'an aligned instruction after some lanes have left',
+    kind: 'partial-mask',
+    wrong: shared('setp.eq.s32 %p1, %r0, 40; @%p1 exit; movmatrix.sync.aligned.m8n8.trans.b16 %r20, %r0;'),
+    right: shared('setp.lt.s32 %p1, %r0, 32; @%p1 exit; movmatrix.sync.aligned.m8n8.trans.b16 %r20, %r0;'),
+  },
+  {
     name: 'a shuffle from a lane that is not there',
     kind: 'partial-mask',
     wrong: shared('setp.lt.s32 %p1, %r0, 16; @%p1 shfl.sync.bfly.b32 %r20, %r0, 1, 31, -1;'),
