@@ -1,8 +1,10 @@
 import { defineConfig } from 'vitest/config';
 
-/** Projects: unit (no tools), golden (emitted files), architecture (the house rules), compile (needs nvcc). */
-function project(name: string, include: string[], testTimeout: number, exclude: string[] = []) {
-  return { test: { name, include, exclude, testTimeout, environment: 'node' as const, hookTimeout: testTimeout } };
+/** Projects: unit (no tools), golden (committed files), architecture (the house rules), compile (needs nvcc). */
+function project(name: string, include: string[], testTimeout: number) {
+  return {
+    test: { name, include, testTimeout, environment: 'node' as const, hookTimeout: testTimeout },
+  };
 }
 
 export default defineConfig({
