@@ -96,7 +96,7 @@ function modelPass({ kernels, sites, plan }: Manifest): string {
       const bucket = sites.find(({ id }) => id === step.site)?.buckets.at(-1);
       const launch = bucket?.launches.find(({ problem }) => problem === step.problem);
       const kernel = kernels.find(({ id }) => id === launch?.kernel);
-      const choice = kernel?.explain.findLast(({ from }) => from <= (bucket?.from ?? 0));
+      const choice = kernel?.explain.find(({ to }) => to === bucket?.to);
       if (choice === undefined) continue;
       microseconds += times * choice.report.chosen.microseconds;
       launches += times;

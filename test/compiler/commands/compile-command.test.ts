@@ -7,7 +7,7 @@ import { explain } from '../../../compiler/commands/explain.ts';
 import { showBuildProgress } from '../../../compiler/commands/show-build-progress.ts';
 import { targets } from '../../../compiler/commands/targets.ts';
 import { readBundle } from '../../../compiler/package/read-bundle.ts';
-import { tinyLlama } from '../compile-fixture.ts';
+import { llama7b, tinyLlama } from '../compile-fixture.ts';
 import { runCommand } from './run-command.ts';
 
 let root: string;
@@ -48,6 +48,15 @@ test('the summary is aligned, with a row for every kernel and range of M', async
   expect(rows.length).toBeGreaterThanOrEqual(ranges.length);
   const end = heading.indexOf('roofline') + 'roofline'.length;
   for (const row of rows) expect(row.length, row).toBe(end);
+});
+
+test('the total counts each launch of the model once, at the M of large prompts', async () => {
+  const { out } = await runCommand((context) =>
+    compile(llama7b, { target: 'sm80', output, build: false }, { ...context, env: bare() }),
+  );
+  expect(out).toMatch(
+    /modelled on A100-SXM4-80GB, never measured: \d+\.\d\d ms for the 256 launches .* at M = 2048\n/,
+  );
 });
 
 test('without nvcc sources are written all the same: one clear error, exit 3', async () => {
