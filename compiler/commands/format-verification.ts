@@ -1,6 +1,6 @@
 import type { Manifest } from '../../ir/manifest.ts';
 import { escapeText } from '../diagnostics/escape-text.ts';
-import type { KernelVerification } from '../verify/verification.ts';
+import type { ChainVerification, KernelVerification } from '../verify/verification.ts';
 import type { Column } from './format-table.ts';
 import { formatTable } from './format-table.ts';
 
@@ -17,34 +17,73 @@ const columns: readonly Column[] = [
   { heading: 's', align: 'right' },
 ];
 
+const chainColumns: readonly Column[] = [
+  { heading: 'chain', align: 'left' },
+  { heading: 'result', align: 'left' },
+  { heading: 'quantize, then', align: 'left' },
+  { heading: 'M', align: 'right' },
+  { heading: 'values', align: 'right' },
+  { heading: 'worst', align: 'right' },
+  { heading: 's', align: 'right' },
+];
+
 const faultsShown = 6;
 
-/** What was executed and compared, kernel by kernel, and whatever was wrong. */
-export function formatVerification(
-  manifest: Manifest,
-  results: readonly KernelVerification[],
-  seconds: number,
-  { full }: { readonly full: boolean },
-): string {
-  const failed = results.filter(({ passed }) => !passed);
-  const lines = [formatTable(columns, results.map(row))];
-  for (const { id, faults } of failed) {
-    lines.push(`\n${id}\n`);
-    for (const fault of faults.slice(0, faultsShown)) lines.push(`  ${escapeText(fault)}\n`);
-    if (faults.length > faultsShown) lines.push(`  … and ${faults.length - faultsShown} more\n`);
-  }
-  const macs = sum(results.map((result) => result.macs));
-  const executed = sum(results.flatMap(({ cases }) => cases.map(({ executeMs }) => executeMs))) / 1000;
-  const compared = sum(results.flatMap(({ cases }) => cases.map(({ oracleMs }) => oracleMs))) / 1000;
+export interface VerificationReport {
+  readonly kernels: readonly KernelVerification[];
+  readonly chains: readonly ChainVerification[];
+  readonly seconds: number;
+  /** Whole grids were run, not a sample. */
+  readonly full: boolean;
+  /** The emitted text of a kernel. */
+  readonly sourceOf: (id: string) => string;
+}
+
+/** What was executed and compared, kernel by kernel and site by site, and whatever was wrong. */
+export function formatVerification(manifest: Manifest, report: VerificationReport): string {
+  const { kernels, chains, seconds, full } = report;
+  const lines = [formatTable(columns, kernels.map(row))];
+  if (chains.length > 0) lines.push('\n', formatTable(chainColumns, chains.map(chainRow)));
+  for (const { id, faults } of kernels) lines.push(...faultLines(id, faults));
+  for (const { site, linear, faults } of chains) lines.push(...faultLines(`${site}, ${linear}`, faults));
+  const macs = sum(kernels.map((result) => result.macs));
+  const executed = sum(kernels.flatMap(({ cases }) => cases.map(({ executeMs }) => executeMs))) / 1000;
+  const compared = sum(kernels.flatMap(({ cases }) => cases.map(({ oracleMs }) => oracleMs))) / 1000;
   const scope = full ? 'whole grids' : 'sampled CTAs: corners, ragged edges, inside';
+  const passed = (results: readonly { readonly passed: boolean }[]): string =>
+    `${results.filter((result) => result.passed).length} of ${results.length}`;
+  const chained = chains.length === 0 ? '' : `, ${passed(chains)} chains`;
   lines.push(
-    `\n${manifest.model} on ${manifest.target.id}: ${results.length - failed.length} of ${results.length} kernels passed in ${seconds.toFixed(1)} s\n`,
+    `\n${manifest.model} on ${manifest.target.id}: ${passed(kernels)} kernels${chained} passed in ${seconds.toFixed(1)} s\n`,
     `executed on the PTX executor, not on hardware; ${scope}; every check on\n`,
     `${giga(macs)} MACs executed in ${executed.toFixed(1)} s of thread time, oracle ${compared.toFixed(1)} s\n`,
-    'worst: largest error as a fraction of its derived bound (docs/numerics.md); shared: wavefronts over the least\n',
-    'for the bytes asked for; sectors: the same for 32-byte sectors of global memory. Both counted in the executor.\n',
+    "worst: largest error as a fraction of its derived bound (docs/numerics.md), for chains of the scheme's own error\n",
+    'plus that bound; shared: wavefronts over the least for the bytes asked for; sectors: the same for 32-byte\n',
+    'sectors of global memory. Both counted in the executor.\n',
   );
   return lines.join('');
+}
+
+function faultLines(what: string, faults: readonly string[]): readonly string[] {
+  if (faults.length === 0) return [];
+  const rest = faults.length - faultsShown;
+  return [
+    `\n${what}\n`,
+    ...faults.slice(0, faultsShown).map((fault) => `  ${escapeText(fault, 400)}\n`),
+    ...(rest > 0 ? [`  … and ${rest} more\n`] : []),
+  ];
+}
+
+function chainRow(chain: ChainVerification): readonly string[] {
+  return [
+    chain.site,
+    chain.passed ? 'pass' : 'FAIL',
+    chain.linear,
+    String(chain.tokens),
+    chain.elements.toLocaleString('en-US'),
+    chain.worst.toFixed(3),
+    (chain.milliseconds / 1000).toFixed(1),
+  ];
 }
 
 function row(result: KernelVerification): readonly string[] {

@@ -1,5 +1,5 @@
 import type { CallContract } from '../../ir/call-contract.ts';
-import type { KernelSpec } from '../../ir/kernel-spec.ts';
+import type { FamilyName, KernelSpec, SpecOf } from '../../ir/kernel-spec.ts';
 import type { Violation } from '../executor/index.ts';
 
 /** A kernel to verify: the PTX that nvcc emitted, and what it is supposed to be. Plain data: it crosses to workers. */
@@ -55,3 +55,41 @@ export interface KernelVerification {
   readonly mma: { readonly executed: number; readonly expected: number };
   readonly macs: number;
 }
+
+/** A quantize and a linear that reads what it wrote. */
+export interface ChainJob {
+  readonly site: string;
+  readonly quantize: ChainKernel<'quantize'>;
+  readonly linear: ChainKernel<'linear'>;
+  readonly tokens: number;
+  readonly seed: number;
+}
+
+export interface ChainKernel<F extends FamilyName> {
+  readonly id: string;
+  readonly spec: SpecOf<F>;
+  readonly contract: CallContract;
+  readonly ptx: string;
+}
+
+/** How far a site's kernels together are from the unquantised layer. */
+export interface ChainVerification {
+  readonly site: string;
+  readonly quantize: string;
+  readonly linear: string;
+  readonly tokens: number;
+  readonly passed: boolean;
+  readonly faults: readonly string[];
+  readonly elements: number;
+  /** Largest error as a fraction of the scheme's own error plus the bound of the arithmetic. */
+  readonly worst: number;
+  readonly milliseconds: number;
+}
+
+export type VerifyTask =
+  | { readonly kind: 'kernel'; readonly job: VerificationJob }
+  | { readonly kind: 'chain'; readonly job: ChainJob };
+
+export type TaskResult =
+  | { readonly kind: 'kernel'; readonly result: KernelVerification }
+  | { readonly kind: 'chain'; readonly result: ChainVerification };

@@ -1,12 +1,11 @@
-// A thread of `quikc verify`: takes jobs, answers with progress and results.
+// A thread of `quikc verify`: takes tasks, answers with progress and results.
 import { parentPort } from 'node:worker_threads';
-import type { VerificationJob } from './verification.ts';
-import { verifyKernel } from './verify-kernel.ts';
-import type { WorkerReply } from './verify-kernels.ts';
+import { runTask } from './run-task.ts';
+import type { WorkerReply } from './run-tasks.ts';
+import type { VerifyTask } from './verification.ts';
 
 const reply = (message: WorkerReply): void => parentPort?.postMessage(message);
 
-parentPort?.on('message', (job: VerificationJob) => {
-  const result = verifyKernel(job, ({ fraction }) => reply({ kind: 'progress', fraction }));
-  reply({ kind: 'done', result });
+parentPort?.on('message', (task: VerifyTask) => {
+  reply({ kind: 'done', result: runTask(task, (fraction) => reply({ kind: 'progress', fraction })) });
 });

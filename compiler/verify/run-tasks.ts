@@ -1,69 +1,69 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
-import { jobCost } from './job-cost.ts';
-import type { KernelVerification, VerificationJob } from './verification.ts';
-import { verifyKernel } from './verify-kernel.ts';
+import { runTask } from './run-task.ts';
+import { taskCost } from './task-cost.ts';
+import type { TaskResult, VerifyTask } from './verification.ts';
 
 export interface VerifyOptions {
-  /** The built worker module; without it jobs run in this thread, one after the other. */
+  /** The built worker module; without it tasks run in this thread, one after the other. */
   readonly worker?: URL;
   readonly threads?: number;
   readonly signal?: AbortSignal;
   /** Part of all the work that is done, 0…1, in estimated MACs. */
   readonly onProgress?: (fraction: number) => void;
-  readonly onKernel?: (result: KernelVerification) => void;
+  readonly onResult?: (result: TaskResult) => void;
 }
 
-/** What a worker says: how far its job is, or its result. */
+/** What a worker says: how far its task is, or its result. */
 export type WorkerReply =
   | { readonly kind: 'progress'; readonly fraction: number }
-  | { readonly kind: 'done'; readonly result: KernelVerification };
+  | { readonly kind: 'done'; readonly result: TaskResult };
 
-/** Verifies every job, the longest first, over worker threads. Results come in the order of the jobs. */
-export async function verifyKernels(
-  jobs: readonly VerificationJob[],
+/** Runs every task, the longest first, over worker threads. Results come in the order of the tasks. */
+export async function runTasks(
+  tasks: readonly VerifyTask[],
   options: VerifyOptions = {},
-): Promise<readonly KernelVerification[]> {
-  const costs = jobs.map(jobCost);
+): Promise<readonly TaskResult[]> {
+  const costs = tasks.map(taskCost);
   const total = costs.reduce((sum, cost) => sum + cost, 0);
-  const done = jobs.map(() => 0);
-  const results = new Map<number, KernelVerification>();
-  const queue = jobs.map((_, index) => index).sort((a, b) => (costs[b] ?? 0) - (costs[a] ?? 0));
+  const done = tasks.map(() => 0);
+  const results = new Map<number, TaskResult>();
+  const queue = tasks.map((_, index) => index).sort((a, b) => (costs[b] ?? 0) - (costs[a] ?? 0));
   const note = (index: number, fraction: number): void => {
     done[index] = (costs[index] ?? 0) * fraction;
     options.onProgress?.(done.reduce((sum, part) => sum + part, 0) / Math.max(1, total));
   };
-  const finish = (index: number, result: KernelVerification): void => {
+  const finish = (index: number, result: TaskResult): void => {
     results.set(index, result);
     note(index, 1);
-    options.onKernel?.(result);
+    options.onResult?.(result);
   };
 
   const lane = async (): Promise<void> => {
     const runner = options.worker === undefined ? runHere : startWorker(options.worker, options.signal);
     try {
       for (let index = queue.shift(); index !== undefined; index = queue.shift()) {
-        const job = jobs[index];
-        if (job === undefined || options.signal?.aborted === true) return;
-        finish(index, await runner.run(job, (fraction) => note(index, fraction)));
+        const task = tasks[index];
+        if (task === undefined || options.signal?.aborted === true) return;
+        finish(index, await runner.run(task, (fraction) => note(index, fraction)));
       }
     } finally {
       await runner.stop();
     }
   };
   const threads = options.worker === undefined ? 1 : (options.threads ?? availableParallelism());
-  await Promise.all(Array.from({ length: Math.min(threads, jobs.length) }, lane));
+  await Promise.all(Array.from({ length: Math.min(threads, tasks.length) }, lane));
   options.signal?.throwIfAborted();
-  return jobs.flatMap((_, index) => results.get(index) ?? []);
+  return tasks.flatMap((_, index) => results.get(index) ?? []);
 }
 
 interface Runner {
-  run(job: VerificationJob, onProgress: (fraction: number) => void): Promise<KernelVerification>;
+  run(task: VerifyTask, onProgress: (fraction: number) => void): Promise<TaskResult>;
   stop(): Promise<unknown>;
 }
 
 const runHere: Runner = {
-  run: (job, onProgress) => Promise.resolve(verifyKernel(job, ({ fraction }) => onProgress(fraction))),
+  run: (task, onProgress) => Promise.resolve(runTask(task, onProgress)),
   stop: () => Promise.resolve(),
 };
 
@@ -73,7 +73,7 @@ function startWorker(url: URL, signal: AbortSignal | undefined): Runner {
   signal?.addEventListener('abort', stop, { once: true });
   return {
     stop,
-    run: (job, onProgress) =>
+    run: (task, onProgress) =>
       new Promise((resolve, reject) => {
         const settle = (action: () => void): void => {
           worker.off('message', onMessage);
@@ -91,7 +91,7 @@ function startWorker(url: URL, signal: AbortSignal | undefined): Runner {
         worker.on('message', onMessage);
         worker.on('error', onError);
         worker.on('exit', onExit);
-        worker.postMessage(job);
+        worker.postMessage(task);
       }),
   };
 }

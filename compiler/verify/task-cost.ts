@@ -1,11 +1,17 @@
 import { evaluate } from '../../ir/formula.ts';
-import type { VerificationJob } from './verification.ts';
+import type { VerificationJob, VerifyTask } from './verification.ts';
 
 /** Work that every launch costs beside its MACs: data, shadow memory, comparison. In MACs; only ratios matter. */
 const launchCost = 5e6;
 
-/** Rough size of a job, to start the longest first and to say how far a run is. */
-export function jobCost(job: VerificationJob): number {
+/** Rough size of a task, to start the longest first and to say how far a run is. */
+export function taskCost(task: VerifyTask): number {
+  if (task.kind === 'kernel') return kernelCost(task.job);
+  const { tokens, linear } = task.job;
+  return launchCost + tokens * linear.spec.problem.k * 5000;
+}
+
+function kernelCost(job: VerificationJob): number {
   const { spec, contract } = job;
   return job.tokens.reduce((sum, tokens) => {
     const ctas = contract.launch.grid.reduce((product, extent) => product * evaluate(extent, tokens), 1);

@@ -1,9 +1,9 @@
 import type { ActivationDtype } from '../../ir/dtype.ts';
-import { columnMetaBytes, columnMetaStride, paddedBase, paddedOutliers } from '../reference/layouts.ts';
-import { narrowFloat } from '../reference/narrow-float.ts';
-import { baseColumnsOf } from '../reference/outlier-columns.ts';
-import { packBlocks, packCodes } from '../reference/pack-codes.ts';
-import { quantiseWeights } from '../reference/quantise-weights.ts';
+import { columnMetaBytes, columnMetaStride, paddedBase, paddedOutliers } from './layouts.ts';
+import { narrowFloat } from './narrow-float.ts';
+import { baseColumnsOf } from './outlier-columns.ts';
+import { packBlocks, packCodes } from './pack-codes.ts';
+import { quantiseWeights } from './quantise-weights.ts';
 
 /** One linear's weights as a checkpoint has them. */
 export interface LinearWeights {

@@ -1,0 +1,109 @@
+import type { ManifestKernel, ManifestSite } from '../../ir/manifest.ts';
+import { diagnose } from '../diagnostics/codes.ts';
+import type { Diagnostic } from '../diagnostics/diagnostic.ts';
+import { quoteText } from '../diagnostics/escape-text.ts';
+import type { Bundle } from '../package/read-bundle.ts';
+import { fail, type Result, succeed } from '../support/result.ts';
+import { tokensToVerify } from '../verify/tokens-to-verify.ts';
+import type { ChainKernel, VerificationJob, VerifyTask } from '../verify/verification.ts';
+
+export interface VerifySelection {
+  readonly kernel?: string;
+  readonly m?: string;
+  readonly seed?: string;
+  readonly full?: boolean;
+}
+
+/** Output tiles per launch unless the whole grid is asked for: corners, ragged edges, inside. */
+const sampledTiles = 6;
+
+/** What `quikc verify` has to run: every kernel chosen, and unless kernels were named, the chains of every site. */
+export function verifyTasks(
+  bundle: Bundle,
+  options: VerifySelection,
+): Result<readonly VerifyTask[], Diagnostic> {
+  const asked = options.m === undefined ? succeed(undefined) : parseTokens(options.m);
+  if (!asked.ok) return asked;
+  const seed = Number(options.seed ?? '1');
+  if (!Number.isSafeInteger(seed) || seed < 0) {
+    return fail(usage(`--seed ${quoteText(options.seed ?? '')}`, 'a whole number from 0 on'));
+  }
+  const { kernel } = options;
+  const kernels = bundle.manifest.kernels.filter(({ id }) => kernel === undefined || id.startsWith(kernel));
+  if (kernels.length === 0) {
+    const expected = 'an id, or the beginning of one; see quikc explain';
+    return fail(usage(`--kernel ${quoteText(kernel ?? '')} names no kernel of this bundle`, expected));
+  }
+  const unbuilt = kernels.find(({ files }) => files.ptx === undefined);
+  if (unbuilt !== undefined) {
+    return fail(
+      diagnose('QK702', { message: `${unbuilt.id} has no PTX: the bundle was written without a build` }),
+    );
+  }
+  const jobs = kernels.map((entry): VerifyTask => {
+    const tokens = asked.value ?? tokensOf(entry);
+    const tiles = options.full === true ? {} : { tiles: sampledTiles };
+    const job: VerificationJob = { ...part(bundle, entry), tokens, seed, ...tiles };
+    return { kind: 'kernel', job };
+  });
+  const chains =
+    kernel === undefined ? bundle.manifest.sites.flatMap((site) => chainsOf(bundle, site, seed)) : [];
+  return succeed([...jobs, ...chains]);
+}
+
+/** A site's quantize with its first decode kernel and its first tiled one, a few tokens into their ranges. */
+function chainsOf(bundle: Bundle, site: ManifestSite, seed: number): readonly VerifyTask[] {
+  const byId = new Map(bundle.manifest.kernels.map((entry) => [entry.id, entry]));
+  const tasks: VerifyTask[] = [];
+  const tried = new Set<string>();
+  for (const { from, to, launches } of site.buckets) {
+    const entries = launches.flatMap(({ kernel }) => byId.get(kernel) ?? []);
+    const quantize = entries.find(({ family }) => family === 'quantize');
+    for (const linear of entries.filter(({ family }) => family === 'linear')) {
+      const kind = `${linear.problemHash} ${linear.spec.schedule.kind}`;
+      if (quantize === undefined || tried.has(kind)) continue;
+      tried.add(kind);
+      tasks.push({
+        kind: 'chain',
+        job: {
+          site: site.id,
+          quantize: part(bundle, quantize) as ChainKernel<'quantize'>,
+          linear: part(bundle, linear) as ChainKernel<'linear'>,
+          tokens: Math.min(from + 4, to ?? from + 4),
+          seed,
+        },
+      });
+    }
+  }
+  return tasks;
+}
+
+function part(
+  { files }: Bundle,
+  kernel: ManifestKernel,
+): Pick<VerificationJob, 'id' | 'spec' | 'contract' | 'ptx'> {
+  const { id, spec, launch, workspace } = kernel;
+  const ptx = kernel.files.ptx === undefined ? undefined : files.get(kernel.files.ptx.path);
+  return {
+    ...{ id, spec, ptx: Buffer.from(ptx ?? []).toString('utf8') },
+    contract: { arguments: kernel.arguments, launch, ...(workspace === undefined ? {} : { workspace }) },
+  };
+}
+
+/** The edges of every range that the kernel serves. */
+function tokensOf(kernel: ManifestKernel): readonly number[] {
+  const counts = kernel.explain.flatMap(({ from, to }) => tokensToVerify(from, to));
+  return [...new Set(counts)].sort((a, b) => a - b);
+}
+
+function parseTokens(text: string): Result<readonly number[], Diagnostic> {
+  const counts = text.split(',').map((count) => (/^\s*\d+\s*$/.test(count) ? Number(count) : Number.NaN));
+  const isGood = counts.every((count) => Number.isSafeInteger(count) && count >= 1 && count < 2 ** 31);
+  return isGood
+    ? succeed(counts)
+    : fail(usage(`--m ${quoteText(text)}`, 'token counts from 1 on, e.g. 1,16,17,2048'));
+}
+
+function usage(message: string, expected: string): Diagnostic {
+  return diagnose('QK701', { message, expected });
+}
