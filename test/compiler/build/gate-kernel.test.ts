@@ -65,6 +65,12 @@ describe('gateKernel', () => {
     expect(codes({ registers: 128 }, { maxRegisters: 128 })).toEqual([]);
   });
 
+  test('refuses other static shared memory than the schedule was chosen for', () => {
+    expect(codes({ staticSharedBytes: 32 }, { staticSharedBytes: 16 })).toEqual(['QK648']);
+    expect(codes({ staticSharedBytes: 0 }, { staticSharedBytes: 16 })).toEqual(['QK648']);
+    expect(codes({ staticSharedBytes: 16 }, { staticSharedBytes: 16 })).toEqual([]);
+  });
+
   test('names everything at once', () => {
     expect(codes({ mma: {}, spillLoadBytes: 4, notes: ['(C7510) x'] })).toEqual(['QK641', 'QK644', 'QK646']);
   });
