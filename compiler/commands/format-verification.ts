@@ -13,6 +13,7 @@ const columns: readonly Column[] = [
   { heading: 'values', align: 'right' },
   { heading: 'worst', align: 'right' },
   { heading: 'shared', align: 'right' },
+  { heading: 'of least', align: 'right' },
   { heading: 'sectors', align: 'right' },
   { heading: 's', align: 'right' },
 ];
@@ -35,8 +36,6 @@ export interface VerificationReport {
   readonly seconds: number;
   /** Whole grids were run, not a sample. */
   readonly full: boolean;
-  /** The emitted text of a kernel. */
-  readonly sourceOf: (id: string) => string;
 }
 
 /** What was executed and compared, kernel by kernel and site by site, and whatever was wrong. */
@@ -58,8 +57,8 @@ export function formatVerification(manifest: Manifest, report: VerificationRepor
     `executed on the PTX executor, not on hardware; ${scope}; every check on\n`,
     `${giga(macs)} MACs executed in ${executed.toFixed(1)} s of thread time, oracle ${compared.toFixed(1)} s\n`,
     "worst: largest error as a fraction of its derived bound (docs/numerics.md), for chains of the scheme's own error\n",
-    'plus that bound; shared: wavefronts over the least for the bytes asked for; sectors: the same for 32-byte\n',
-    'sectors of global memory. Both counted in the executor.\n',
+    'plus that bound; shared: wavefronts of shared memory over the least for the bytes asked for, then over the least for\n',
+    'the bytes that the tile must move once; sectors: 32-byte sectors of global memory. All counted in the executor.\n',
   );
   return lines.join('');
 }
@@ -102,6 +101,7 @@ function row(result: KernelVerification): readonly string[] {
       sum(accesses.map((access) => access.wavefronts)),
       sum(accesses.map((access) => access.idealWavefronts)),
     ),
+    ratio(sum(accesses.map((access) => access.wavefronts)), result.leastWavefronts),
     ratio(sum(accesses.map((access) => access.sectors)), sum(accesses.map((access) => access.idealSectors))),
     time.toFixed(1),
   ];

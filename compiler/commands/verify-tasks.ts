@@ -43,7 +43,8 @@ export function verifyTasks(
   const jobs = kernels.map((entry): VerifyTask => {
     const tokens = asked.value ?? tokensOf(entry);
     const tiles = options.full === true ? {} : { tiles: sampledTiles };
-    const job: VerificationJob = { ...part(bundle, entry), tokens, seed, ...tiles };
+    const source = Buffer.from(bundle.files.get(entry.files.source.path) ?? []).toString('utf8');
+    const job: VerificationJob = { ...part(bundle, entry), source, tokens, seed, ...tiles };
     return { kind: 'kernel', job };
   });
   const chains =

@@ -57,11 +57,7 @@ export async function verify(
     const report = { model: manifest.model, target: manifest.target.id, passed, seconds, kernels, chains };
     context.out(`${JSON.stringify(report, null, 2)}\n`);
   } else if (options.quiet !== true || !passed) {
-    const sourceOf = (id: string): string =>
-      Buffer.from(bundle.value.files.get(`kernels/${id}.cu`) ?? []).toString('utf8');
-    context.out(
-      formatVerification(manifest, { kernels, chains, seconds, full: options.full === true, sourceOf }),
-    );
+    context.out(formatVerification(manifest, { kernels, chains, seconds, full: options.full === true }));
   }
   return passed ? 0 : 4;
 }

@@ -118,6 +118,8 @@ export interface KernelFamily<F extends FamilyName> {
   staticMma(spec: SpecOf<F>): MmaExpectation;
   /** Tensor-core instructions that CTA `cta` executes for M tokens, all warps together. */
   executedMma(spec: SpecOf<F>, cta: CtaIndex, m: number): MmaExpectation;
+  /** Bytes that CTA `cta` has to move through shared memory if each goes in once and out once. */
+  leastSharedBytes(spec: SpecOf<F>, cta: CtaIndex, m: number): number;
   /** Up to `limit` output tiles' CTAs: corners, ragged edges, inside; those of a split group always together. */
   sampleCtas(spec: SpecOf<F>, m: number, limit: number, seed: number): readonly CtaIndex[];
   cases(spec: SpecOf<F>, m: number, seed: number): readonly VerificationCase[];

@@ -8,6 +8,8 @@ export interface VerificationJob {
   readonly spec: KernelSpec;
   readonly contract: CallContract;
   readonly ptx: string;
+  /** The emitted .cu text, to say in which phase a fault lies; may be absent. */
+  readonly source?: string;
   /** Token counts to run at. */
   readonly tokens: readonly number[];
   readonly seed: number;
@@ -54,6 +56,8 @@ export interface KernelVerification {
   /** Tensor-core instructions executed, and what the formula with K padded to the MMA's gives for the same CTAs. */
   readonly mma: { readonly executed: number; readonly expected: number };
   readonly macs: number;
+  /** Wavefronts of shared memory if every byte that the tiles must move went through it once in and once out. */
+  readonly leastWavefronts: number;
 }
 
 /** A quantize and a linear that reads what it wrote. */

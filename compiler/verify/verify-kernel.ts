@@ -3,6 +3,7 @@ import type { FamilyName, KernelSpec, SpecOf } from '../../ir/kernel-spec.ts';
 import { compileKernel, type ExecutionReport, parsePtx } from '../executor/index.ts';
 import type { CtaIndex, KernelFamily } from '../families/family.ts';
 import { families } from '../families/index.ts';
+import { phaseOf } from './phase-of.ts';
 import { runCase } from './run-case.ts';
 import { tallyAccesses } from './tally-accesses.ts';
 import type { CaseResult, KernelVerification, VerificationJob } from './verification.ts';
@@ -11,6 +12,9 @@ export interface VerifyProgress {
   /** Part of the job that is done, 0…1. */
   readonly fraction: number;
 }
+
+/** Shared memory serves 32 banks of 4 bytes at a time. */
+const wavefrontBytes = 128;
 
 /** Runs a kernel at every token count and dataset of the job. Whatever is wrong becomes a fault, never an exception. */
 export function verifyKernel(
@@ -26,6 +30,7 @@ export function verifyKernel(
   const cases: CaseResult[] = [];
   const reports: ExecutionReport[] = [];
   let expected = 0;
+  let leastBytes = 0;
   for (const [index, tokens] of job.tokens.entries()) {
     const ctas = ctasToRun(job, family, tokens);
     const datasets = family.cases(job.spec, tokens, job.seed);
@@ -40,11 +45,12 @@ export function verifyKernel(
       for (const cta of ctas) {
         const count = family.executedMma(job.spec, cta, tokens);
         expected += count.imma + count.hmma;
+        leastBytes += family.leastSharedBytes(job.spec, cta, tokens);
       }
     }
   }
   const executed = reports.reduce((sum, report) => sum + report.mmaInstructions, 0);
-  const faults = [...cases.flatMap(caseFaults), ...mmaFault(executed, expected)];
+  const faults = [...cases.flatMap((result) => caseFaults(job, result)), ...mmaFault(executed, expected)];
   return {
     id: job.id,
     passed: faults.length === 0,
@@ -53,6 +59,7 @@ export function verifyKernel(
     accesses: tallyAccesses(reports),
     mma: { executed, expected },
     macs: reports.reduce((sum, report) => sum + report.macs, 0),
+    leastWavefronts: leastBytes / wavefrontBytes,
   };
 }
 
@@ -76,11 +83,13 @@ function ctasToRun(
   return all;
 }
 
-function caseFaults(result: CaseResult): readonly string[] {
+function caseFaults(job: VerificationJob, result: CaseResult): readonly string[] {
   const at = `M = ${result.tokens}, ${result.dataset}`;
   const faults = result.violations.map((violation) => {
-    const source = violation.source[0];
-    const where = source === undefined ? '' : `, .cu line ${source.line}`;
+    const lines = violation.source.filter(({ file }) => file.endsWith('.cu')).map(({ line }) => line);
+    const place = phaseOf(job.source ?? '', lines);
+    const phase = place?.phase === undefined ? '' : `, phase ${place.phase}`;
+    const where = place === undefined ? '' : `, .cu line ${place.line}${phase}`;
     return `${violation.kind} at PTX line ${violation.ptxLine}${where}: ${violation.message} (${at})`;
   });
   if (result.failures > 0) {
@@ -105,5 +114,6 @@ function unreadable(job: VerificationJob, reason: string): KernelVerification {
     accesses: [],
     mma: { executed: 0, expected: 0 },
     macs: 0,
+    leastWavefronts: 0,
   };
 }

@@ -9,6 +9,7 @@ import { linearContract } from './contract.ts';
 import { enumerateLinear } from './enumerate-linear.ts';
 import { estimateSplitK } from './estimate-split-k.ts';
 import { estimateTiled } from './estimate-tiled.ts';
+import { leastSharedBytes } from './least-shared-bytes.ts';
 import { executedMma, staticMma } from './mma-counts.ts';
 import { rejectLinear } from './reject.ts';
 import { linearResources } from './resources.ts';
@@ -32,6 +33,7 @@ export const linear: KernelFamily<'linear'> = {
   view: linearView,
   staticMma,
   executedMma,
+  leastSharedBytes,
   sampleCtas: sampleLinearCtas,
   cases: linearCases,
 };

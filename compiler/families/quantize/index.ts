@@ -4,6 +4,7 @@ import { quantizeKernelId } from '../kernel-name.ts';
 import { quantizeCases } from './cases.ts';
 import { quantizeContract } from './contract.ts';
 import { estimateQuantize } from './estimate.ts';
+import { quantizeSharedBytes } from './geometry.ts';
 import { enumerateQuantize, quantizeResources, rejectQuantize } from './schedule-space.ts';
 import { supportsQuantize } from './supports.ts';
 import { quantizeTemplates, quantizeView } from './view.ts';
@@ -23,6 +24,8 @@ export const quantize: KernelFamily<'quantize'> = {
   view: quantizeView,
   staticMma: () => ({ imma: 0, hmma: 0 }),
   executedMma: () => ({ imma: 0, hmma: 0 }),
+  // The staged row, the column list, once in and once out each.
+  leastSharedBytes: ({ problem }) => 2 * quantizeSharedBytes(problem),
   sampleCtas: (_spec, m, limit) => sampleRows(m, limit),
   cases: quantizeCases,
 };

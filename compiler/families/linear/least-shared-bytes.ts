@@ -1,0 +1,21 @@
+import type { SpecOf } from '../../../ir/kernel-spec.ts';
+import type { CtaIndex } from '../family.ts';
+import { linearGeometry, metaBytes, outputTileBytes, segmentBytes, sliceSegments } from './geometry.ts';
+
+/**
+ * Bytes into and out of shared memory that the tile itself asks for: operands and meta once in and once out, the output
+ * tile likewise, twice with a residual. Fragments that several warps need are read more than once: that is the rest.
+ * Split-K stages token rows only, and counts the output tile in none of its slices: only the last to arrive writes it.
+ */
+export function leastSharedBytes({ problem, schedule }: SpecOf<'linear'>, cta: CtaIndex): number {
+  const { baseSegments, outlierSegments } = linearGeometry(problem);
+  if (schedule.kind === 'tiled') {
+    const operands = (schedule.tileN + schedule.tileM) * (baseSegments + outlierSegments) * segmentBytes;
+    const passes = problem.epilogue.length > 0 ? 2 : 1;
+    return 2 * (operands + metaBytes(schedule) + passes * outputTileBytes(schedule));
+  }
+  const length = sliceSegments(problem, schedule);
+  const base = Math.max(0, Math.min(baseSegments - cta[2] * length, length));
+  const segments = cta[2] < schedule.slices ? base : outlierSegments;
+  return 2 * schedule.tileM * segments * segmentBytes;
+}
