@@ -1,0 +1,42 @@
+import { sha256 } from '../../compiler/support/hash.ts';
+import { evaluate } from '../../ir/formula.ts';
+import type { FamilyName, SpecOf } from '../../ir/kernel-spec.ts';
+import type { Site } from '../../ir/plan.ts';
+import { printSchedule, printTokens } from '../../ir/print-schedule.ts';
+import type { ScheduledKernel } from '../../ir/schedule-choice.ts';
+import { familyOf } from '../support/kernel-workbench.ts';
+import type { EmittedModel } from './golden-files.ts';
+
+/** The part of a manifest that a reviewer reads: each kernel in numbers, and which kernels serve which M of a site. */
+export function describeKernels(emitted: EmittedModel, texts: ReadonlyMap<string, string>): string {
+  const kernels = emitted.kernels.map((kernel) =>
+    describeKernel(kernel, emitted, texts.get(kernel.id) ?? ''),
+  );
+  return `${[...kernels, ...emitted.plan.sites.map(describeSite)].join('\n\n')}\n`;
+}
+
+function describeKernel(kernel: ScheduledKernel, { target }: EmittedModel, text: string): string {
+  const { id, spec, choices, serves } = kernel;
+  const family = familyOf(spec);
+  const own = spec as SpecOf<FamilyName>;
+  const { threads, registers, sharedBytes } = family.resources(own.problem, own.schedule, target);
+  const { grid } = family.contract(own).launch;
+  const { imma, hmma } = family.staticMma(own);
+  const sample = choices[0]?.from ?? 1;
+  return [
+    `kernel ${id}`,
+    `  schedule   ${printSchedule(spec.schedule)}`,
+    `  serves     M ${choices.map(printTokens).join(', ')} of ${serves.join(', ')}`,
+    `  launch     grid ${grid.map((extent) => evaluate(extent, sample)).join(' x ')} at M = ${sample}, ${threads} threads`,
+    `  estimated  ${registers} registers, ${sharedBytes} bytes of shared memory, ${imma} IMMA, ${hmma} HMMA`,
+    `  text       ${text.split('\n').length - 1} lines, sha256 ${sha256(text)}`,
+  ].join('\n');
+}
+
+function describeSite({ id, buckets }: Site): string {
+  const lines = buckets.flatMap((bucket) => [
+    `  M ${printTokens(bucket)}`,
+    ...bucket.launches.map(({ kernel }) => `    ${kernel}`),
+  ]);
+  return [`site ${id}`, ...lines].join('\n');
+}

@@ -1,0 +1,13 @@
+import { emitModel, goldenFiles } from './golden-files.ts';
+import { goldenModels } from './golden-models.ts';
+
+/** Every file that generated/golden/ must hold, by its path below that folder. */
+export async function expectedGoldens(): Promise<ReadonlyMap<string, string>> {
+  const all = new Map<string, string>();
+  for (const model of goldenModels) {
+    const emitted = await emitModel(model);
+    for (const [path, text] of goldenFiles(emitted))
+      all.set(`${model.name}.${emitted.target.id}/${path}`, text);
+  }
+  return all;
+}
