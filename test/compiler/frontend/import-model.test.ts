@@ -4,6 +4,7 @@ import { matchGlob } from '../../../compiler/frontend/match-glob.ts';
 import { runPasses } from '../../../compiler/passes/run-passes.ts';
 import type { Graph, LinearNode } from '../../../ir/graph.ts';
 import { printGraph } from '../../../ir/print-graph.ts';
+import { cpuMilliseconds } from '../../support/cpu-milliseconds.ts';
 import { explicit, importFaults, importGraph, linear, smallLlama } from '../load-fixture.ts';
 
 function blockNames(graph: Graph): readonly string[] {
@@ -149,11 +150,11 @@ describe('globs', () => {
   ])('%s on %s: %s', (glob, name, matches) => expect(matchGlob(glob, name)).toBe(matches));
 
   test('many stars and braces cost no exponential time', () => {
-    const started = performance.now();
+    const started = cpuMilliseconds();
     expect(matchGlob(`${'*a'.repeat(60)}b`, 'a'.repeat(120))).toBe(false);
     matchGlob('{a,b}'.repeat(40), 'a'.repeat(40));
     matchGlob('{0..999999}{0..999999}', '1');
-    expect(performance.now() - started).toBeLessThan(1000);
+    expect(cpuMilliseconds() - started).toBeLessThan(1000);
   });
 });
 

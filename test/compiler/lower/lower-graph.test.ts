@@ -5,6 +5,7 @@ import { lowerGraph } from '../../../compiler/lower/lower-graph.ts';
 import { runPasses } from '../../../compiler/passes/run-passes.ts';
 import { evaluate } from '../../../ir/formula.ts';
 import { sm80 } from '../../../targets/sm80.ts';
+import { cpuMilliseconds } from '../../support/cpu-milliseconds.ts';
 import { explicit, importGraph, linear, smallLlama } from '../load-fixture.ts';
 
 const anything: SupportsProblem = () => ({ supported: true });
@@ -139,9 +140,9 @@ test.each([
 });
 
 test('70B is lowered in well under a second', () => {
-  const started = performance.now();
+  const started = cpuMilliseconds();
   lower(example('70b'));
-  expect(performance.now() - started).toBeLessThan(500);
+  expect(cpuMilliseconds() - started).toBeLessThan(500);
 });
 
 test('layers of equal problems share a site, wherever they are', () => {
