@@ -16,36 +16,41 @@ function operandExponent(x: number, minExponent: number): number {
  * no non-zero product C comes through unchanged.
  */
 export function floatMmaReference(
-  a: readonly number[],
-  b: readonly number[],
+  a: ArrayLike<number>,
+  b: ArrayLike<number>,
   c: number,
   minExponent: number,
 ): number {
   let accumulator = c;
-  for (let first = 0; first < a.length; first += 8) {
-    const terms: number[] = [];
-    let top = Number.NEGATIVE_INFINITY;
-    let special = 0;
-    for (let k = first; k < first + 8; k += 1) {
-      const [x = 0, y = 0] = [a[k], b[k]];
-      const product = x * y;
-      if (!Number.isFinite(product) || !Number.isFinite(x) || !Number.isFinite(y)) special += product;
-      else if (product !== 0) {
-        terms.push(product);
-        top = Math.max(top, operandExponent(x, minExponent) + operandExponent(y, minExponent));
-      }
-    }
-    // NaN !== 0 too: an infinity or NaN anywhere decides the result by itself.
-    if (special !== 0 || !Number.isFinite(accumulator)) {
-      accumulator += special;
-      continue;
-    }
-    if (terms.length === 0) continue;
-    if (accumulator !== 0) top = Math.max(top, operandExponent(accumulator, -126));
-    const unit = 2 ** (top - FRACTION_BITS);
-    let sum = Math.trunc(accumulator / unit);
-    for (const term of terms) sum += Math.trunc(term / unit);
-    accumulator = roundToFormat(sum * unit, F32_FORMAT, 'rz');
-  }
+  for (let first = 0; first < a.length; first += 8)
+    accumulator = eightTerms(a, b, accumulator, minExponent, first);
   return accumulator;
+}
+
+function eightTerms(
+  a: ArrayLike<number>,
+  b: ArrayLike<number>,
+  c: number,
+  minExponent: number,
+  first: number,
+): number {
+  let top = Number.NEGATIVE_INFINITY;
+  let special = 0;
+  for (let k = first; k < first + 8; k += 1) {
+    const x = a[k] ?? 0;
+    const y = b[k] ?? 0;
+    const product = x * y;
+    if (!Number.isFinite(product) || !Number.isFinite(x) || !Number.isFinite(y)) special += product;
+    else if (product !== 0) {
+      top = Math.max(top, operandExponent(x, minExponent) + operandExponent(y, minExponent));
+    }
+  }
+  // NaN !== 0 too: an infinity or NaN anywhere decides the result by itself.
+  if (special !== 0 || !Number.isFinite(c)) return c + special;
+  if (top === Number.NEGATIVE_INFINITY) return c;
+  if (c !== 0) top = Math.max(top, operandExponent(c, -126));
+  const unit = 2 ** (top - FRACTION_BITS);
+  let sum = Math.trunc(c / unit);
+  for (let k = first; k < first + 8; k += 1) sum += Math.trunc(((a[k] ?? 0) * (b[k] ?? 0)) / unit);
+  return roundToFormat(sum * unit, F32_FORMAT, 'rz');
 }

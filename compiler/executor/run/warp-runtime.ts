@@ -1,10 +1,8 @@
 import type { Scope } from '../memory/ordering.ts';
 import { transpose } from '../memory/shared-access.ts';
-import { bitsOfFloat, floatOfBits } from '../numeric/bits.ts';
-import { floatMmaReference } from '../numeric/float-mma-reference.ts';
-import { bfloatToFloat, halfToFloat } from '../numeric/half.ts';
 import type { Barriers } from './barriers.ts';
 import type { Dim3, Machine } from './machine.ts';
+import { repairFloatMma } from './repair-float-mma.ts';
 
 /** What generated code calls for warp-wide operations, as `R`. */
 export class WarpRuntime {
@@ -204,30 +202,8 @@ export class WarpRuntime {
     this.barriers.arrive(instruction, this.machine.warp, mask, id, count, false);
   }
 
-  /** A float MMA the bulk operation declined: the reference, element by element. */
+  /** Outputs of a float MMA that the bulk operation could not compute. */
   floatMma(type: 'f16' | 'bf16', halves: number, planes: readonly number[]): void {
-    const { words } = this.machine;
-    const decode = type === 'f16' ? halfToFloat : bfloatToFloat;
-    const plane = (index: number) => planes[index] ?? 0;
-    const element = (register: number, row: number, k: number) => {
-      const word = words[plane(register) + row * 4 + (k >> 1)] ?? 0;
-      return decode(k & 1 ? word >>> 16 : word & 0xffff);
-    };
-    const results: number[] = [];
-    for (let i = 0; i < 4; i += 1) {
-      for (let lane = 0; lane < 32; lane += 1) {
-        const row = (lane >> 2) + 8 * (i >> 1);
-        const column = 2 * (lane & 3) + (i & 1);
-        const a: number[] = [];
-        const b: number[] = [];
-        for (let k = 0; k < halves * 8; k += 1) {
-          a.push(element(4 + (row >> 3) + 2 * (k >> 3), row & 7, k & 7));
-          b.push(element(8 + (k >> 3), column, k & 7));
-        }
-        const c = floatOfBits(words[plane(10 + i) + lane] ?? 0);
-        results.push(bitsOfFloat(floatMmaReference(a, b, c, type === 'f16' ? -14 : -126)));
-      }
-    }
-    for (const [k, bits] of results.entries()) words[plane(k >> 5) + (k & 31)] = bits;
+    repairFloatMma(this.machine.words, type, halves, planes);
   }
 }

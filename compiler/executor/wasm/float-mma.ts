@@ -6,6 +6,8 @@ const A_VALUES = 0;
 const A_EXPONENTS = 1024;
 const B_VALUES = 2048;
 const B_EXPONENTS = 2560;
+/** Byte offset in scratch of C as it was, one plane of 128 bytes a register: D may lie over it. */
+export const SAVED_C = 3072;
 /** Exponent given to a zero, so that its products never set the scale. */
 const ZERO_EXPONENT = -1000;
 
@@ -14,13 +16,13 @@ const ZERO_EXPONENT = -1000;
  * per 8 values of k, products and C are cut to 24 fraction bits below the largest exponent and summed exactly, the
  * sum rounded to f32 towards zero. All of it fits 32-bit integers: |product| < 2^26 units, nine terms < 2^30.
  *
- * Returns 1, having written nothing, when a value is not finite or (bf16) too far from 1 for f32 products to be
- * exact; the caller then runs the reference.
+ * Returns 1 when a value is not finite or (bf16) too far from 1 for f32 products to be exact: outputs that depend on
+ * such a value are then meaningless, and the caller runs the reference for them, with the C saved in scratch.
  */
 export function buildFloatMma(name: string, kind: 'f16' | 'bf16', halves: 1 | 2): FunctionBuilder {
   const f = new FunctionBuilder(name, MMA_PARAMETERS, true);
   const { d, a, b, c } = operandsOf(f);
-  const [step, to, rowAt] = [f.int(), f.int(), f.int()];
+  const [step, to, rowAt, isBad] = [f.int(), f.int(), f.int(), f.int()];
   const [source, bits, value, exponent, bad, zero] = [f.vec(), f.vec(), f.vec(), f.vec(), f.vec(), f.vec()];
   const pick = (items: readonly Local[], i: number): Local => items[i] ?? step;
 
@@ -107,18 +109,16 @@ export function buildFloatMma(name: string, kind: 'f16' | 'bf16', halves: 1 | 2)
   });
   // C: exponent field 255 is infinity or NaN; for bf16 the scale must stay in range too.
   f.loop(step, 128, 16, () => {
-    for (const plane of c) {
-      f.get(plane)
-        .get(step)
-        .op('i32.add')
-        .load128()
-        .vectorConst(0x7f800000)
-        .op('v128.and')
-        .vectorConst(0x7f800000);
+    for (const [register, plane] of c.entries()) {
+      f.get(plane).get(step).op('i32.add').load128().set(source);
+      f.get(step)
+        .get(source)
+        .store128(SAVED_C + register * 128);
+      f.get(source).vectorConst(0x7f800000).op('v128.and').vectorConst(0x7f800000);
       f.op('i32x4.eq').get(bad).op('v128.or').set(bad);
     }
   });
-  f.get(bad).op('v128.any_true').returnFlagIf();
+  f.get(bad).op('v128.any_true').set(isBad);
 
   const [acc, top, scale, inverse, sum, rounded] = [f.vec(), f.vec(), f.vec(), f.vec(), f.vec(), f.vec()];
   const product = Array.from({ length: 8 }, () => f.vec());
@@ -175,5 +175,6 @@ export function buildFloatMma(name: string, kind: 'f16' | 'bf16', halves: 1 | 2)
       }
     });
   }
+  f.get(isBad).returnFlagIf();
   return f;
 }
