@@ -42,17 +42,29 @@ interface Run {
   readonly err: string;
 }
 
-/** Starts quikc; `killAfter` milliseconds later it gets the signal, if it still runs. */
-async function run(
-  args: readonly string[],
-  end?: { readonly after: number; readonly signal: 'SIGKILL' | 'SIGINT' },
-): Promise<Run> {
-  const child = spawn(quikc, args, { env, cwd: root });
+/** When to send a signal: so many milliseconds after the start, or once the output has this text. */
+type End = { readonly signal: 'SIGKILL' | 'SIGINT' } & (
+  | { readonly after: number }
+  | { readonly when: string }
+);
+
+async function run(args: readonly string[], end?: End): Promise<Run> {
+  const child = spawn(quikc, args, { env: { ...env, QUIKC_DEBUG: '1' }, cwd: root });
   let [out, err] = ['', ''];
-  child.stdout.on('data', (chunk) => (out += chunk));
-  child.stderr.on('data', (chunk) => (err += chunk));
+  const said = new Promise<void>((done) => {
+    child.stderr.on('data', (chunk) => {
+      err += chunk;
+      if (end !== undefined && 'when' in end && err.includes(end.when)) done();
+    });
+  });
+  child.stdout.on('data', (chunk) => {
+    out += chunk;
+  });
   const ended = new Promise<number | null>((done) => child.on('close', done));
-  if (end !== undefined) await Promise.race([ended, sleep(end.after).then(() => child.kill(end.signal))]);
+  if (end !== undefined) {
+    const due = 'after' in end ? sleep(end.after) : said;
+    await Promise.race([ended, due.then(() => child.kill(end.signal))]);
+  }
   return { code: await ended, out, err };
 }
 
@@ -152,7 +164,7 @@ needsNvcc('two compiles at once, and an interrupted one', () => {
   test('ends in good order on Ctrl-C: exit 130, nothing left over, no compiler still running', async () => {
     rmSync(join(root, 'cache'), { recursive: true, force: true });
     const { code, err } = await run(['compile', tinyLlama, '-o', 'stopped'], {
-      after: 1200,
+      when: 'render:',
       signal: 'SIGINT',
     });
     expect(code).toBe(130);
