@@ -68,7 +68,7 @@ describe('npm run replay, in a clone', () => {
     );
     const { status, stdout, stderr } = replay('HEAD', '--same');
     expect(stderr).toBe('');
-    expect(stdout).toMatch(/^against [0-9a-f]{12}: 0 added, 0 removed, 0 changed, [1-9]\d+ the same\n$/);
+    expect(stdout).toMatch(/^against [0-9a-f]{12}: 0 added, 0 removed, 0 changed, [1-9]\d* the same\n$/);
     expect(status).toBe(0);
   }, 120_000);
 
@@ -79,7 +79,7 @@ describe('npm run replay, in a clone', () => {
     expect(stdout).toMatch(
       /^test\/fixtures\/models\/ragged.json\n( {2}changed {2}\+2 -0 {2}quik_quantize_\w+\.cu\n)+test/,
     );
-    expect(stdout).toMatch(/ 0 added, 0 removed, [1-9]\d* changed, [1-9]\d+ the same\n$/);
+    expect(stdout).toMatch(/ 0 added, 0 removed, [1-9]\d* changed, [1-9]\d* the same\n$/);
     expect(git('worktree', 'list').trim().split('\n')).toHaveLength(1);
     expect(replay('HEAD', '--same').status).toBe(1);
   }, 120_000);
