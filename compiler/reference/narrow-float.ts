@@ -28,6 +28,15 @@ function exponentOf(value: number): number {
   return (((wordsOfDouble[highWord] ?? 0) >>> 20) & 0x7ff) - 1023;
 }
 
+const leastPower = -1074;
+// 2 ** x is a call into the C library; the encoders run once for every test value.
+const powers = Float64Array.from({ length: 1024 - leastPower }, (_, i) => 2 ** (i + leastPower));
+
+/** 2^exponent for -1074 <= exponent <= 1023. */
+function powerOfTwo(exponent: number): number {
+  return powers[exponent - leastPower] ?? 2 ** exponent;
+}
+
 /** Nearest integer of a non-negative number below 2^52, ties to even. */
 export function roundHalfEven(value: number): number {
   const floor = Math.floor(value);
@@ -39,6 +48,7 @@ export function roundHalfEven(value: number): number {
 function makeNarrowFloat(precision: number, exponentBits: number): NarrowFloat {
   const maxExponent = 2 ** (exponentBits - 1) - 1;
   const minExponent = 1 - maxExponent;
+  const overflow = 2 ** (maxExponent + 1);
   const mantissaBits = precision - 1;
   const infinityBits = (2 ** exponentBits - 1) << mantissaBits;
   const nanBits = infinityBits | (1 << (mantissaBits - 1));
@@ -60,10 +70,10 @@ function makeNarrowFloat(precision: number, exponentBits: number): NarrowFloat {
     if (Number.isNaN(value)) return nanBits;
     const sign = value < 0 || Object.is(value, -0) ? 0x8000 : 0;
     const magnitude = Math.abs(value);
-    if (magnitude >= 2 ** (maxExponent + 1)) return sign | infinityBits;
+    if (magnitude >= overflow) return sign | infinityBits;
     const exponent = Math.max(exponentOf(magnitude), minExponent);
     // Scaling by a power of two is exact; a carry out of the significand steps into the next exponent by itself.
-    const significand = roundHalfEven(magnitude * 2 ** (mantissaBits - exponent));
+    const significand = roundHalfEven(magnitude * powerOfTwo(mantissaBits - exponent));
     return sign | (((exponent - minExponent) << mantissaBits) + significand);
   }
   const decode = (bits: number): number => table[bits & 0xffff] ?? Number.NaN;
@@ -74,7 +84,7 @@ function makeNarrowFloat(precision: number, exponentBits: number): NarrowFloat {
     encode,
     decode,
     round: (value) => decode(encode(value)),
-    ulp: (value) => 2 ** (Math.max(exponentOf(value), minExponent) - mantissaBits),
+    ulp: (value) => powerOfTwo(Math.max(exponentOf(value), minExponent) - mantissaBits),
   };
 }
 

@@ -3,7 +3,7 @@ import { codeWord } from '../../reference/code-words.ts';
 import { decodeWords } from '../../reference/decode-words.ts';
 import { type CodeRows, makeCodeRows } from '../../reference/integer-product.ts';
 import { narrowFloat } from '../../reference/narrow-float.ts';
-import { makeStreamKeys, random32, randomBell, randomUnit } from '../../reference/random.ts';
+import { makeStreamKeys, random32, randomBell, randomUnit, streamKey } from '../../reference/random.ts';
 import { type DatasetKind, rowPattern, scaleExponent } from './data-patterns.ts';
 import { codeMasks } from './data-weights.ts';
 
@@ -30,6 +30,10 @@ export function makeActivationData(problem: LinearProblem, seed: number, kind: D
   const masks = codeMasks(problem, false, seed);
   const float = narrowFloat(problem.dtype);
   const key = makeStreamKeys(seed, kind === 'real' ? 3 : 2);
+  // Whole pages of the residual are filled for a few elements of each row, so its values come from a list.
+  const residuals = Uint16Array.from({ length: kind === 'integer' ? 129 : 1021 }, (_, i) =>
+    float.encode(kind === 'integer' ? i - 64 : 16 * randomBell(streamKey(seed, 4), i)),
+  );
 
   return {
     word: (m, w) => codeWord(rowPattern(kind, m).codes, key(1, m), w, bits) & (masks[w] ?? 0),
@@ -62,10 +66,7 @@ export function makeActivationData(problem: LinearProblem, seed: number, kind: D
       }
       return float.encode(randomBell(stream, f) * (f % 17 === 0 ? 32 : 4));
     },
-    residualBits(m, n) {
-      const stream = key(4, m);
-      return float.encode(kind === 'integer' ? (random32(stream, n) % 129) - 64 : 16 * randomBell(stream, n));
-    },
+    residualBits: (m, n) => residuals[random32(key(4, m), n) % residuals.length] ?? 0,
     tile(m0, m1) {
       const made = makeCodeRows(m1 - m0, masks.length * (32 / bits));
       for (let m = m0; m < m1; m++) {
