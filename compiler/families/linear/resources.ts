@@ -20,7 +20,7 @@ export function registerCap(threads: number, ctas: number, target: CudaTarget): 
 }
 
 /**
- * Registers below which ptxas 13.0 spills, fitted to 84 compiled schedules (bench/register-fit.md) and kept on the safe
+ * Registers below which ptxas 13.0 spills, fitted to 126 compiled schedules (bench/register-fit.md) and kept on the safe
  * side: accumulators, A fragments of a segment, B fragments and row addresses, addresses. With four segments a step
  * ptxas hoists loads across segments and needs room in proportion to the accumulators.
  */
