@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import { sha256 } from '../support/hash.ts';
@@ -40,6 +40,7 @@ export async function compilePtx(
     return fail([
       aboutKernel(cu, { severity: 'error', text: 'nvcc reported success but wrote no PTX' }, 'QK626'),
     ]);
+  rmSync(join(folder, cu)); // ptxas would look it up and write its change time into the cubin
   return succeed(normalisePtx(text, cu, sha256(source.id + source.text).slice(0, 8)));
 }
 

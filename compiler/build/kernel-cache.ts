@@ -9,7 +9,7 @@ import type { KernelSource } from './kernel-source.ts';
 import { toolFault } from './tool-fault.ts';
 
 /** Raise it when the same inputs give other files, e.g. after a change to normalise-ptx.ts. */
-const builderVersion = 1;
+const builderVersion = 2;
 
 /** Compiled kernels on disk, under a digest of everything that made them. An entry that is not whole is no entry. */
 export interface KernelCache {
