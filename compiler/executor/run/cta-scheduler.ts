@@ -3,7 +3,7 @@ import type { ExecutableKernel } from '../codegen/compile-kernel.ts';
 import type { Operand } from '../parse/ptx-module.ts';
 import type { Barriers } from './barriers.ts';
 import type { Machine } from './machine.ts';
-import { shuffled } from './seeded-order.ts';
+import { shuffled } from './shuffled.ts';
 
 /** Runs one block for the lanes of `mask`; answers those that branch, leave or wait. */
 export type BlockFunction = (base: number, mask: number, warp: number) => number;

@@ -16,7 +16,7 @@ import { type BlockFunction, CtaScheduler } from './cta-scheduler.ts';
 import { type Dim3, Machine } from './machine.ts';
 import { packArguments } from './pack-arguments.ts';
 import type { ExecutionReport } from './report.ts';
-import { shuffled } from './seeded-order.ts';
+import { shuffled } from './shuffled.ts';
 import { WarpRuntime } from './warp-runtime.ts';
 
 export interface Launch {

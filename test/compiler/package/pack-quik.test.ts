@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { packQuik } from '../../../compiler/reference/pack-quik.ts';
 import { unpackBlocks, unpackCodes } from '../../../compiler/reference/pack-codes.ts';
+import { packQuik } from '../../../compiler/reference/pack-quik.ts';
 
 const script = fileURLToPath(new URL('../../../compiler/package/pack_quik.py', import.meta.url));
 const hasNumpy = spawnSync('python3', ['-c', 'import numpy']).status === 0;
