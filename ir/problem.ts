@@ -5,7 +5,7 @@ export type TargetId = 'sm80' | 'sm86' | 'sm89';
 /** compact: outlier columns are cut out of the integer part. in-place: they stay, with weight code 0. */
 export type ColumnMode = 'compact' | 'in-place';
 
-/** What happens to a row before it is quantised. The result is rounded to the activation dtype first (DESIGN §6). */
+/** What happens to a row before it is quantised. The result is rounded to the activation dtype first (docs/numerics.md). */
 export type Prologue =
   | { readonly op: 'none' }
   | { readonly op: 'rms-norm'; readonly eps: number }
@@ -15,7 +15,7 @@ export type Prologue =
 export type EpilogueOp = { readonly op: 'residual' };
 
 /**
- * y[m,n] = dequantised base product + outlier product + bias (+ residual), DESIGN §6.
+ * y[m,n] = dequantised base product + outlier product + bias (+ residual), see docs/numerics.md.
  * `k` counts all input features, `outliers` those of them kept in 16 bit.
  */
 export interface LinearProblem {

@@ -13,7 +13,7 @@ export interface QuantisedRow {
 export const smallestScale = 2 ** -64;
 
 /**
- * The golden row quantiser of DESIGN §6, every operation rounded to FP32 as the device rounds it (Math.fround of a
+ * The golden row quantiser (docs/numerics.md), every operation rounded to FP32 as the device rounds it (Math.fround of a
  * float64 sum, product or quotient of FP32 values is the correctly rounded FP32 result: 53 >= 2 * 24 + 2).
  * `values`: base columns, already in the activation dtype. No base columns: {2^-64, 0}.
  */

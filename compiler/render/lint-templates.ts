@@ -14,7 +14,7 @@ const budget = { template: 160, part: 60 };
 
 /**
  * Checks templates against the schemas of the views they print. Handlebars' strict mode misses a misspelt name in #if
- * and #each, and everything in a branch not taken; this does not. Also: what a template may do (DESIGN §8), fields that
+ * and #each, and everything in a branch not taken; this does not. Also: what a template may do (ARCHITECTURE.md), fields that
  * no template prints, templates that nothing uses, and sizes.
  */
 export function lintTemplates(

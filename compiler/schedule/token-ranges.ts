@@ -11,7 +11,7 @@ export interface RankedRange {
 const largeTokens = 2048;
 
 /**
- * Ranges in which one linear kernel has to do. Decode ends at 16 tokens, two MMA token groups (DESIGN §7); from there
+ * Ranges in which one linear kernel has to do. Decode ends at 16 tokens, two MMA token groups; from there
  * ranges double with the useful tile heights and end at 512, where a choice no longer depends on the last wave much.
  */
 const linearEdges = [8, 16, 32, 64, 128, 512];

@@ -31,7 +31,7 @@ export interface TileOracle {
   at(n: number, m: number): ExpectedElement;
 }
 
-/** c of DESIGN §6 for this kernel (docs/numerics.md). */
+/** c of docs/numerics.md for this kernel. */
 function roundingsOf({ problem, schedule }: SpecOf<'linear'>): number {
   return linearRoundings({
     paddedOutliers: paddedOutliers(problem.outliers),

@@ -27,7 +27,7 @@ const specOf = (columns: 'compact' | 'in-place'): SpecOf<'linear'> => ({
 const nibble = (word: number, i: number) => (word << (28 - 4 * i)) >> 28;
 
 describe('the linear oracle', () => {
-  it('is DESIGN’s formula, term by term, with a bound of gamma(c) times the terms', () => {
+  it('is the formula of docs/numerics.md, term by term, with a bound of gamma(c) times the terms', () => {
     const spec = specOf('compact');
     const weights = makeWeightData(spec.problem, 5, 'real');
     const activations = makeActivationData(spec.problem, 5, 'real');
