@@ -23,7 +23,7 @@ let env: NodeJS.ProcessEnv;
 
 beforeAll(async () => {
   root = realpathSync(mkdtempSync(join(tmpdir(), 'quikc-packed-')));
-  await execute('npm', ['pack', '--silent', '--pack-destination', root]);
+  await execute('npm', ['pack', '--silent', '--ignore-scripts', '--pack-destination', root]);
   const [tarball = ''] = readdirSync(root);
   const quiet = ['--prefer-offline', '--no-audit', '--no-fund', '--silent'];
   await execute('npm', ['install', ...quiet, '--prefix', join(root, 'app'), join(root, tarball)]);
