@@ -96,7 +96,7 @@ function checkDriver(env: Environment): Check {
   ];
   const found = folders.map((folder) => join(folder, 'libcuda.so.1')).find((path) => existsSync(path));
   if (found !== undefined) return { name: 'GPU driver', status: 'ok', detail: found };
-  const fix = 'only `bench`, `tune` and the device tests need one';
+  const fix = 'nothing needs one, save recording the vectors of `npm run conformance`';
   return {
     name: 'GPU driver',
     status: 'warn',

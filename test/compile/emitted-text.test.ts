@@ -10,7 +10,7 @@ import { emitModel } from '../golden/golden-files.ts';
 import { goldenModels } from '../golden/golden-models.ts';
 import { clangFormatVersion, findClangFormat } from '../support/clang-format.ts';
 
-// What DESIGN §8 asks of emitted files: short, formatted, without a compiler warning.
+// What is asked of emitted files: short, formatted, without a compiler warning.
 
 const toolchain = await findToolchain({ env: process.env });
 const clangFormat = await findClangFormat(process.env);
