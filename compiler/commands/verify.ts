@@ -45,7 +45,7 @@ export async function verify(
   progress.clear();
   if (outcome.interrupted) {
     context.err('verify was interrupted: nothing is proved\n');
-    return 4;
+    return 130;
   }
   const seconds = (performance.now() - started) / 1000;
   const results = outcome.value;
