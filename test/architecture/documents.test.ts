@@ -26,7 +26,9 @@ const lockfile = JSON.parse(readFileSync('package-lock.json', 'utf8')) as {
 /** Links of a document to files that are not there, and `npm run` of scripts that are not. */
 function findBrokenPromises(path: string, text: string): readonly string[] {
   const links = path.endsWith('.md')
-    ? [...text.replaceAll(/```[\s\S]*?```/g, '').matchAll(/\]\(([^)#\s]+)[^)]*\)/g)].map(([, link = '']) => link)
+    ? [...text.replaceAll(/```[\s\S]*?```/g, '').matchAll(/\]\(([^)#\s]+)[^)]*\)/g)].map(
+        ([, link = '']) => link,
+      )
     : [];
   const scripts = [...text.matchAll(/npm run (?:-s )?([a-z:]+)/g)].map(([, script = '']) => script);
   return [
