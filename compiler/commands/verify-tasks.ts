@@ -5,7 +5,7 @@ import { quoteText } from '../diagnostics/escape-text.ts';
 import type { Bundle } from '../package/read-bundle.ts';
 import { fail, type Result, succeed } from '../support/result.ts';
 import { tokensToVerify } from '../verify/tokens-to-verify.ts';
-import type { ChainKernel, VerificationJob, VerifyTask } from '../verify/verification.ts';
+import type { ChainKernel, PlannedLaunch, VerificationJob, VerifyTask } from '../verify/verification.ts';
 
 export interface VerifySelection {
   readonly kernel?: string;
@@ -14,7 +14,7 @@ export interface VerifySelection {
   readonly full?: boolean;
 }
 
-/** Output tiles per launch unless the whole grid is asked for: corners, ragged edges, inside. */
+/** Output tiles per launch at token counts that the user named: corners, ragged edges, inside. */
 const sampledTiles = 6;
 
 /** What `quikc verify` has to run: every kernel chosen, and unless kernels were named, the chains of every site. */
@@ -41,10 +41,12 @@ export function verifyTasks(
     );
   }
   const jobs = kernels.map((entry): VerifyTask => {
-    const tokens = asked.value ?? tokensOf(entry);
-    const tiles = options.full === true ? {} : { tiles: sampledTiles };
+    const launches = asked.value?.map((tokens) => ({ tokens, tiles: sampledTiles })) ?? launchesOf(entry);
     const source = Buffer.from(bundle.files.get(entry.files.source.path) ?? []).toString('utf8');
-    const job: VerificationJob = { ...part(bundle, entry), source, tokens, seed, ...tiles };
+    const job: VerificationJob = {
+      ...{ ...part(bundle, entry), source, seed },
+      launches: options.full === true ? launches.map(({ tokens }) => ({ tokens })) : launches,
+    };
     return { kind: 'kernel', job };
   });
   const chains =
@@ -91,10 +93,16 @@ function part(
   };
 }
 
-/** The edges of every range that the kernel serves. */
-function tokensOf(kernel: ManifestKernel): readonly number[] {
-  const counts = kernel.explain.flatMap(({ from, to }) => tokensToVerify(from, to));
-  return [...new Set(counts)].sort((a, b) => a - b);
+/** At the edges of every range that the kernel serves. */
+function launchesOf(kernel: ManifestKernel): readonly PlannedLaunch[] {
+  const byTokens = new Map<number, PlannedLaunch>();
+  for (const { from, to } of kernel.explain) {
+    for (const planned of tokensToVerify(from, to)) {
+      const known = byTokens.get(planned.tokens);
+      if ((known?.tiles ?? 0) < (planned.tiles ?? 0)) byTokens.set(planned.tokens, planned);
+    }
+  }
+  return [...byTokens.values()].sort((a, b) => a.tokens - b.tokens);
 }
 
 function parseTokens(text: string): Result<readonly number[], Diagnostic> {

@@ -13,16 +13,16 @@ export function taskCost(task: VerifyTask): number {
 
 function kernelCost(job: VerificationJob): number {
   const { spec, contract } = job;
-  return job.tokens.reduce((sum, tokens) => {
+  return job.launches.reduce((sum, { tokens, tiles: sampled }) => {
     const ctas = contract.launch.grid.reduce((product, extent) => product * evaluate(extent, tokens), 1);
     if (spec.family === 'quantize') {
-      return sum + launchCost + Math.min(ctas, job.tiles ?? ctas) * spec.problem.k * 100;
+      return sum + launchCost + Math.min(ctas, sampled ?? ctas) * spec.problem.k * 100;
     }
     const { problem, schedule } = spec;
     const tiles = ctas / evaluate(contract.launch.grid[2], tokens);
     const area = schedule.tileN * schedule.tileM;
     // FP16 MMAs round every partial sum and cost about eight times an integer MAC.
     const macs = area * (problem.k + 7 * problem.outliers);
-    return sum + launchCost + Math.min(tiles, job.tiles ?? tiles) * macs;
+    return sum + launchCost + Math.min(tiles, sampled ?? tiles) * macs;
   }, 0);
 }

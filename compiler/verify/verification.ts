@@ -10,10 +10,14 @@ export interface VerificationJob {
   readonly ptx: string;
   /** The emitted .cu text, to say in which phase a fault lies; may be absent. */
   readonly source?: string;
-  /** Token counts to run at. */
-  readonly tokens: readonly number[];
+  readonly launches: readonly PlannedLaunch[];
   readonly seed: number;
-  /** Output tiles to run per launch; undefined: the whole grid. */
+}
+
+/** A token count to run a kernel at, on every dataset. */
+export interface PlannedLaunch {
+  readonly tokens: number;
+  /** Output tiles to run; absent: the whole grid. */
   readonly tiles?: number;
 }
 

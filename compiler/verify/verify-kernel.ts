@@ -6,7 +6,7 @@ import { families } from '../families/index.ts';
 import { phaseOf } from './phase-of.ts';
 import { runCase } from './run-case.ts';
 import { tallyAccesses } from './tally-accesses.ts';
-import type { CaseResult, KernelVerification, VerificationJob } from './verification.ts';
+import type { CaseResult, KernelVerification, PlannedLaunch, VerificationJob } from './verification.ts';
 
 export interface VerifyProgress {
   /** Part of the job that is done, 0…1. */
@@ -31,12 +31,13 @@ export function verifyKernel(
   const reports: ExecutionReport[] = [];
   let expected = 0;
   let leastBytes = 0;
-  for (const [index, tokens] of job.tokens.entries()) {
-    const ctas = ctasToRun(job, family, tokens);
+  for (const [index, planned] of job.launches.entries()) {
+    const { tokens } = planned;
+    const ctas = ctasToRun(job, family, planned);
     const datasets = family.cases(job.spec, tokens, job.seed);
     for (const [number, data] of datasets.entries()) {
-      const done = (index + number / datasets.length) / job.tokens.length;
-      const share = 1 / datasets.length / job.tokens.length;
+      const done = (index + number / datasets.length) / job.launches.length;
+      const share = 1 / datasets.length / job.launches.length;
       const run = runCase(kernel.value, job.contract, data, ctas, job.seed + number, (ran, total) =>
         onProgress({ fraction: done + (share * ran) / Math.max(1, total) }),
       );
@@ -71,10 +72,9 @@ function familyOf(spec: KernelSpec): KernelFamily<FamilyName> {
 function ctasToRun(
   job: VerificationJob,
   family: KernelFamily<FamilyName>,
-  tokens: number,
+  { tokens, tiles }: PlannedLaunch,
 ): readonly CtaIndex[] {
-  if (job.tiles !== undefined)
-    return family.sampleCtas(job.spec as SpecOf<FamilyName>, tokens, job.tiles, job.seed);
+  if (tiles !== undefined) return family.sampleCtas(job.spec as SpecOf<FamilyName>, tokens, tiles, job.seed);
   const [x, y, z] = job.contract.launch.grid.map((extent) => evaluate(extent, tokens));
   const all: CtaIndex[] = [];
   for (let k = 0; k < (z ?? 1); k++) {

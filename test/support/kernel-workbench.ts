@@ -5,7 +5,7 @@ import { families } from '../../compiler/families/index.ts';
 import { loadTemplates } from '../../compiler/render/load-templates.ts';
 import { createRenderer } from '../../compiler/render/render-kernel.ts';
 import { hashValue } from '../../compiler/support/hash.ts';
-import type { KernelVerification, VerificationJob } from '../../compiler/verify/verification.ts';
+import type { KernelVerification } from '../../compiler/verify/verification.ts';
 import { verifyKernel } from '../../compiler/verify/verify-kernel.ts';
 import type { FamilyName, KernelSpec, SpecOf } from '../../ir/kernel-spec.ts';
 import type { LinearProblem, QuantizeProblem } from '../../ir/problem.ts';
@@ -77,10 +77,12 @@ export function verifyPtx(
   spec: KernelSpec,
   ptx: string,
   tokens: readonly number[],
-  options: Pick<VerificationJob, 'tiles'> & { readonly seed?: number } = {},
+  options: { readonly tiles?: number; readonly seed?: number } = {},
 ): KernelVerification {
   const family = familyOf(spec);
   const id = family.kernelId(spec as SpecOf<FamilyName>);
   const contract = family.contract(spec as SpecOf<FamilyName>);
-  return verifyKernel({ id, spec, contract, ptx, tokens, seed: 1, ...options });
+  const { tiles, seed = 1 } = options;
+  const launches = tokens.map((count) => ({ tokens: count, ...(tiles === undefined ? {} : { tiles }) }));
+  return verifyKernel({ id, spec, contract, ptx, launches, seed });
 }

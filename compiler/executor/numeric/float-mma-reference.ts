@@ -34,19 +34,21 @@ function eightTerms(
   minExponent: number,
   first: number,
 ): number {
-  let top = Number.NEGATIVE_INFINITY;
   let special = 0;
   for (let k = first; k < first + 8; k += 1) {
     const x = a[k] ?? 0;
     const y = b[k] ?? 0;
     const product = x * y;
     if (!Number.isFinite(product) || !Number.isFinite(x) || !Number.isFinite(y)) special += product;
-    else if (product !== 0) {
-      top = Math.max(top, operandExponent(x, minExponent) + operandExponent(y, minExponent));
-    }
   }
   // NaN !== 0 too: an infinity or NaN anywhere decides the result by itself.
   if (special !== 0 || !Number.isFinite(c)) return c + special;
+  let top = Number.NEGATIVE_INFINITY;
+  for (let k = first; k < first + 8; k += 1) {
+    const x = a[k] ?? 0;
+    const y = b[k] ?? 0;
+    if (x * y !== 0) top = Math.max(top, operandExponent(x, minExponent) + operandExponent(y, minExponent));
+  }
   if (top === Number.NEGATIVE_INFINITY) return c;
   if (c !== 0) top = Math.max(top, operandExponent(c, -126));
   const unit = 2 ** (top - FRACTION_BITS);

@@ -14,7 +14,7 @@ function task(ptx: string, tokens: readonly number[] = [1]): VerifyTask {
     spec,
     contract: familyOf(spec).contract(spec),
     ptx,
-    tokens,
+    launches: tokens.map((count) => ({ tokens: count })),
     seed: 1,
   };
   return { kind: 'kernel', job };
