@@ -5,12 +5,13 @@ import { SAVED_C } from '../wasm/float-mma.ts';
 
 const ROWS = 16;
 const COLUMNS = 8;
+const DEPTH = 16;
+const EXPONENT = 0x7f800000;
+const NAN_BITS = bitsOfFloat(Number.NaN);
 
-/** Whether the bulk operation's f32 products are exact and finite for this operand: the test it makes itself. */
-function isWithinReach(type: 'f16' | 'bf16', code: number): boolean {
-  if (type === 'f16') return (code & 0x7c00) !== 0x7c00;
-  return (code & 0x7fff) === 0 || Math.abs(((code >> 7) & 255) - 127) <= 45;
-}
+// Decoded operands, one line of DEPTH values a row of A or column of B, and which lines are out of reach.
+const decoded = Array.from({ length: ROWS + COLUMNS }, () => new Float64Array(DEPTH));
+const isBad = new Uint8Array(ROWS + COLUMNS);
 
 /**
  * After a float MMA that met values out of its reach: computes the outputs that depend on one, element by element.
@@ -22,40 +23,59 @@ export function repairFloatMma(
   halves: number,
   planes: readonly number[],
 ): void {
-  const decode = type === 'f16' ? halfToFloat : bfloatToFloat;
-  const depth = halves * 8;
-  const rows: Float64Array[] = [];
-  const isRowBad: boolean[] = [];
-  const read = (register: (k: number) => number, line: number, into: Float64Array): boolean => {
-    let isBad = false;
-    for (let k = 0; k < depth; k += 1) {
-      const word = words[(planes[register(k)] ?? 0) + line * 4 + ((k & 7) >> 1)] ?? 0;
-      const code = k & 1 ? word >>> 16 : word & 0xffff;
-      if (!isWithinReach(type, code)) isBad = true;
-      into[k] = decode(code);
-    }
-    return isBad;
-  };
-  for (let row = 0; row < ROWS; row += 1) {
-    const values = new Float64Array(depth);
-    isRowBad.push(read((k) => 4 + (row >> 3) + 2 * (k >> 3), row & 7, values));
-    rows.push(values);
-  }
-  const column = new Float64Array(depth);
-  for (let j = 0; j < COLUMNS; j += 1) {
-    const isColumnBad = read((k) => 8 + (k >> 3), j, column);
+  decodeOperands(words, type, halves * 8, planes);
+  for (let column = 0; column < COLUMNS; column += 1) {
+    const b = decoded[ROWS + column];
     for (let row = 0; row < ROWS; row += 1) {
-      const register = 2 * (row >> 3) + (j & 1);
-      const lane = (row & 7) * 4 + (j >> 1);
+      const register = 2 * (row >> 3) + (column & 1);
+      const lane = (row & 7) * 4 + (column >> 1);
       const c = words[(SAVED_C >> 2) + register * 32 + lane] ?? 0;
-      if (!isColumnBad && isRowBad[row] !== true && (c & 0x7f800000) !== 0x7f800000) continue;
-      const result = floatMmaReference(
-        rows[row] ?? column,
-        column,
-        floatOfBits(c),
-        type === 'f16' ? -14 : -126,
-      );
-      words[(planes[register] ?? 0) + lane] = bitsOfFloat(result);
+      const isFiniteC = (c & EXPONENT) !== EXPONENT;
+      if (isFiniteC && isBad[row] === 0 && isBad[ROWS + column] === 0) continue;
+      // A NaN stays one, whatever is added to it: rows of NaN are common in test data.
+      const isNan = !isFiniteC && (c & 0x7fffff) !== 0;
+      const a = decoded[row];
+      const result =
+        isNan || a === undefined || b === undefined
+          ? NAN_BITS
+          : bitsOfFloat(
+              floatMmaReference(
+                halves === 2 ? a : a.subarray(0, 8),
+                b,
+                floatOfBits(c),
+                type === 'f16' ? -14 : -126,
+              ),
+            );
+      words[(planes[register] ?? 0) + lane] = result;
     }
   }
+}
+
+function decodeOperands(
+  words: Int32Array,
+  type: 'f16' | 'bf16',
+  depth: number,
+  planes: readonly number[],
+): void {
+  const decode = type === 'f16' ? halfToFloat : bfloatToFloat;
+  for (let line = 0; line < ROWS + COLUMNS; line += 1) {
+    const into = decoded[line];
+    if (into === undefined) continue;
+    let bad = 0;
+    for (let k = 0; k < depth; k += 2) {
+      const register = line < ROWS ? 4 + (line >> 3) + 2 * (k >> 3) : 8 + (k >> 3);
+      const word = words[(planes[register] ?? 0) + (line & 7) * 4 + ((k & 7) >> 1)] ?? 0;
+      const [low, high] = [word & 0xffff, word >>> 16];
+      into[k] = decode(low);
+      into[k + 1] = decode(high);
+      if (!isWithinReach(type, low) || !isWithinReach(type, high)) bad = 1;
+    }
+    isBad[line] = bad;
+  }
+}
+
+/** Whether the bulk operation's f32 products are exact and finite for this operand: the test it makes itself. */
+function isWithinReach(type: 'f16' | 'bf16', code: number): boolean {
+  if (type === 'f16') return (code & 0x7c00) !== 0x7c00;
+  return (code & 0x7fff) === 0 || Math.abs(((code >> 7) & 255) - 127) <= 45;
 }
