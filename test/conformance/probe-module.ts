@@ -26,7 +26,7 @@ export function probeModule(probe: Probe): string {
   return `.version 8.0
 .target sm_80
 .address_size 64
-.visible .entry ${probeSymbol(probe)}(.param .u64 in, .param .u64 out, .param .u64 room)
+.visible .entry ${probeSymbol(probe)}(.param .u64 in, .param .u64 out, .param .u64 scratch)
 {
   .reg .b32 %a<20>;
   .reg .b32 %d<8>;
@@ -45,7 +45,7 @@ ${probe.declarations === undefined ? '' : `  ${probe.declarations}\n`}  mov.u32 
   ld.param.u64 %to, [out];
   mul.wide.u32 %step, %round, ${outputs * 128};
   add.s64 %to, %to, %step;
-  ld.param.u64 %scratch, [room];
+  ld.param.u64 %scratch, [scratch];
   mul.wide.u32 %step, %round, ${scratchBytes};
   add.s64 %scratch, %scratch, %step;
   mul.wide.u32 %step, %lane, 16;

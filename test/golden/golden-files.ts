@@ -37,7 +37,7 @@ export async function emitModel({ file }: GoldenModel, target: CudaTarget = sm80
  * The kernels whose text is committed: the first of each structure, which is the template, what fills its slots, and
  * the operations fused into it. The rest differ in numbers only; kernels.txt holds a digest of each.
  */
-function shownKernels({ kernels }: ScheduledPlan): readonly ScheduledKernel[] {
+export function shownKernels({ kernels }: ScheduledPlan): readonly ScheduledKernel[] {
   const structures = new Map<string, ScheduledKernel>();
   for (const kernel of kernels) {
     const { problem, schedule } = kernel.spec;

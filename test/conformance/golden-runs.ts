@@ -1,0 +1,83 @@
+import type { DeviceArgument, DeviceBuffer, DeviceJob } from '../../compiler/device/device-job.ts';
+import type { Comparison, CtaIndex, VerificationCase } from '../../compiler/families/family.ts';
+import { sha256 } from '../../compiler/support/hash.ts';
+import type { CallContract } from '../../ir/call-contract.ts';
+import { evaluate } from '../../ir/formula.ts';
+import type { FamilyName, SpecOf } from '../../ir/kernel-spec.ts';
+import { emitModel, shownKernels } from '../golden/golden-files.ts';
+import { goldenModels } from '../golden/golden-models.ts';
+import { maskProvenance } from '../golden/mask-provenance.ts';
+import { familyOf } from '../support/kernel-workbench.ts';
+
+/** A committed golden kernel on one dataset, as `quikc verify` would run it. */
+export interface GoldenRun {
+  readonly id: string;
+  readonly model: string;
+  readonly text: string;
+  readonly textDigest: string;
+  readonly contract: CallContract;
+  readonly data: VerificationCase;
+}
+
+/** Few enough that vectors stay small, and ragged for every tile: the last, partial tile of M is where kernels break. */
+const tokens = 5;
+const seed = 1;
+
+export async function goldenRuns(): Promise<readonly GoldenRun[]> {
+  const runs: GoldenRun[] = [];
+  for (const model of goldenModels) {
+    const emitted = await emitModel(model);
+    for (const { id, spec } of shownKernels(emitted)) {
+      const text = emitted.texts.get(id) ?? '';
+      const family = familyOf(spec);
+      const own = spec as SpecOf<FamilyName>;
+      const shared = { id, model: model.name, text, textDigest: sha256(maskProvenance(text)) };
+      for (const data of family.cases(own, tokens, seed))
+        runs.push({ ...shared, contract: family.contract(own), data });
+    }
+  }
+  return runs;
+}
+
+/** One launch of a run; every buffer that the kernel writes comes back. */
+export function toDeviceJob({ id, contract, data }: GoldenRun, ptx: string): DeviceJob {
+  const buffers = data.buffers.map(({ bytes, access, fill }): DeviceBuffer => {
+    const content = new Uint8Array(bytes);
+    fill?.(0, content);
+    return { bytes, content, download: access !== 'input' };
+  });
+  const list = contract.arguments.map((argument): DeviceArgument => {
+    if (argument.kind === 'token-count') return { type: 'i32', value: data.m };
+    return { buffer: data.buffers.findIndex((buffer) => buffer.argument === argument.name) };
+  });
+  const { block, dynamicSharedBytes } = contract.launch;
+  const launch = { module: 0, symbol: id, grid: extentOf(contract, data.m), block, dynamicSharedBytes };
+  return { modules: [ptx], buffers, launches: [{ ...launch, arguments: list }] };
+}
+
+/** What the oracle says of a run's outputs, by argument: they may come from a GPU, a file, or the executor. */
+export function judgeRun(
+  { contract, data }: GoldenRun,
+  outputs: ReadonlyMap<string, Uint8Array>,
+): Comparison {
+  return data.compare(
+    (argument, offset, length) => {
+      const bytes = outputs.get(argument);
+      if (bytes === undefined) throw new Error(`there is no output ${argument}`);
+      return bytes.slice(offset, offset + length);
+    },
+    allCtas(extentOf(contract, data.m)),
+  );
+}
+
+type Extent = readonly [number, number, number];
+
+export function extentOf({ launch }: CallContract, m: number): Extent {
+  const [x, y, z] = launch.grid;
+  return [evaluate(x, m), evaluate(y, m), evaluate(z, m)];
+}
+
+function allCtas([x, y, z]: Extent): readonly CtaIndex[] {
+  const range = (count: number) => Array.from({ length: count }, (_, index) => index);
+  return range(z).flatMap((k) => range(y).flatMap((j) => range(x).map((i): CtaIndex => [i, j, k])));
+}
