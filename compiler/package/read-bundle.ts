@@ -7,6 +7,7 @@ import { sha256 } from '../support/hash.ts';
 import { fail, type Result, succeed } from '../support/result.ts';
 import { bundleFault } from './bundle-fault.ts';
 import { type BundleFiles, manifestFile } from './make-bundle.ts';
+import { recoverBundle } from './recover-bundle.ts';
 import { parseSums, sumsFile } from './sums.ts';
 
 /** A bundle whose every file has been checked against its digest. */
@@ -24,6 +25,7 @@ type Faults = readonly Diagnostic[];
  * agree with it; nothing outside the folder is ever opened, whatever the manifest says.
  */
 export function readBundle(folder: string): Result<Bundle, Faults> {
+  recoverBundle(folder);
   const read = readFiles(folder);
   if (!read.ok) return read;
   const files = read.value;

@@ -7,6 +7,7 @@ import { moveIntoPlace } from '../support/sealed-folder.ts';
 import { bundleFault } from './bundle-fault.ts';
 import type { BundleFiles } from './make-bundle.ts';
 import { listFiles } from './read-bundle.ts';
+import { recoverBundle } from './recover-bundle.ts';
 import { parseSums, sumsFile } from './sums.ts';
 
 /**
@@ -37,6 +38,7 @@ export function writeBundle(folder: string, files: BundleFiles): Result<string, 
 
 /** The real path at which a bundle may be put: nothing is there, an empty folder, or a bundle and nothing else. */
 export function checkOutput(folder: string): Result<string, Diagnostic> {
+  recoverBundle(folder);
   try {
     if (!existsSync(folder)) return succeed(resolve(folder));
     const target = realpathSync(folder); // through a link, what it points at is replaced and the link stays

@@ -26,6 +26,17 @@ export function sweepScratchFolders(root: string, now: number = Date.now()): voi
   }
 }
 
+/** Scratch folders for `purpose` under `root` whose process is no more: what it was doing, it will not finish. */
+export function orphanedScratchFolders(root: string, purpose: string): readonly string[] {
+  const pattern = new RegExp(`^${prefix}${purpose}-(\\d+)-`);
+  return readdirSync(root)
+    .filter((name) => {
+      const pid = pattern.exec(name)?.[1];
+      return pid !== undefined && !isAlive(Number(pid));
+    })
+    .map((name) => join(root, name));
+}
+
 function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
