@@ -70,7 +70,7 @@ export function isExact(ptx: string): boolean {
 }
 
 /** A run on the executor: the bytes of each output that the kernel wrote whole. */
-export function executeRun({ id, contract, data }: GoldenRun, ptx: string): ReadonlyMap<string, Uint8Array> {
+function executeRun({ id, contract, data }: GoldenRun, ptx: string): ReadonlyMap<string, Uint8Array> {
   const module = parsePtx(ptx);
   const kernel = module.ok ? compileKernel(module.value, id) : module;
   if (!kernel.ok) throw new Error(`${id}: line ${kernel.error.line}: ${kernel.error.message}`);

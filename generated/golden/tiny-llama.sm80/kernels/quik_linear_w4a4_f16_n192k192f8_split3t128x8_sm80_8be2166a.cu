@@ -121,7 +121,8 @@ __device__ __forceinline__ float2 unpack_pair(uint32_t pair) {
 }
 
 // ---- Kernel --------------------------------------------------------------------------------------
-// Grid x: ceil(M / kTileM) * kTilesN tiles, channel tiles fastest; z: kSlices, the last one outliers.
+// Grid x: ceil(M / kTileM) * kTilesN tiles, channel tiles fastest; z: kSlices, the last adds all outlier columns, each
+// warp to its own channels. Tokens past M are computed on zeros and neither summed nor stored.
 extern "C" __global__ void __launch_bounds__(kThreads)  // bounds registers
     quik_linear_w4a4_f16_n192k192f8_split3t128x8_sm80_8be2166a(
         const uint8_t* __restrict__ weights,  // [kChannelBlocks][kBaseSegments] blocks of 4-bit codes

@@ -124,7 +124,8 @@ __device__ __forceinline__ float2 unpack_pair(uint32_t pair) {
 }
 
 // ---- Kernel --------------------------------------------------------------------------------------
-// Grid ceil(M / kTileM) * kTilesN, channel tiles fastest, so that the CTAs of a wave share token rows.
+// Grid ceil(M / kTileM) * kTilesN, channel tiles fastest, so that the CTAs of a wave share token rows. The last
+// tile computes its tokens past M on zeros and does not store them.
 extern "C" __global__ void __launch_bounds__(kThreads, kCtasPerSm)  // bounds registers
     quik_linear_w4a4_f16_n192k192f8_t32x16x256s6_sm80_04472384(
         const uint8_t* __restrict__ weights,  // [kChannelBlocks][kBaseSegments] blocks of 4-bit codes
@@ -286,6 +287,7 @@ extern "C" __global__ void __launch_bounds__(kThreads, kCtasPerSm)  // bounds re
     multiply(next_stage(step), kBaseSegments - step * kStepSegments, acc, multiply_codes);
   }
   dequantise();
+  // Outlier column f joins in step f / 16 / kStepSegments, on the accumulators of every warp: each its own tile.
 #pragma unroll 1
   for (int step = 0; step < kOutlierSteps; ++step) {
     const uint32_t stage = next_stage(kBaseSteps + step);

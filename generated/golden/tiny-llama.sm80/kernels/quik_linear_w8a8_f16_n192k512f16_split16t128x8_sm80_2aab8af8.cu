@@ -121,7 +121,8 @@ __device__ __forceinline__ float2 unpack_pair(uint32_t pair) {
 }
 
 // ---- Kernel --------------------------------------------------------------------------------------
-// Grid x: ceil(M / kTileM) * kTilesN tiles, channel tiles fastest; z: kSlices, the last one outliers.
+// Grid x: ceil(M / kTileM) * kTilesN tiles, channel tiles fastest; z: kSlices, the last adds all outlier columns, each
+// warp to its own channels. Tokens past M are computed on zeros and neither summed nor stored.
 extern "C" __global__ void __launch_bounds__(kThreads)  // bounds registers
     quik_linear_w8a8_f16_n192k512f16_split16t128x8_sm80_2aab8af8(
         const uint8_t* __restrict__ weights,  // [kChannelBlocks][kBaseSegments] blocks of 8-bit codes
