@@ -1,13 +1,14 @@
-import { execFile } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFile, execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { findToolchain } from '../../compiler/build/find-toolchain.ts';
 import { parsePtx } from '../../compiler/executor/index.ts';
 import { succeed } from '../../compiler/support/result.ts';
 import { llama7b } from '../compiler/compile-fixture.ts';
+import { main } from '../conformance/conformance.ts';
 import { executorLaboratory } from '../conformance/executor-laboratory.ts';
 import { probeModule } from '../conformance/probe-module.ts';
 import { probes } from '../conformance/probes.ts';
@@ -142,5 +143,35 @@ needsNvcc('a recording, with the executor in place of a GPU', () => {
     const { text, failed } = await replay({ ...vectors, kernels: [{ ...first!, text: '0' }, ...rest] });
     expect(failed).toBe(false);
     expect(text).toContain(`kernels  ${rest.length} agree, 0 differ, 1 stale`);
+  });
+});
+
+needsNvcc('npm run conformance -- record, with a stand-in for libcuda', () => {
+  test('goes all the way, tells that nothing is right, and stores nothing', async () => {
+    const library = join(folder, 'libfake.so');
+    const source = join(import.meta.dirname, '../compiler/device/fake-driver.cpp');
+    execFileSync('g++', ['-std=c++17', '-shared', '-fPIC', '-o', library, source]);
+    const into = join(folder, 'into');
+    mkdirSync(into);
+    const said = { out: '', err: '' };
+    for (const [stream, name] of [
+      [process.stdout, 'out'],
+      [process.stderr, 'err'],
+    ] as const)
+      vi.spyOn(stream, 'write').mockImplementation((text) => {
+        said[name] += text;
+        return true;
+      });
+    const log = join(folder, 'log');
+    const code = await main(['record'], { ...process.env, QUIKC_LIBCUDA: library, FAKE_LOG: log }, into);
+    vi.restoreAllMocks();
+    expect(code).toBe(4);
+    expect(said.out).toMatch(
+      /on Fake "GPU", driver 13000: not stored, since QUIKC_LIBCUDA names another driver/,
+    );
+    expect(said.err).toContain('not as expected: add-s32: d0 of lane 0');
+    expect(said.err).toContain('not as expected: quik_linear_w4a4_f16_');
+    expect(readFileSync(log, 'utf8')).toMatch(/launch quik_quantize_\w+ grid 5 1 1 block/);
+    expect(readdirSync(into)).toEqual([]);
   });
 });

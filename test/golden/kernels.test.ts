@@ -1,6 +1,6 @@
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { families } from '../../compiler/families/index.ts';
 import { loadTemplates } from '../../compiler/render/load-templates.ts';
@@ -33,7 +33,11 @@ test('the set stays small enough to be reviewed', () => {
 
 test('a stale, a missing and a changed golden are each found', () => {
   const folder = join(scratch, 'golden');
-  cpSync(goldenFolder, folder, { recursive: true });
+  for (const [path, text] of expected) {
+    mkdirSync(dirname(join(folder, path)), { recursive: true });
+    writeFileSync(join(folder, path), text);
+  }
+  expect(compareGolden(folder, expected)).toEqual([]);
   const [first = '', second = ''] = listFiles(folder).filter((path) => path.endsWith('.cu'));
   writeFileSync(
     join(folder, 'ragged.sm80', 'kernels', 'quik_linear_of_yesterday.cu'),
