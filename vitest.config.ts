@@ -10,11 +10,8 @@ function project(name: string, include: string[], testTimeout: number) {
 export default defineConfig({
   test: {
     projects: [
-      project(
-        'unit',
-        ['test/{ir,targets,compiler,support,conformance}/**/*.test.ts', 'test/*.test.ts'],
-        20_000,
-      ),
+      project('unit', ['test/{ir,targets,compiler,support}/**/*.test.ts', 'test/*.test.ts'], 20_000),
+      project('conformance', ['test/conformance/**/*.test.ts'], 60_000),
       project('golden', ['test/golden/**/*.test.ts'], 30_000),
       project('architecture', ['test/architecture/**/*.test.ts'], 60_000),
       project('compile', ['test/compile/**/*.test.ts'], 600_000),

@@ -91,3 +91,8 @@ export function roundingEdges(
     });
   return [round(), round(), round()];
 }
+
+/** Word `index` of a round as it lies in memory. */
+export function flat(inputs: Warp, index: number): number {
+  return inputs[index >> 5]?.[index & 31] ?? 0;
+}

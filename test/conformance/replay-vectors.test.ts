@@ -1,12 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import { sha256 } from '../../compiler/support/hash.ts';
+import { fail } from '../../compiler/support/result.ts';
 import type { OutputKind, Probe } from './probe.ts';
 import { toBytes } from './probe-bytes.ts';
 import { probeModule } from './probe-module.ts';
 import { probes } from './probes.ts';
 import { isExact, replayProbe } from './replay-vectors.ts';
+import { reportReplay } from './report-replay.ts';
 import { runOnExecutor } from './run-on-executor.ts';
-import { type ProbeVector, toBase64 } from './vectors.ts';
+import { type ProbeVector, toBase64, vectorsFolder } from './vectors.ts';
 
 /** What a GPU would have answered that agrees with the executor, save for `alter`. */
 function vectorOf(probe: Probe, alter: (words: Uint32Array) => void = () => undefined): ProbeVector {
@@ -69,4 +71,11 @@ test('what leaves a kernel a choice', () => {
   expect(isExact('mma.sync.aligned.m16n8k64.row.col.s32.s4.s4.s32 {…')).toBe(true);
   expect(isExact('rsqrt.approx.f32 %f1, %f2;')).toBe(false);
   expect(isExact('mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {…')).toBe(false);
+});
+
+test('whatever has been recorded agrees with the executor', async () => {
+  // Golden kernels are held against the oracle here; where there is nvcc, npm run conformance executes them too.
+  const compile = async () => fail([]);
+  const { text, failed } = await reportReplay(vectorsFolder, { compile });
+  expect(failed, text).toBe(false);
 });
