@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-/** Projects: unit (no tools), golden (committed files), architecture (the house rules), compile (needs nvcc). */
+/** Projects: unit (no tools), conformance (instruction probes), golden (committed files), architecture (the house rules), compile (needs nvcc). */
 function project(name: string, include: string[], testTimeout: number) {
   return {
     test: { name, include, testTimeout, environment: 'node' as const, hookTimeout: testTimeout },

@@ -67,7 +67,9 @@ export const compareProbes: readonly Probe[] = [
     onSigned((a, b) => a >= b),
   ),
   comparison('setp.lt.u32', pairs(), (a, b) => a < b),
+  comparison('setp.le.u32', pairs(), (a, b) => a <= b),
   comparison('setp.gt.u32', pairs(), (a, b) => a > b),
+  comparison('setp.ge.u32', pairs(), (a, b) => a >= b),
   comparison('setp.lt.f32', floats(2), (a, b) => floatFrom(a) < floatFrom(b)),
   perLane(
     'setp-eq-s16',

@@ -60,7 +60,7 @@ function sharedLoad(spelling: string, width: number, bytes: 1 | 4): Probe {
 }
 
 /** 16 bytes asynchronously, of which `%a4` are read and the rest is zero, over memory that held something else. */
-function asyncCopy(): Probe {
+function asyncCopy(name: string, waiting: readonly string[]): Probe {
   const next = words(16);
   const sizes = [16, 8, 0, 4, 12];
   const rounds = [0, 1].map((round) =>
@@ -73,14 +73,13 @@ function asyncCopy(): Probe {
       ),
     );
   return {
-    ...{ name: 'cp-async-src-size', declarations: room, outputs: ['b32', 'b32', 'b32', 'b32'], rounds },
-    covers: ['cp.async.cg.shared.global', 'cp.async.commit_group', 'cp.async.wait_group'],
+    ...{ name, declarations: room, outputs: ['b32', 'b32', 'b32', 'b32'], rounds },
+    covers: ['cp.async.cg.shared.global', ...waiting.map((one) => one.replace(' 0', ''))],
     body: `${ownRoom}
       mul.wide.u32 %rd0, %lane, 16;
       add.s64 %rd0, %source, %rd0;
       cp.async.cg.shared.global [%r1], [%rd0], 16, %a4;
-      cp.async.commit_group;
-      cp.async.wait_group 0;
+      ${waiting.map((one) => `${one};`).join('\n')}
       bar.sync 0;
       ld.shared.v4.u32 {%d0, %d1, %d2, %d3}, [%r1];`,
     reference: { kind: 'exact', of },
@@ -128,6 +127,7 @@ export const sharedProbes: readonly Probe[] = [
   sharedLoad('ld.shared.v2.u32', 2, 4),
   sharedLoad('ld.shared.v2.f32', 2, 4),
   sharedLoad('ld.shared.v4.f32', 4, 4),
-  asyncCopy(),
+  asyncCopy('cp-async-src-size', ['cp.async.commit_group', 'cp.async.wait_group 0']),
+  asyncCopy('cp-async-wait-all', ['cp.async.wait_all']),
   asyncGroups(),
 ];
