@@ -1,9 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { compile } from '../../compiler/compile.ts';
-import { noOverrides } from '../../compiler/frontend/layer-rule.ts';
-import { sm80 } from '../../targets/sm80.ts';
 
 // What the documents promise: links that lead somewhere, scripts that exist, a lockfile that any registry can serve.
 
@@ -48,27 +45,6 @@ test('a broken link and a script that is gone are found', () => {
     'docs/README.md links to bundel.md',
     'docs/README.md runs chekc',
   ]);
-});
-
-test("README.md's kernel is the one that is emitted, and its ids are those of today", async () => {
-  const readme = readFileSync('README.md', 'utf8');
-  const compiled = await compile({
-    ...{ file: 'examples/llama-2-7b/model.json', target: sm80, overrides: noOverrides },
-    ...{ build: false, buildOptions: { env: {} } },
-  });
-  if (!compiled.ok) throw new Error(JSON.stringify(compiled.error));
-  const { manifest, files } = compiled.value;
-  const ids = new Set(manifest.kernels.map(({ id }) => id));
-  const shown = [...readme.matchAll(/\bquik_[a-z0-9_]+_sm80_[0-9a-f]{8}\b/g)].map(([id]) => id);
-  expect(shown.length).toBeGreaterThan(3);
-  expect(shown.filter((id) => !ids.has(id))).toEqual([]);
-  const explained = /quikc explain \S+ ([0-9a-f]{8})/.exec(readme)?.[1];
-  const kernel = manifest.kernels.find(({ id }) => id.endsWith(`${explained}`));
-  const text = Buffer.from(files.get(kernel?.files.source.path ?? '') ?? '').toString('utf8');
-  const excerpt = /```cuda\n([\s\S]*?)```/.exec(readme)?.[1]?.split('\n') ?? [];
-  expect(excerpt.length).toBeGreaterThan(30);
-  const lines = new Set(text.split('\n'));
-  expect(excerpt.filter((line) => line !== '' && line !== '  // …' && !lines.has(line))).toEqual([]);
 });
 
 test('ARCHITECTURE.md is a map, not a book', () => {
