@@ -29,6 +29,7 @@ export const sm80: CudaTarget = {
     clockMHz: 1410,
     dramGBps: 2039,
     l2GBps: 4800,
+    l2Bytes: 40 * 2 ** 20,
     macsPerSmClock: { s4: 4096, s8: 2048, f16: 1024 },
     source:
       'NVIDIA A100 datasheet: 312 TFLOPS FP16, 624 TOPS INT8, 1248 TOPS INT4, dense; 2039 GB/s. L2: 5120 B/clock (A100 whitepaper) at 1410 MHz would be 7200 GB/s; 4800 is taken as attainable',

@@ -7,6 +7,7 @@ export interface ReferenceGpu {
   readonly clockMHz: number;
   readonly dramGBps: number;
   readonly l2GBps: number;
+  readonly l2Bytes: number;
   /** Multiply-adds per SM and clock. */
   readonly macsPerSmClock: { readonly s4: number; readonly s8: number; readonly f16: number };
   readonly source: string;

@@ -46,7 +46,9 @@ export function gateKernel(resources: KernelResources, expected: GateExpectation
           'a loop was unrolled or dropped unexpectedly',
         );
     }
-    const calls = resources.opcodes['CALL'] ?? 0;
+    // ptxas leaves some loops by a CALL that nothing returns from: a jump. A subroutine has a RET.
+    const returns = resources.opcodes['RET'] ?? 0;
+    const calls = returns === 0 && resources.subroutines.length === 0 ? 0 : (resources.opcodes['CALL'] ?? 0);
     if (calls > (expected.calls ?? 0))
       refuse(
         'QK643',

@@ -26,6 +26,7 @@ const names: ReadonlyMap<number, string> = new Map([
   [0x144, 'CALL'],
   [0x147, 'BRA'],
   [0x14d, 'EXIT'],
+  [0x150, 'RET'],
   [0x181, 'LDG'],
   [0x183, 'LDL'],
   [0x184, 'LDS'],

@@ -132,6 +132,20 @@ export interface KernelFamily<F extends FamilyName> {
 export type FamilyTable = Readonly<Record<FamilyName, AnyFamily>>;
 type AnyFamily = { readonly [P in keyof KernelFamily<FamilyName>]: KernelFamily<FamilyName>[P] };
 
+/** Channels n0 … n1 - 1 x tokens m0 … m1 - 1 of y, and the CTAs that compute them. */
+export interface OutputTile {
+  readonly n0: number;
+  readonly n1: number;
+  readonly m0: number;
+  readonly m1: number;
+  readonly ctas: readonly CtaIndex[];
+}
+
+export interface LinearFamily extends KernelFamily<'linear'> {
+  /** The tile of the last channels and the last tokens: the ragged one, if there is one. */
+  lastTile(spec: SpecOf<'linear'>, m: number): OutputTile;
+}
+
 /** What a view prints beyond its spec: who the kernel is for, and why it looks as it does. */
 export interface ViewContext {
   readonly id: string;

@@ -4,4 +4,4 @@ import { linear } from './linear/index.ts';
 import { quantize } from './quantize/index.ts';
 
 /** Every kernel family there is. A new one is a folder and a line here. */
-export const families: { readonly [F in FamilyName]: KernelFamily<F> } = { linear, quantize };
+export const families = { linear, quantize } satisfies { readonly [F in FamilyName]: KernelFamily<F> };

@@ -1,35 +1,12 @@
 import { evaluate } from '../../ir/formula.ts';
-import type { SpecOf } from '../../ir/kernel-spec.ts';
 import type { BufferSpec } from '../executor/index.ts';
-import type { CtaIndex } from '../families/family.ts';
+import type { OutputTile } from '../families/family.ts';
 import { packQuik } from '../reference/pack-quik.ts';
-import { ceilDiv } from '../support/integer.ts';
 import type { ChainData } from './chain-data.ts';
 import type { ChainJob } from './verification.ts';
 
-/** Channels n0 … n1 - 1 x tokens m0 … m1 - 1 of y, and the CTAs that compute them. */
-export interface ChainTile {
-  readonly n0: number;
-  readonly n1: number;
-  readonly m0: number;
-  readonly m1: number;
-  readonly ctas: readonly CtaIndex[];
-}
-
-/** The tile of the last channels and last tokens: the ragged one, if there is one. */
-export function lastTile({ problem, schedule }: SpecOf<'linear'>, tokens: number): ChainTile {
-  const alongN = ceilDiv(problem.n, schedule.tileN);
-  const alongM = ceilDiv(tokens, schedule.tileM);
-  const n0 = (alongN - 1) * schedule.tileN;
-  const m0 = (alongM - 1) * schedule.tileM;
-  const slices = schedule.kind === 'tiled' ? 1 : schedule.slices + (problem.outliers > 0 ? 1 : 0);
-  const x = alongM * alongN - 1;
-  const ctas = Array.from({ length: slices }, (_, z): CtaIndex => [x, 0, z]);
-  return { n0, n1: problem.n, m0, m1: tokens, ctas };
-}
-
 /** Every argument of both kernels by name; what quantize writes, the linear reads. */
-export function chainBuffers(job: ChainJob, data: ChainData, tile: ChainTile): readonly BufferSpec[] {
+export function chainBuffers(job: ChainJob, data: ChainData, tile: OutputTile): readonly BufferSpec[] {
   const { linear, quantize, tokens } = job;
   const { problem } = linear.spec;
   const packed = packTile(job, data, tile);
@@ -66,7 +43,7 @@ export function chainBuffers(job: ChainJob, data: ChainData, tile: ChainTile): r
   return [...specs.values()];
 }
 
-function packTile({ linear }: ChainJob, data: ChainData, { n0, n1 }: ChainTile) {
+function packTile({ linear }: ChainJob, data: ChainData, { n0, n1 }: OutputTile) {
   const { k, weightBits, dtype, columns } = linear.spec.problem;
   const weights = new Float32Array((n1 - n0) * k);
   for (let n = n0; n < n1; n++) weights.set(data.weightRow(n), (n - n0) * k);

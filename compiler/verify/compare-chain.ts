@@ -1,4 +1,4 @@
-import type { Comparison } from '../families/family.ts';
+import type { Comparison, OutputTile } from '../families/family.ts';
 import { ComparisonTally } from '../reference/comparison-tally.ts';
 import { floatLinear, rowError } from '../reference/float-linear.ts';
 import * as layouts from '../reference/layouts.ts';
@@ -7,7 +7,6 @@ import { unpackCodes } from '../reference/pack-codes.ts';
 import { runPrologue } from '../reference/prologue.ts';
 import { quantiseWeights } from '../reference/quantise-weights.ts';
 import { codeRoundings, gamma, linearRoundings, scaleRoundings, underflow } from '../reference/tolerance.ts';
-import type { ChainTile } from './chain-buffers.ts';
 import type { ChainData } from './chain-data.ts';
 import type { ChainJob } from './verification.ts';
 
@@ -17,7 +16,7 @@ type Read = (argument: string, offset: number, length: number) => Uint8Array;
  * y against the unquantised layer. Allowed, element by element: the scheme's own error (weights and activations to
  * their codes), the prologue's rounding interval, the bound of the linear's arithmetic, half an ulp of the result.
  */
-export function compareChain(job: ChainJob, data: ChainData, tile: ChainTile, read: Read): Comparison {
+export function compareChain(job: ChainJob, data: ChainData, tile: OutputTile, read: Read): Comparison {
   const { problem, schedule } = job.linear.spec;
   const { n, k, activationBits: bits, epilogue, outliers } = problem;
   const { float } = data;

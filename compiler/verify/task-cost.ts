@@ -19,7 +19,8 @@ function kernelCost(job: VerificationJob): number {
       return sum + launchCost + Math.min(ctas, sampled ?? ctas) * spec.problem.k * 100;
     }
     const { problem, schedule } = spec;
-    const tiles = ctas / evaluate(contract.launch.grid[2], tokens);
+    const slices = schedule.kind === 'tiled' ? 1 : evaluate(contract.launch.grid[2], tokens);
+    const tiles = ctas / slices;
     const area = schedule.tileN * schedule.tileM;
     // FP16 MMAs round every partial sum and cost about eight times an integer MAC.
     const macs = area * (problem.k + 7 * problem.outliers);

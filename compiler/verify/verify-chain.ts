@@ -1,8 +1,9 @@
 import type { CallContract } from '../../ir/call-contract.ts';
 import { evaluate } from '../../ir/formula.ts';
 import { compileKernel, type ExecutableKernel, execute, GlobalMemory, parsePtx } from '../executor/index.ts';
+import { families } from '../families/index.ts';
 import { assert } from '../support/assert.ts';
-import { chainBuffers, lastTile } from './chain-buffers.ts';
+import { chainBuffers } from './chain-buffers.ts';
 import { makeChainData } from './chain-data.ts';
 import { compareChain } from './compare-chain.ts';
 import type { ChainJob, ChainVerification } from './verification.ts';
@@ -19,14 +20,15 @@ export function verifyChain(job: ChainJob): ChainVerification {
   if (typeof linear === 'string') return failed(job, linear);
   const { spec } = job.linear;
   const data = makeChainData(job.quantize.spec.problem, spec.problem, job.seed);
-  const tile = lastTile(spec, job.tokens);
+  const tile = families.linear.lastTile(spec, job.tokens);
   const memory = new GlobalMemory();
   const addresses = new Map<string, bigint>();
   for (const buffer of chainBuffers(job, data, tile)) addresses.set(buffer.name, memory.add(buffer));
 
   const rows = Array.from({ length: job.tokens }, (_, m) => m);
   const first = launch(quantize, job.quantize.contract, job, rows, memory, addresses);
-  const ctas = tile.ctas.map(([x, y, z]) => x + gridX(job.linear.contract, job.tokens) * (y + z));
+  const [gridX, gridY] = gridOf(job.linear.contract, job.tokens);
+  const ctas = tile.ctas.map(([x, y, z]) => x + gridX * (y + gridY * z));
   const second = launch(linear, job.linear.contract, job, ctas, memory, addresses);
   const comparison = compareChain(job, data, tile, (name, offset, length) =>
     memory.get(name).read(offset, length),
@@ -62,23 +64,26 @@ function launch(
   memory: GlobalMemory,
   addresses: ReadonlyMap<string, bigint>,
 ) {
-  const { grid, block, dynamicSharedBytes } = contract.launch;
-  const [x, y, z] = grid;
-  const extent = [evaluate(x, job.tokens), evaluate(y, job.tokens), evaluate(z, job.tokens)] as const;
+  const { block, dynamicSharedBytes } = contract.launch;
   const values = contract.arguments.map((argument) => {
     if (argument.kind === 'token-count') return job.tokens;
     const address = addresses.get(argument.name);
     assert(address !== undefined, `the chain has a buffer for ${argument.name}`);
     return address;
   });
-  return execute(kernel, { grid: extent, block, dynamicSharedBytes, arguments: values }, memory, {
-    seed: job.seed,
-    ctas,
-  });
+  return execute(
+    kernel,
+    { grid: gridOf(contract, job.tokens), block, dynamicSharedBytes, arguments: values },
+    memory,
+    {
+      seed: job.seed,
+      ctas,
+    },
+  );
 }
 
-function gridX(contract: CallContract, tokens: number): number {
-  return evaluate(contract.launch.grid[0], tokens);
+function gridOf({ launch: { grid } }: CallContract, tokens: number): readonly [number, number, number] {
+  return [evaluate(grid[0], tokens), evaluate(grid[1], tokens), evaluate(grid[2], tokens)];
 }
 
 function about(job: ChainJob): Pick<ChainVerification, 'site' | 'quantize' | 'linear' | 'tokens'> {

@@ -71,8 +71,8 @@ const bugs: readonly SeededBug[] = [
   {
     name: 'off-by-one bound on tokens',
     spec: tiled,
-    from: 'const bool inside = m < M && byte',
-    to: 'const bool inside = m <= M && byte',
+    from: 'm < M && byte < segments',
+    to: 'm <= M && byte < segments',
     caught: 'out-of-bounds',
   },
   {
@@ -120,14 +120,21 @@ const bugs: readonly SeededBug[] = [
   {
     name: 'missing fence in split-K',
     spec: splitK,
-    from: "__threadfence();  // release: this thread's sums are visible on the device …\n",
+    from: '__threadfence();  // fence.sc, cumulative over the barrier: the sums are visible before the arrival counts\n',
     to: '',
     caught: 'race',
   },
   {
     name: 'missing acquire in split-K',
     spec: splitK,
-    from: '__threadfence();  // acquire: what the earlier CTAs released may be read\n',
+    from: '__threadfence();  // the sums of the CTAs that arrived before are visible from here on\n',
+    to: '',
+    caught: 'race',
+  },
+  {
+    name: 'arrival counted before the whole CTA has written its sums',
+    spec: splitK,
+    from: "__syncthreads();  // the CTA's sums are written, and is_last may be\n",
     to: '',
     caught: 'race',
   },

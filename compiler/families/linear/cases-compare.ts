@@ -2,6 +2,7 @@ import { evaluate } from '../../../ir/formula.ts';
 import type { SpecOf } from '../../../ir/kernel-spec.ts';
 import { ComparisonTally } from '../../reference/comparison-tally.ts';
 import { narrowFloat } from '../../reference/narrow-float.ts';
+import { assert } from '../../support/assert.ts';
 import { ceilDiv } from '../../support/integer.ts';
 import type { Comparison, CtaIndex } from '../family.ts';
 import { linearContract } from './contract.ts';
@@ -10,7 +11,15 @@ import type { DatasetKind } from './data-patterns.ts';
 import type { WeightData } from './data-weights.ts';
 import { makeTileOracle } from './oracle.ts';
 import { diagnoseElement } from './oracle-diagnosis.ts';
-import { ctasPerTile, type OutputRegion, outputRegion, tilesAlongN } from './region.ts';
+import {
+  ctasOfTile,
+  ctasPerTile,
+  type OutputRegion,
+  outputRegion,
+  type TilePlace,
+  tileOfCta,
+  tilesAlongN,
+} from './region.ts';
 
 export interface LinearDataset {
   readonly spec: SpecOf<'linear'>;
@@ -27,17 +36,32 @@ export type ReadOutput = (argument: string, offset: number, length: number) => U
  */
 export function compareLinear(data: LinearDataset, read: ReadOutput, ctas: readonly CtaIndex[]): Comparison {
   const tally = new ComparisonTally();
-  const slices = new Map<number, Set<number>>();
-  for (const [x, , z] of ctas) slices.set(x, (slices.get(x) ?? new Set()).add(z));
-  const complete = [...slices].filter(([, seen]) => seen.size === ctasPerTile(data.spec)).map(([x]) => x);
-  const incomplete = slices.size - complete.length;
+  const tiles = new Map<number, { readonly place: TilePlace; readonly seen: Set<number> }>();
+  for (const cta of ctas) {
+    const place = tileOfCta(data.spec, cta);
+    const { m0, m1 } = outputRegion(data.spec, cta, data.m);
+    if (m0 >= m1) continue; // of a group that is not full: it has no tile
+    const key = tileKey(data.spec, place);
+    const tile = tiles.get(key) ?? { place, seen: new Set() };
+    tiles.set(key, { place, seen: tile.seen.add(data.spec.schedule.kind === 'tiled' ? 0 : cta[2]) });
+  }
+  const complete = [...tiles.values()].filter(({ seen }) => seen.size === ctasPerTile(data.spec));
+  const incomplete = tiles.size - complete.length;
   if (incomplete > 0) tally.note(`${incomplete} tile(s) not compared: some of their slices did not run`);
-  for (const x of complete) {
-    compareTile(data, read, outputRegion(data.spec, [x, 0, 0], data.m), tally);
-    compareBorder(data, read, x, new Set(slices.keys()), tally);
-    compareWorkspace(data, read, x, tally);
+  for (const { place } of complete) {
+    const [cta] = ctasOfTile(data.spec, place);
+    assert(cta !== undefined, 'a tile has a CTA');
+    const region = outputRegion(data.spec, cta, data.m);
+    compareTile(data, read, region, tally);
+    compareBorder(data, read, region, new Set(tiles.keys()), tally);
+    compareWorkspace(data, read, tileKey(data.spec, place), tally);
   }
   return tally.result();
+}
+
+/** Tiles by number, channel tiles fastest: the order of the split-K workspace. */
+function tileKey(spec: SpecOf<'linear'>, { n, m }: TilePlace): number {
+  return m * tilesAlongN(spec) + n;
 }
 
 function compareTile(
@@ -85,12 +109,11 @@ function compareTile(
 function compareBorder(
   { spec, m }: LinearDataset,
   read: ReadOutput,
-  x: number,
+  { n0, n1, m0, m1 }: OutputRegion,
   ran: ReadonlySet<number>,
   tally: ComparisonTally,
 ): void {
   const { n } = spec.problem;
-  const { n0, n1, m0, m1 } = outputRegion(spec, [x, 0, 0], m);
   const tiles = tilesAlongN(spec);
   const check = (row: number, first: number, last: number): void => {
     const tile = Math.floor(row / spec.schedule.tileM) * tiles + Math.floor(first / spec.schedule.tileN);

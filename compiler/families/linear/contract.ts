@@ -9,6 +9,7 @@ import {
   segmentBytes,
   threadsOf,
   tiledSharedBytes,
+  tokenGroup,
 } from './geometry.ts';
 import { splitKSharedBytes, splitKWorkspaceBytes } from './split-k-sizes.ts';
 
@@ -17,13 +18,12 @@ export function linearContract(spec: SpecOf<'linear'>): CallContract {
   const { problem, schedule } = spec;
   const tilesN = constant(ceilDiv(problem.n, schedule.tileN));
   const tilesM: Formula = { ceilDiv: [tokens, constant(schedule.tileM)] };
-  const tiles: Formula = { mul: [tilesM, tilesN] };
   const block = [threadsOf(schedule), 1, 1] as const;
   if (schedule.kind === 'tiled') {
     return {
       arguments: linearArguments(spec),
       launch: {
-        grid: [tiles, constant(1), constant(1)],
+        grid: [{ min: [tilesM, constant(tokenGroup)] }, tilesN, { ceilDiv: [tilesM, constant(tokenGroup)] }],
         block,
         dynamicSharedBytes: tiledSharedBytes(schedule),
       },
@@ -33,7 +33,7 @@ export function linearContract(spec: SpecOf<'linear'>): CallContract {
   return {
     arguments: linearArguments(spec),
     launch: {
-      grid: [tiles, constant(1), slices],
+      grid: [{ mul: [tilesM, tilesN] }, constant(1), slices],
       block,
       dynamicSharedBytes: splitKSharedBytes(problem, schedule),
     },
@@ -41,7 +41,8 @@ export function linearContract(spec: SpecOf<'linear'>): CallContract {
       argument: 'workspace',
       before: 'zeroed',
       after: 'zeroed',
-      sharing: 'One launch at a time: launches that may overlap need a workspace each.',
+      sharing:
+        'One launch at a time: launches that may overlap, programmatic dependent launches too, need a workspace each. Zero it again after a launch that failed.',
     },
   };
 }
@@ -125,7 +126,7 @@ function linearArguments({ problem, schedule }: SpecOf<'linear'>): readonly Kern
       dtype,
       layout: 'row-major',
       ...rows(n, n * 2),
-      meaning: 'added to y in FP32',
+      meaning: 'added to y in FP32; may be y itself',
     });
   }
   list.push({

@@ -46,7 +46,8 @@ export function estimateSplitK(
   // A wave is as long as its longest slice; slices shorter than that leave bandwidth unused at the end.
   const longest = Math.max(sliceSegments(problem, schedule), geometry.outlierSegments);
   const mean = (geometry.baseSegments + geometry.outlierSegments) / slices;
-  const tail = stream * (longest / mean - 1) * 0.5 + stream * (Math.ceil(waves) / waves - 1) * 0.5;
+  const tail =
+    stream * (longest / mean - 1) * 0.5 + (waves > 1 ? stream * (Math.ceil(waves) / waves - 1) * 0.5 : 0);
 
   const sums = m * problem.n * 4 * (slices + 1);
   const exchange = sums / (gpu.l2GBps * 1e3);

@@ -4,12 +4,15 @@ import type { CudaTarget } from '../../../targets/target.ts';
 import { formatCount } from '../../support/format-count.ts';
 import { ceilDiv } from '../../support/integer.ts';
 import type { CostEstimate, CostTerm } from '../family.ts';
-import { linearGeometry, stageBytes } from './geometry.ts';
-import { linearResources, residentCtas, sharedBytesPerStep } from './resources.ts';
+import { linearGeometry, stageBytes, tokenGroup } from './geometry.ts';
+import { linearResources, registersNeeded, residentCtas, sharedBytesPerStep, warpTile } from './resources.ts';
 import { launchWork } from './work.ts';
 
-/** Part of the second longest of MMA, shared memory, L2 and DRAM that does not hide behind the longest. Stated. */
-const overlapLoss = 0.1;
+/**
+ * Tensor cores, shared memory, L2, DRAM and step latency work side by side but not without cost when several are
+ * nearly busy: times combine as the p-norm, p = 6, the maximum where one dominates, 1.2 times three equal ones. Stated.
+ */
+const overlapPower = 6;
 /** Cycles from a CTA's start to its first MMA, and from its last MMA to its end beside the stores. Stated. */
 const fillCycles = 1200;
 const drainCycles = 600;
@@ -19,18 +22,25 @@ const l2LatencyNs = 400;
 const dramLatencyNs = 800;
 const schedulersPerSm = 4;
 
+/** Cycles from a barrier to the first result of the MMAs behind it, which other warps of a scheduler may fill. Stated. */
+const stepLatencyCycles = 200;
+/** Cycles that a scheduler's tensor core takes for one MMA of a segment: 8192 s4 or 4096 s8 MACs at a quarter SM's rate. */
+const mmaCycles = 8;
+/** Attainable part of the DRAM peak. */
+const dramEfficiency = 0.9;
+
 /**
- * Part of the tensor rate that `warps` resident warps reach: a scheduler without a warp does nothing, and a single warp
- * leaves its tensor core idle while it waits for fragments or a barrier; each further warp halves what is left. Stated.
+ * Part of the tensor rate that `warps` resident warps reach: per step a warp keeps its scheduler's tensor core busy for
+ * its MMAs' time and then waits out the step's latency, in which the scheduler's other warps can run.
  */
-function issueEfficiency(warps: number): number {
+function issueEfficiency(warps: number, stepCycles: number): number {
   const perScheduler = warps / schedulersPerSm;
-  return Math.min(1, perScheduler) * (1 - 0.5 ** (Math.max(1, perScheduler) + 1));
+  return Math.min(1, (perScheduler * stepCycles) / (stepCycles + stepLatencyCycles));
 }
 
 /**
- * A modelled time for one launch: the longest of tensor work and shared-memory traffic in rounds of CTAs over the SMs,
- * and of L2 and DRAM traffic of the whole launch; fill, drain and epilogue hide only behind other resident CTAs.
+ * A modelled time for one launch: tensor work, shared-memory traffic and step latency in rounds of CTAs over the SMs, L2
+ * and DRAM traffic of the whole launch, combined; fill, drain and epilogue hide only behind other resident CTAs.
  */
 export function estimateTiled(
   problem: LinearProblem,
@@ -43,7 +53,8 @@ export function estimateTiled(
   const cycles = (count: number): number => count / gpu.clockMHz;
   const tiles = ceilDiv(problem.n, schedule.tileN) * ceilDiv(m, schedule.tileM);
   const resources = linearResources(problem, schedule, target);
-  const resident = residentCtas(resources, resources.registers, target);
+  const registers = Math.min(resources.registers, registersNeeded(schedule));
+  const resident = residentCtas(resources, registers, target);
   const rounds = ceilDiv(tiles, gpu.smCount);
   const waves = tiles / (gpu.smCount * resident);
 
@@ -52,10 +63,11 @@ export function estimateTiled(
   const baseCycles = (tileArea * geometry.baseSegments * geometry.codesPerSegment) / rate;
   const outlierCycles = (tileArea * geometry.outlierSegments * 16) / gpu.macsPerSmClock.f16;
   const residentWarps = (Math.min(resident, rounds) * resources.threads) / 32;
-  const efficiency = issueEfficiency(residentWarps);
+  const stepSegments = schedule.tileKBytes / 32;
+  const { blocks, groups } = warpTile(schedule);
+  const efficiency = issueEfficiency(residentWarps, stepSegments * blocks * groups * mmaCycles);
   const tensor = cycles((rounds * (baseCycles + outlierCycles)) / efficiency);
 
-  const stepSegments = schedule.tileKBytes / 32;
   const segments = geometry.baseSegments + geometry.outlierSegments;
   const sharedCycles = ((sharedBytesPerStep(schedule) / stepSegments) * segments) / sharedBytesPerClock;
   const shared = cycles(rounds * sharedCycles);
@@ -65,10 +77,14 @@ export function estimateTiled(
   const concurrent = Math.min(tiles, resident * gpu.smCount);
   const inFlight = concurrent * (schedule.stages - 1) * stageBytes(schedule);
   const l2Rate = Math.min(gpu.l2GBps, inFlight / l2LatencyNs);
-  const dramRate = Math.min(gpu.dramGBps, inFlight / dramLatencyNs);
+  const dramRate = Math.min(gpu.dramGBps * dramEfficiency, inFlight / dramLatencyNs);
   const l2 = operandBytes / (l2Rate * 1e3);
-  const { bytes, idealMicroseconds } = launchWork(problem, target, m);
-  const dram = bytes / (dramRate * 1e3);
+  const { bytes, weightBytes, idealMicroseconds } = launchWork(problem, target, m);
+  // Weights that L2 does not keep are read again by every group of token tiles.
+  const tokenGroups = ceilDiv(ceilDiv(m, schedule.tileM), tokenGroup);
+  const readings = weightBytes > gpu.l2Bytes / 2 ? tokenGroups : 1;
+  const dramBytes = bytes + (readings - 1) * weightBytes;
+  const dram = dramBytes / (dramRate * 1e3);
 
   // The tile is written to and read from shared memory once, with a residual twice.
   const passes = problem.epilogue.length > 0 ? 4 : 2;
@@ -77,9 +93,18 @@ export function estimateTiled(
   const epilogue = cycles(exposedRounds * epilogueCycles);
   const fill = cycles(exposedRounds * fillCycles);
 
-  const longest = Math.max(tensor, shared, l2, dram);
-  const second = secondLargest(tensor, shared, l2, dram);
-  const microseconds = longest + overlapLoss * second + epilogue + fill;
+  const steps =
+    ceilDiv(geometry.baseSegments, stepSegments) + ceilDiv(geometry.outlierSegments, stepSegments);
+  // A step's operands are asked for stages - 1 steps ahead; what DRAM takes longer than that stands open.
+  const stepCycles =
+    (Math.min(resident, rounds) * Math.max(baseCycles + outlierCycles, sharedCycles)) / steps;
+  const open = Math.max(0, (dramLatencyNs * gpu.clockMHz) / 1000 - (schedule.stages - 1) * stepCycles);
+  const waitCycles = stepLatencyCycles + open;
+  const latency = cycles(exposedRounds * steps * waitCycles);
+
+  const side = [tensor, shared, l2, dram, latency];
+  const inside = side.reduce((sum, time) => sum + time ** overlapPower, 0) ** (1 / overlapPower);
+  const microseconds = inside + epilogue + fill;
   const terms = (): readonly CostTerm[] => [
     {
       name: 'tensor cores',
@@ -99,7 +124,12 @@ export function estimateTiled(
     {
       name: 'DRAM',
       microseconds: dram,
-      how: `${megabytes(bytes)}, every byte once, at ${formatCount(dramRate)} GB/s`,
+      how: `${megabytes(dramBytes)} at ${formatCount(dramRate)} GB/s: every byte once${readings > 1 ? `, weights ${readings} times` : ''}`,
+    },
+    {
+      name: 'step latency',
+      microseconds: latency,
+      how: `${exposedRounds} x ${steps} steps of at least ${formatCount(waitCycles)} cycles`,
     },
     {
       name: 'epilogue',
@@ -113,12 +143,6 @@ export function estimateTiled(
     },
   ];
   return { microseconds, terms, waves, rooflineFraction: idealMicroseconds / microseconds };
-}
-
-function secondLargest(a: number, b: number, c: number, d: number): number {
-  const [high, low] = a > b ? [a, b] : [b, a];
-  const [otherHigh, otherLow] = c > d ? [c, d] : [d, c];
-  return high > otherHigh ? Math.max(low, otherHigh) : Math.max(high, otherLow);
 }
 
 function percent(fraction: number): string {

@@ -7,6 +7,12 @@ export const segmentBytes = 32;
 export const blockChannels = 16;
 export const blockBytes = blockChannels * segmentBytes;
 
+/**
+ * Token tiles that lie next to each other in a tiled kernel's grid: they read the same weights at about the same time,
+ * so a wave reads weights once a group, and the group's own rows (16 x 128 x K) stay in L2.
+ */
+export const tokenGroup = 16;
+
 /** Sizes that follow from the problem alone, in segments and 16-channel blocks. */
 export interface LinearGeometry {
   readonly baseColumns: number;

@@ -1,8 +1,10 @@
+import type { SpecOf } from '../../../ir/kernel-spec.ts';
 import type { LinearProblem } from '../../../ir/problem.ts';
 import type { LinearSchedule } from '../../../ir/schedule.ts';
 import type { CudaTarget } from '../../../targets/target.ts';
 import { hashValue } from '../../support/hash.ts';
-import type { CostEstimate, KernelFamily } from '../family.ts';
+import { ceilDiv } from '../../support/integer.ts';
+import type { CostEstimate, LinearFamily } from '../family.ts';
 import { linearKernelId } from '../kernel-name.ts';
 import { linearCases } from './cases.ts';
 import { linearContract } from './contract.ts';
@@ -11,6 +13,7 @@ import { estimateSplitK } from './estimate-split-k.ts';
 import { estimateTiled } from './estimate-tiled.ts';
 import { leastSharedBytes } from './least-shared-bytes.ts';
 import { executedMma, staticMma } from './mma-counts.ts';
+import { ctasOfTile, outputRegion, tilesAlongN } from './region.ts';
 import { rejectLinear } from './reject.ts';
 import { linearResources } from './resources.ts';
 import { sampleLinearCtas } from './sample-ctas.ts';
@@ -19,7 +22,7 @@ import { linearTemplates, linearView } from './view.ts';
 import { linearWork } from './work.ts';
 
 /** y = dequantised codes x weights + outlier columns + bias (+ residual), in one kernel. */
-export const linear: KernelFamily<'linear'> = {
+export const linear: LinearFamily = {
   name: 'linear',
   supports: supportsLinear,
   kernelId: (spec) => linearKernelId(spec.problem, spec.schedule, hashValue(spec)),
@@ -35,6 +38,7 @@ export const linear: KernelFamily<'linear'> = {
   executedMma,
   leastSharedBytes,
   sampleCtas: sampleLinearCtas,
+  lastTile,
   cases: linearCases,
 };
 
@@ -56,4 +60,10 @@ function outlierCost(problem: LinearProblem, schedule: LinearSchedule, target: C
     linearWork(of, m).weightBytes + linearWork(of, m).outlierWeightBytes;
   const time = (of: LinearProblem): number => estimateLinear(of, schedule, target, m).microseconds;
   return { microseconds: time(problem) - time(without), weightBytes: bytes(problem) - bytes(without) };
+}
+
+function lastTile(spec: SpecOf<'linear'>, m: number) {
+  const place = { n: tilesAlongN(spec) - 1, m: ceilDiv(m, spec.schedule.tileM) - 1 };
+  const ctas = ctasOfTile(spec, place);
+  return { ...outputRegion(spec, ctas[0] ?? [0, 0, 0], m), ctas };
 }

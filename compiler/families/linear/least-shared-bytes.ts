@@ -1,13 +1,17 @@
 import type { SpecOf } from '../../../ir/kernel-spec.ts';
 import type { CtaIndex } from '../family.ts';
 import { linearGeometry, metaBytes, outputTileBytes, segmentBytes, sliceSegments } from './geometry.ts';
+import { outputRegion } from './region.ts';
 
 /**
  * Bytes into and out of shared memory that the tile itself asks for: operands and meta once in and once out, the output
  * tile likewise, twice with a residual. Fragments that several warps need are read more than once: that is the rest.
  * Split-K stages token rows only, and counts the output tile in none of its slices: only the last to arrive writes it.
  */
-export function leastSharedBytes({ problem, schedule }: SpecOf<'linear'>, cta: CtaIndex): number {
+export function leastSharedBytes(spec: SpecOf<'linear'>, cta: CtaIndex, m: number): number {
+  const { problem, schedule } = spec;
+  const { m0, m1 } = outputRegion(spec, cta, m);
+  if (m0 >= m1) return 0;
   const { baseSegments, outlierSegments } = linearGeometry(problem);
   if (schedule.kind === 'tiled') {
     const operands = (schedule.tileN + schedule.tileM) * (baseSegments + outlierSegments) * segmentBytes;

@@ -2,6 +2,7 @@ import type { SpecOf } from '../../../ir/kernel-spec.ts';
 import type { CtaIndex, MmaExpectation } from '../family.ts';
 import { segmentsAhead } from './estimate-split-k.ts';
 import { linearGeometry, sliceSegments, threadsOf } from './geometry.ts';
+import { outputRegion } from './region.ts';
 import { warpTile } from './resources.ts';
 
 /** MMAs of all warps of a CTA for one segment of K. */
@@ -10,11 +11,12 @@ function perSegment(spec: SpecOf<'linear'>): number {
   return blocks * groups * (threadsOf(spec.schedule) / 32);
 }
 
-/** What CTA `cta` executes: every segment once, K padded to the MMA's and no further; nothing where M = 0. */
-export function executedMma(spec: SpecOf<'linear'>, cta: CtaIndex): MmaExpectation {
+/** What CTA `cta` executes: every segment once, K padded to the MMA's and no further; nothing if it has no tile. */
+export function executedMma(spec: SpecOf<'linear'>, cta: CtaIndex, m: number): MmaExpectation {
   const { problem, schedule } = spec;
   const { baseSegments, outlierSegments } = linearGeometry(problem);
-  const each = perSegment(spec);
+  const { m0, m1 } = outputRegion(spec, cta, m);
+  const each = m0 < m1 ? perSegment(spec) : 0;
   if (schedule.kind === 'tiled') return { imma: baseSegments * each, hmma: outlierSegments * each };
   const slice = cta[2];
   if (slice >= schedule.slices) return { imma: 0, hmma: outlierSegments * each };

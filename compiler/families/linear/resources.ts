@@ -22,13 +22,15 @@ export function registerCap(threads: number, ctas: number, target: CudaTarget): 
 /**
  * Registers below which ptxas 13.0 spills, fitted to 126 compiled schedules (bench/register-fit.md) and kept on the safe
  * side: accumulators, A fragments of a segment, B fragments and row addresses, addresses. With four segments a step
- * ptxas hoists loads across segments and needs room in proportion to the accumulators.
+ * ptxas hoists loads across segments and needs room in proportion to the accumulators; with two it does so for the
+ * largest warp tile, which then spills or not by the constants of the problem.
  */
 export function registersNeeded(schedule: LinearSchedule): number {
   const { blocks, groups } = warpTile(schedule);
   const accumulators = blocks * groups * 4;
   if (schedule.kind === 'split-k') return accumulators * 2 + 4 * 4 * blocks + 44;
-  const hoisted = schedule.tileKBytes === 128 ? accumulators : 0;
+  const hoisted =
+    schedule.tileKBytes === 128 ? accumulators : schedule.tileKBytes === 64 && accumulators >= 128 ? 64 : 0;
   return accumulators + 4 * blocks + 3 * groups + 36 + hoisted;
 }
 

@@ -1,12 +1,11 @@
 import type { SpecOf } from '../../../ir/kernel-spec.ts';
 import { ceilDiv } from '../../support/integer.ts';
 import type { CtaIndex } from '../family.ts';
-import { ctasPerTile, tilesAlongN } from './region.ts';
+import { ctasOfTile, tilesAlongN } from './region.ts';
 
 /**
  * Tiles worth running when the whole grid is too much: the four corners (the last row and column are the ragged ones),
- * then some inside, spread by a seed. Split-K tiles come with all their slices; `limit` counts tiles' CTAs for tiled
- * kernels and tiles for split-K.
+ * then some inside, spread by a seed. Split-K tiles come with all their slices; `limit` counts tiles.
  */
 export function sampleLinearCtas(
   spec: SpecOf<'linear'>,
@@ -29,6 +28,5 @@ export function sampleLinearCtas(
     const draw = Math.imul(i + seed, 0x9e3779b1) >>> 0;
     tiles.add(draw % (alongN * alongM));
   }
-  const slices = ctasPerTile(spec);
-  return [...tiles].flatMap((tile) => Array.from({ length: slices }, (_, z): CtaIndex => [tile, 0, z]));
+  return [...tiles].flatMap((tile) => ctasOfTile(spec, { n: tile % alongN, m: Math.floor(tile / alongN) }));
 }

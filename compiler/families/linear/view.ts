@@ -1,11 +1,11 @@
 import { z } from 'zod';
 import type { SpecOf } from '../../../ir/kernel-spec.ts';
 import type { LinearProblem } from '../../../ir/problem.ts';
-import type { SplitKSchedule, TiledSchedule } from '../../../ir/schedule.ts';
+import type { LinearSchedule, SplitKSchedule, TiledSchedule } from '../../../ir/schedule.ts';
 import { bannerSchema, bannerView } from '../banner-view.ts';
 import type { KernelView, TemplateContract, ViewContext } from '../family.ts';
 import { segmentsAhead } from './estimate-split-k.ts';
-import { linearGeometry, tiledSharedBytes } from './geometry.ts';
+import { linearGeometry, tiledSharedBytes, tokenGroup } from './geometry.ts';
 import { splitKSharedBytes } from './split-k-sizes.ts';
 
 const count = z.int().nonnegative();
@@ -26,7 +26,12 @@ const commonSchema = z.strictObject({
     codesPerHalf: count,
     codesPerWord: count,
   }),
-  output: z.strictObject({ dtype: z.string(), residual: z.boolean(), plusResidual: z.string() }),
+  output: z.strictObject({
+    dtype: z.string(),
+    ring: z.boolean(),
+    residual: z.boolean(),
+    plusResidual: z.string(),
+  }),
   bits: count,
   dtype: z.string(),
   residual: z.boolean(),
@@ -41,6 +46,7 @@ const tiledViewSchema = commonSchema.extend({
   stepSegments: count,
   stages: count,
   ctasPerSm: count,
+  tokenGroup: count,
   noBase: z.boolean(),
 });
 
@@ -64,12 +70,12 @@ export const linearTemplates: readonly TemplateContract[] = [
   {
     template: 'cuda/linear/tiled',
     schema: tiledViewSchema,
-    slots: { ...slotFillers, operands: ['cuda/slots/operands/x4'] },
+    slots: { ...slotFillers, operands: ['cuda/slots/operands/x4'], wait: ['cuda/slots/wait/groups'] },
   },
   {
     template: 'cuda/linear/split-k',
     schema: splitKViewSchema,
-    slots: { ...slotFillers, operands: ['cuda/slots/operands/x2'] },
+    slots: { ...slotFillers, operands: ['cuda/slots/operands/x2'], wait: ['cuda/slots/wait/all'] },
   },
 ];
 
@@ -83,9 +89,9 @@ export function linearView({ problem, schedule }: SpecOf<'linear'>, context: Vie
 function tiledView(problem: LinearProblem, schedule: TiledSchedule, context: ViewContext): KernelView {
   return {
     template: 'cuda/linear/tiled',
-    slots: { ...slots(problem), operands: 'cuda/slots/operands/x4' },
+    slots: { ...slots(problem), operands: 'cuda/slots/operands/x4', wait: 'cuda/slots/wait/groups' },
     fields: tiledViewSchema.parse({
-      ...common(problem, context, tiledContract),
+      ...common(problem, schedule, context, tiledContract),
       sharedBytes: tiledSharedBytes(schedule),
       tileN: schedule.tileN,
       tileM: schedule.tileM,
@@ -94,6 +100,7 @@ function tiledView(problem: LinearProblem, schedule: TiledSchedule, context: Vie
       stepSegments: schedule.tileKBytes / 32,
       stages: schedule.stages,
       ctasPerSm: schedule.ctasPerSm,
+      tokenGroup,
       noBase: linearGeometry(problem).baseSegments === 0,
     }),
   };
@@ -102,9 +109,9 @@ function tiledView(problem: LinearProblem, schedule: TiledSchedule, context: Vie
 function splitKView(problem: LinearProblem, schedule: SplitKSchedule, context: ViewContext): KernelView {
   return {
     template: 'cuda/linear/split-k',
-    slots: { ...slots(problem), operands: 'cuda/slots/operands/x2' },
+    slots: { ...slots(problem), operands: 'cuda/slots/operands/x2', wait: 'cuda/slots/wait/all' },
     fields: splitKViewSchema.parse({
-      ...common(problem, context, splitKContract),
+      ...common(problem, schedule, context, splitKContract),
       sharedBytes: splitKSharedBytes(problem, schedule),
       tileN: schedule.tileN,
       tileM: schedule.tileM,
@@ -136,7 +143,12 @@ function slots({ weightBits, dtype, epilogue }: LinearProblem): Record<string, s
   };
 }
 
-function common(problem: LinearProblem, context: ViewContext, contract: readonly string[]) {
+function common(
+  problem: LinearProblem,
+  schedule: LinearSchedule,
+  context: ViewContext,
+  contract: readonly string[],
+) {
   const geometry = linearGeometry(problem);
   const residual = problem.epilogue.some((op) => op.op === 'residual');
   const { codesPerSegment } = geometry;
@@ -156,7 +168,12 @@ function common(problem: LinearProblem, context: ViewContext, contract: readonly
       codesPerHalf: codesPerSegment / 2,
       codesPerWord: codesPerSegment / 8,
     },
-    output: { dtype: problem.dtype, residual, plusResidual: residual ? ' + residual' : '' },
+    output: {
+      dtype: problem.dtype,
+      ring: schedule.kind === 'tiled',
+      residual,
+      plusResidual: residual ? ' + residual' : '',
+    },
     bits: problem.activationBits,
     dtype: problem.dtype,
     residual,

@@ -71,6 +71,8 @@ interface LaunchWork {
   readonly target: CudaTarget;
   readonly m: number;
   readonly bytes: number;
+  /** Of these, packed weights. */
+  readonly weightBytes: number;
   readonly idealMicroseconds: number;
 }
 
@@ -80,8 +82,10 @@ const lastWork = new WeakMap<LinearProblem, LaunchWork>();
 export function launchWork(problem: LinearProblem, target: CudaTarget, m: number): LaunchWork {
   const last = lastWork.get(problem);
   if (last?.m === m && last.target === target) return last;
-  const bytes = totalBytes(linearWork(problem, m));
-  const work = { target, m, bytes, idealMicroseconds: rooflineMicroseconds(problem, target, m) };
+  const made = linearWork(problem, m);
+  const bytes = totalBytes(made);
+  const weightBytes = made.weightBytes + made.outlierWeightBytes;
+  const work = { target, m, bytes, weightBytes, idealMicroseconds: rooflineMicroseconds(problem, target, m) };
   lastWork.set(problem, work);
   return work;
 }

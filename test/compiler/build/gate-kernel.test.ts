@@ -41,7 +41,11 @@ describe('gateKernel', () => {
 
   test('refuses unexpected calls', () => {
     expect(codes({ opcodes: { CALL: 1 }, subroutines: [division] })).toEqual(['QK643']);
-    expect(codes({ opcodes: { CALL: 2 } }, { calls: 1 })).toEqual(['QK643']);
+    expect(codes({ opcodes: { CALL: 2, RET: 1 } }, { calls: 1 })).toEqual(['QK643']);
+  });
+
+  test('takes a CALL that nothing returns from for the jump it is', () => {
+    expect(codes({ opcodes: { CALL: 2 } })).toEqual([]);
   });
 
   test('refuses spills and local memory', () => {

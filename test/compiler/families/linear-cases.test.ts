@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { CtaIndex } from '../../../compiler/families/family.ts';
 import { linearCases } from '../../../compiler/families/linear/cases.ts';
 import { linearContract } from '../../../compiler/families/linear/contract.ts';
+import { executedMma } from '../../../compiler/families/linear/mma-counts.ts';
 import { outputRegion } from '../../../compiler/families/linear/region.ts';
 import { evaluate } from '../../../ir/formula.ts';
 import type { SpecOf } from '../../../ir/kernel-spec.ts';
@@ -35,7 +36,7 @@ const tiled = (over: Partial<LinearProblem> = {}): SpecOf<'linear'> => ({
   },
 });
 const m = 29;
-const one: CtaIndex[] = [[1, 0, 0]];
+const one: CtaIndex[] = [[0, 1, 0]];
 
 describe('linearCases', () => {
   it.each([
@@ -149,10 +150,35 @@ describe('linearCases', () => {
 });
 
 describe('outputRegion', () => {
-  it('runs over channel tiles first and is cut at the edges', () => {
+  it('takes token tiles from x and z, channels from y, and is cut at the edges', () => {
     expect(outputRegion(spec200, [0, 0, 0], 40)).toEqual({ n0: 0, n1: 64, m0: 0, m1: 32 });
-    expect(outputRegion(spec200, [1, 0, 0], 40)).toEqual({ n0: 64, n1: 104, m0: 0, m1: 32 });
-    expect(outputRegion(spec200, [3, 0, 0], 40)).toEqual({ n0: 64, n1: 104, m0: 32, m1: 40 });
+    expect(outputRegion(spec200, [0, 1, 0], 40)).toEqual({ n0: 64, n1: 104, m0: 0, m1: 32 });
+    expect(outputRegion(spec200, [1, 1, 0], 40)).toEqual({ n0: 64, n1: 104, m0: 32, m1: 40 });
+    expect(outputRegion(spec200, [2, 1, 1], 1000)).toEqual({ n0: 64, n1: 104, m0: 576, m1: 608 });
+  });
+
+  it('is empty for a CTA of a group that is not full', () => {
+    const { m0, m1 } = outputRegion(spec200, [3, 0, 1], 600);
+    expect(m0).toBe(m1);
+    expect(executedMma(spec200, [3, 0, 1], 600)).toEqual({ imma: 0, hmma: 0 });
+  });
+
+  it('covers every tile once, whatever M: launch grid and regions agree', () => {
+    for (const tokens of [1, 32, 33, 512, 513, 1100]) {
+      const [x = 0, y = 0, z = 0] = linearContract(spec200).launch.grid.map((extent) =>
+        evaluate(extent, tokens),
+      );
+      let covered = 0;
+      for (let k = 0; k < z; k++) {
+        for (let j = 0; j < y; j++) {
+          for (let i = 0; i < x; i++) {
+            const { n0, n1, m0, m1 } = outputRegion(spec200, [i, j, k], tokens);
+            covered += (n1 - n0) * (m1 - m0);
+          }
+        }
+      }
+      expect(covered).toBe(tokens * spec200.problem.n);
+    }
   });
 });
 const spec200 = tiled();

@@ -1,12 +1,9 @@
 // quik_quantize_a8_bf16_k576f8_t128_sm80_dd116d5a
-//
 // Each row of x is put through its prologue and rounded; its outlier columns are copied out, its base columns
 // quantised with a scale and a minimum of their own. x is read once.
-//
-// serves     proj
-// scheme     a8, 8 outlier columns, bf16
-// why        M 1-64: 2.2 us at M = 64, 3 % of the roofline; modelled on A100-SXM4-80GB
-// why        of 3 legal schedules; next best 2.3 us: 64 threads
+// serves     proj (a8, 8 outlier columns, bf16)
+// why        M 1-64: 2.4 us at M = 64, 2 % of the roofline; modelled on A100-SXM4-80GB
+// why        of 3 legal schedules; next best 2.7 us: 64 threads
 // made by    quikc <version>, templates <digest>, spec dd116d5a2279
 #include <cstdint>
 
@@ -33,9 +30,7 @@ constexpr int kSharedBytes = 1216;  // what the caller must pass: staged row, th
 static_assert(kPaddedBase * 2 + kPaddedOutliers * 4 <= kSharedBytes, "row and column list fit");
 
 // bf16 is the upper half of an FP32.
-__device__ __forceinline__ float to_float(uint16_t bits) {
-  return __uint_as_float(static_cast<uint32_t>(bits) << 16);
-}
+__device__ __forceinline__ float to_float(uint16_t bits) { return __uint_as_float(static_cast<uint32_t>(bits) << 16); }
 
 __device__ __forceinline__ uint16_t from_float(float value) {  // to nearest even
   uint16_t bits;

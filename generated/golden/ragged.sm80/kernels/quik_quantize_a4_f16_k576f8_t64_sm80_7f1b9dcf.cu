@@ -1,12 +1,9 @@
 // quik_quantize_a4_f16_k576f8_t64_sm80_7f1b9dcf
-//
 // Each row of x is put through its prologue and rounded; its outlier columns are copied out, its base columns
 // quantised with a scale and a minimum of their own. x is read once.
-//
-// serves     proj
-// scheme     a4, 8 outlier columns, f16
-// why        any M: 2.4 us at M = 2048, 61 % of the roofline; modelled on A100-SXM4-80GB
-// why        of 3 legal schedules; next best 2.5 us: 32 threads
+// serves     proj (a4, 8 outlier columns, f16)
+// why        any M: 3.2 us at M = 2048, 47 % of the roofline; modelled on A100-SXM4-80GB
+// why        of 3 legal schedules; next best 3.2 us: 32 threads
 // made by    quikc <version>, templates <digest>, spec 7f1b9dcf1c7a
 #include <cstdint>
 

@@ -1,11 +1,8 @@
 // quik_quantize_rmsnorm_a4_f16_k192f8_t32_sm80_7cbbe8af
-//
 // Each row of x is put through its prologue and rounded; its outlier columns are copied out, its base columns
 // quantised with a scale and a minimum of their own. x is read once.
-//
-// serves     layers.0-3.self_attn.qkv_proj, layers.0-3.mlp.gate_up_proj
-// scheme     a4, 8 outlier columns, f16
-// why        any M: 2.3 us at M = 2048, 23 % of the roofline; modelled on A100-SXM4-80GB
+// serves     layers.0-3.self_attn.qkv_proj, layers.0-3.mlp.gate_up_proj (a4, 8 outlier columns, f16)
+// why        any M: 2.5 us at M = 2048, 21 % of the roofline; modelled on A100-SXM4-80GB
 // why        of 1 legal schedules
 // made by    quikc <version>, templates <digest>, spec 7cbbe8afc5ba
 #include <cstdint>

@@ -1,13 +1,10 @@
-// quik_linear_w8a8_f16_n192k512f16_t32x16x128s6_sm80_233af9b8
-//
+// quik_linear_w8a8_f16_n192k512f16_t64x32x128s6_sm80_28c87071
 // y[M, N] = dequantised(codes * weights) + outlier_rows * outlier_weights + bias (+ residual), one kernel.
 // A CTA computes kTileN channels x kTileM tokens. Weights are MMA operand A, tokens operand B.
-//
-// serves     layers.0-3.mlp.down_proj
-// scheme     w8a8, 16 outlier columns, f16
-// why        M 17-128: 1.7 us at M = 128, 8 % of the roofline; modelled on A100-SXM4-80GB
-// why        of 3,252 legal schedules; next best 1.7 us: t32x16x128B s6 w2x1 c2
-// made by    quikc <version>, templates <digest>, spec 233af9b88921
+// serves     layers.0-3.mlp.down_proj (w8a8, 16 outlier columns, f16)
+// why        M 17-32: 2.4 us at M = 32, 3 % of the roofline; modelled on A100-SXM4-80GB
+// why        of 1,544 legal schedules; next best 2.4 us: t64x32x128B s6 w2x2 c2
+// made by    quikc <version>, templates <digest>, spec 28c870718c36
 #include <cstdint>
 // ---- The problem ---------------------------------------------------------------------------------
 constexpr int kN = 192;  // output channels
@@ -18,29 +15,29 @@ constexpr float kHalfRange = 128.0f;  // h: a code is stored minus 2^(8 - 1)
 // ---- Layouts: all operands are cut along K into segments of 256 bits, the K of every MMA here ------
 constexpr int kBaseSegments = (kBaseColumns + 32 - 1) / 32;  // the last padded with code 0
 constexpr int kOutlierSegments = (kOutliers + 16 - 1) / 16;  // the last padded with value 0
-// A block is 16 channels x 1 segment, 16 bytes a lane. W[n, k] of a 8-bit base column k is in block
-// (n / 16) * kBaseSegments + k / 32, at lane 4 * (n % 8) + k / 4 % 4, register n / 8 % 2 + 2 * (k / 16 % 2), bit
-// 8 * (k % 4); outlier columns with 16, 2, 8 for 32, 4, 16 and 16 bits. Token rows lie in order of k, low bits first.
+// Token rows lie in order of k, low bits first. A weight block is 16 channels x 1 segment, 16 bytes a lane, at byte
+// block * kBlockBytes + lane * 16 + register * 4:
+//   base W[n, k]:     block (n / 16) * kBaseSegments + k / 32, lane 4 * (n % 8) + k / 4 % 4,
+//                     register n / 8 % 2 + 2 * (k / 16 % 2), bit 8 * (k % 4)
+//   outlier W[n, f]:  block (n / 16) * kOutlierSegments + f / 16, lane 4 * (n % 8) + f / 2 % 4,
+//                     register n / 8 % 2 + 2 * (f / 8 % 2), bit 16 * (f % 2)
 constexpr int kSegmentBytes = 32, kBlockBytes = 16 * kSegmentBytes;
 constexpr int kChannelBlocks = (kN + 16 - 1) / 16;
 using Piece = uint4;  // what y is stored in: the widest vector to which its rows are aligned
 
 // ---- The schedule --------------------------------------------------------------------------------
-constexpr int kTileN = 32;  // channels of a CTA
-constexpr int kTileM = 16;  // tokens of a CTA
-constexpr int kWarpsN = 2;  // warps along channels: each owns kTileN / kWarpsN of them
-constexpr int kWarpsM = 1;  // warps along tokens
+constexpr int kTileN = 64, kTileM = 32;  // channels and tokens of a CTA
+constexpr int kWarpsN = 2, kWarpsM = 2;  // warps along channels and along tokens
 constexpr int kStepSegments = 4;  // segments of a K step: one stage of the ring
 constexpr int kStages = 6;  // steps in flight or in use
-constexpr int kCtasPerSm = 1;  // resident at once: registers are limited to make room for them
+constexpr int kCtasPerSm = 1;  // at least so many are resident at once: bounds registers
 constexpr int kWarps = kWarpsN * kWarpsM, kThreads = kWarps * 32;
 constexpr int kBaseSteps = (kBaseSegments + kStepSegments - 1) / kStepSegments;
 constexpr int kOutlierSteps = (kOutlierSegments + kStepSegments - 1) / kStepSegments;
-constexpr int kTilesN = (kN + kTileN - 1) / kTileN;
+constexpr int kGroup = 16;  // token tiles next to each other in the grid: they share weights in L2
 constexpr int kWarpBlocks = kTileN / kWarpsN / 16;  // 16-channel MMA tiles of a warp
 constexpr int kWarpGroups = kTileM / kWarpsM / 8;  // 8-token MMA tiles of a warp
-static_assert(kWarpBlocks * kWarpsN * 16 == kTileN, "warps share the channels evenly");
-static_assert(kWarpGroups * kWarpsM * 8 == kTileM && kWarpGroups % 2 == 0, "and the tokens, by 16");
+static_assert(kWarpBlocks * kWarpsN * 16 == kTileN && kWarpGroups % 2 == 0, "warps share evenly, tokens by 16");
 
 // Shared memory: column meta, row meta, then a ring of stages, each [kTileN / 16][kStepSegments] weight
 // blocks and kTileM token rows. In the end the output tile lies over the ring.
@@ -48,12 +45,12 @@ constexpr int kMetaBytes = kTileN * 16 + kTileM * 8;
 constexpr int kRowBytes = kStepSegments * kSegmentBytes, kRowChunks = kRowBytes / 16;
 constexpr int kStepBlocks = kTileN / 16 * kStepSegments, kStepRowChunks = kTileM * kRowChunks;
 constexpr int kStageBytes = kStepBlocks * kBlockBytes + kTileM * kRowBytes;
-constexpr int kSharedBytes = 37504;  // what the caller must pass
+constexpr int kSharedBytes = 75008;  // what the caller must pass
 static_assert(kMetaBytes + kStages * kStageBytes <= kSharedBytes, "the ring fits");
 static_assert(kMetaBytes + kTileM * kTileN * 2 <= kSharedBytes, "the output tile fits");
 
-// Byte of a shared-memory tile with rows of kChunks 16-byte chunks: chunks are permuted within a row so that 8 rows of
-// one chunk column, and 8 chunks of a row, lie in 8 different groups of 4 banks. Every writer and reader asks here.
+// Byte of a shared-memory tile with rows of kChunks 16-byte chunks, permuted within a row: 8 rows of one chunk column
+// lie in 8 different groups of 4 banks, and so do any 8 neighbouring chunks. Every writer and reader asks here.
 template <int kChunks>
 __device__ __forceinline__ int swizzle(int row, int byte) {
   const int permuted = byte / 16 ^ (kChunks >= 8 ? row % 8 : row * kChunks / 8 % kChunks);
@@ -63,11 +60,8 @@ __device__ __forceinline__ int swizzle(int row, int byte) {
 // ---- Asynchronous copies, global to shared -------------------------------------------------------
 // 16 bytes, of which `valid` are read and the rest is zero.
 __device__ __forceinline__ void copy_async(uint32_t shared, const uint8_t* global, int valid) {
-  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(shared), "l"(global), "r"(valid)
-               : "memory");
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(shared), "l"(global), "r"(valid) : "memory");
 }
-
-__device__ __forceinline__ void commit_copies() { asm volatile("cp.async.commit_group;" ::: "memory"); }
 
 // Waits until at most kPending of this thread's newest groups are still in flight.
 template <int kPending>
@@ -94,18 +88,16 @@ __device__ __forceinline__ uint32_t transpose_8x8(uint32_t pair) {
 // D[16 channels x 8 tokens] += A[16 x 32 codes] * B[32 codes x 8], exact in int32. Of the lane 4 * group + quad,
 // d[0], d[1] are channel group, tokens 2 * quad, + 1, and d[2], d[3] channel group + 8; FP32 tiles lie alike.
 __device__ __forceinline__ void multiply_codes(int (&d)[4], const uint4& a, const uint32_t (&b)[2]) {
-  asm volatile(
-      "mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
-      : "+r"(d[0]), "+r"(d[1]), "+r"(d[2]), "+r"(d[3])
-      : "r"(a.x), "r"(a.y), "r"(a.z), "r"(a.w), "r"(b[0]), "r"(b[1]));
+  asm volatile("mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+               : "+r"(d[0]), "+r"(d[1]), "+r"(d[2]), "+r"(d[3])
+               : "r"(a.x), "r"(a.y), "r"(a.z), "r"(a.w), "r"(b[0]), "r"(b[1]));
 }
 
 // D[16 channels x 8 tokens] += A[16 x 16 outlier weights] * B[16 outlier inputs x 8] in FP32.
 __device__ __forceinline__ void multiply_outliers(float (&d)[4], const uint4& a, const uint32_t (&b)[2]) {
-  asm volatile(
-      "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
-      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
-      : "r"(a.x), "r"(a.y), "r"(a.z), "r"(a.w), "r"(b[0]), "r"(b[1]));
+  asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+               : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+               : "r"(a.x), "r"(a.y), "r"(a.z), "r"(a.w), "r"(b[0]), "r"(b[1]));
 }
 
 // Two FP32 values to two f16 in one register, low half first, rounded to nearest even.
@@ -124,25 +116,26 @@ __device__ __forceinline__ float2 unpack_pair(uint32_t pair) {
 }
 
 // ---- Kernel --------------------------------------------------------------------------------------
-// Grid ceil(M / kTileM) * kTilesN, channel tiles fastest, so that the CTAs of a wave share token rows. The last
-// tile computes its tokens past M on zeros and does not store them.
+// Grid x: token tiles of a group, at most kGroup; y: ceil(kN / kTileN) channel tiles; z: groups. The last tile computes
+// its tokens past M on zeros and does not store them.
 extern "C" __global__ void __launch_bounds__(kThreads, kCtasPerSm)  // bounds registers
-    quik_linear_w8a8_f16_n192k512f16_t32x16x128s6_sm80_233af9b8(
+    quik_linear_w8a8_f16_n192k512f16_t64x32x128s6_sm80_28c87071(
         const uint8_t* __restrict__ weights,  // [kChannelBlocks][kBaseSegments] blocks of 8-bit codes
         const uint8_t* __restrict__ column_meta,  // [kChannelBlocks * 16] {s_w, R, bias, 0} in FP32
         const uint8_t* __restrict__ outlier_weights,  // [kChannelBlocks][kOutlierSegments] blocks of f16
         const uint8_t* __restrict__ codes,  // [M][kBaseSegments * kSegmentBytes], 8-bit codes
         const uint8_t* __restrict__ row_meta,  // [M] {s_a, z} in FP32
         const uint8_t* __restrict__ outlier_rows,  // [M][kOutlierSegments * kSegmentBytes], f16
-        const uint8_t* __restrict__ residual,  // [M][kN] f16, added before y is rounded
-        uint8_t* __restrict__ y,  // [M][kN] f16
+        const uint8_t* residual,  // [M][kN] f16, added before y is rounded; may be y itself
+        uint8_t* y,  // [M][kN] f16
         int M) {
   extern __shared__ uint4 shared_memory[];
   const uint32_t shared = static_cast<uint32_t>(__cvta_generic_to_shared(shared_memory));
-  const int thread = threadIdx.x, lane = thread % 32, group = lane / 4, quad = lane % 4;
-  const int warp = thread / 32, warp_n = warp / kWarpsM, warp_m = warp % kWarpsM;
-  const int first_block = blockIdx.x % kTilesN * (kTileN / 16);  // of 16 channels
-  const int first_token = blockIdx.x / kTilesN * kTileM;
+  const uint32_t thread = threadIdx.x, lane = thread % 32, group = lane / 4, quad = lane % 4;
+  const uint32_t warp = thread / 32, warp_n = warp / kWarpsM, warp_m = warp % kWarpsM;
+  const int first_block = blockIdx.y * (kTileN / 16);  // of 16 channels
+  const int first_token = (blockIdx.z * kGroup + blockIdx.x) * kTileM;
+  if (first_token >= M) return;  // all of the CTA: the last group is not full
   int acc[kWarpBlocks][kWarpGroups][4] = {};
   float out[kWarpBlocks][kWarpGroups][4];
 
@@ -155,7 +148,7 @@ extern "C" __global__ void __launch_bounds__(kThreads, kCtasPerSm)  // bounds re
       if (kStepBlocks % kWarps != 0 && block >= kStepBlocks) break;
       const int n_block = first_block + block / kStepSegments;
       const int segment = step * kStepSegments + block % kStepSegments;
-      const uint32_t source = (n_block * segments + segment) * kBlockBytes + lane * 16;
+      const uint32_t source = static_cast<uint32_t>(n_block * segments + segment) * kBlockBytes + lane * 16;
       const bool inside = n_block < kChannelBlocks && segment < segments;
       copy_async(shared + stage + block * kBlockBytes + lane * 16, blocks + source, inside ? 16 : 0);
     }
@@ -164,9 +157,9 @@ extern "C" __global__ void __launch_bounds__(kThreads, kCtasPerSm)  // bounds re
       const int place = i * kThreads + thread, row = place / kRowChunks, chunk = place % kRowChunks;
       if (kStepRowChunks % kThreads != 0 && place >= kStepRowChunks) break;
       const int m = first_token + row, byte = step * kRowBytes + chunk * 16;
-      const bool inside = m < M && byte < segments * kSegmentBytes;
-      copy_async(shared + stage + kStepBlocks * kBlockBytes + swizzle<kRowChunks>(row, chunk * 16),
-                 rows + int64_t{m} * (segments * kSegmentBytes) + byte, inside ? 16 : 0);
+      const uint8_t* source = rows + int64_t{m} * (segments * kSegmentBytes) + byte;
+      copy_async(shared + stage + kStepBlocks * kBlockBytes + swizzle<kRowChunks>(row, chunk * 16), source,
+                 m < M && byte < segments * kSegmentBytes ? 16 : 0);
     }
   };
 
@@ -227,10 +220,11 @@ extern "C" __global__ void __launch_bounds__(kThreads, kCtasPerSm)  // bounds re
 
   // Calls move(byte of the tile, byte of [M][kN], lies inside) for every Piece; neighbours take neighbours.
   const auto for_each_piece = [&](auto move) {
-    constexpr int kPieces = kTileN * 2 / sizeof(Piece);
-#pragma unroll 4
-    for (int i = thread; i < kTileM * kPieces; i += kThreads) {
-      const int token = i / kPieces, byte = i % kPieces * sizeof(Piece);
+    constexpr int kPieces = kTileN * 2 / sizeof(Piece), kAll = kTileM * kPieces;
+#pragma unroll 8
+    for (int i = 0; i < (kAll + kThreads - 1) / kThreads; ++i) {
+      const int place = i * kThreads + thread, token = place / kPieces, byte = place % kPieces * sizeof(Piece);
+      if (kAll % kThreads != 0 && place >= kAll) break;
       const int channel = first_block * 16 + byte / 2, m = first_token + token;
       move(swizzle<kTileN / 8>(token, byte), (int64_t{m} * kN + channel) * 2, m < M && channel < kN);
     }
@@ -243,18 +237,25 @@ extern "C" __global__ void __launch_bounds__(kThreads, kCtasPerSm)  // bounds re
     __syncthreads();  // no copy is in flight and every warp has read its operands: the tile may lie over them
     uint8_t* tile = reinterpret_cast<uint8_t*>(shared_memory) + kMetaBytes;
     for_each_piece([&](int byte, int64_t source, bool inside) {
-      *reinterpret_cast<Piece*>(tile + byte) =
-          inside ? *reinterpret_cast<const Piece*>(residual + source) : Piece{};
+      *reinterpret_cast<Piece*>(tile + byte) = inside ? *reinterpret_cast<const Piece*>(residual + source) : Piece{};
     });
     __syncthreads();  // the residual's tile is complete; each lane replaces the words it reads
 #pragma unroll
-    for (int i = 0; i < kWarpBlocks * kWarpGroups * 2; ++i) {
-      const int token = (warp_m * kWarpGroups + i / 2 % kWarpGroups) * 8 + group;
-      const int channel = (warp_n * kWarpBlocks + i / 2 / kWarpGroups) * 16 + i % 2 * 8 + 2 * quad;
-      uint32_t* word = reinterpret_cast<uint32_t*>(tile + swizzle<kTileN / 8>(token, channel * 2));
-      const float* pair = &out[i / 2 / kWarpGroups][i / 2 % kWarpGroups][i % 2 * 2];
-      const float2 add = unpack_pair(transpose_8x8(*word));
-      *word = transpose_8x8(pack_pair(pair[0] + add.x, pair[1] + add.y));
+    for (int i = 0; i < 2 * kWarpBlocks; ++i) {  // 8 channels x all tokens of the warp
+      const int channel = (warp_n * kWarpBlocks + i / 2) * 16 + i % 2 * 8 + 2 * quad;
+      const auto word = [&](int j) {
+        const int byte = swizzle<kTileN / 8>((warp_m * kWarpGroups + j) * 8 + group, channel * 2);
+        return reinterpret_cast<uint32_t*>(tile + byte);
+      };
+      uint32_t added[kWarpGroups];  // loaded before the first store, behind which they would have to wait
+#pragma unroll
+      for (int j = 0; j < kWarpGroups; ++j) added[j] = *word(j);
+#pragma unroll
+      for (int j = 0; j < kWarpGroups; ++j) {
+        const float* pair = &out[i / 2][j][i % 2 * 2];
+        const float2 add = unpack_pair(transpose_8x8(added[j]));
+        *word(j) = transpose_8x8(pack_pair(pair[0] + add.x, pair[1] + add.y));
+      }
     }
     __syncthreads();  // the output tile is complete
     for_each_piece([&](int byte, int64_t target, bool inside) {
@@ -270,7 +271,7 @@ extern "C" __global__ void __launch_bounds__(kThreads, kCtasPerSm)  // bounds re
     } else if (step < kBaseSteps + kOutlierSteps) {
       load(outlier_weights, outlier_rows, kOutlierSegments, step - kBaseSteps, stage);
     }
-    commit_copies();  // also when empty: wait_for_copies counts groups
+    asm volatile("cp.async.commit_group;" ::: "memory");  // also an empty one: waiting counts groups
   };
   // Hands out the stage of `step`, and starts to refill the one that was used the step before.
   const auto next_stage = [&](int step) {
@@ -287,7 +288,7 @@ extern "C" __global__ void __launch_bounds__(kThreads, kCtasPerSm)  // bounds re
     multiply(next_stage(step), kBaseSegments - step * kStepSegments, acc, multiply_codes);
   }
   dequantise();
-  // Outlier column f joins in step f / 16 / kStepSegments, on the accumulators of every warp: each its own tile.
+  // Outlier column f joins in step kBaseSteps + f / 16 / kStepSegments, in every warp on its own tile.
 #pragma unroll 1
   for (int step = 0; step < kOutlierSteps; ++step) {
     const uint32_t stage = next_stage(kBaseSteps + step);

@@ -1,16 +1,13 @@
-// quik_linear_w4a4_f16_n320k192f8_split3t256x8_sm80_5b3aa975
-//
+// quik_linear_w4a4_f16_n192k192f8_split3t128x8_sm80_0bbcaff9
 // y[M, N] = dequantised(codes * weights) + outlier_rows * outlier_weights + bias (+ residual), for few tokens.
 // kSlices CTAs share the K of a tile; the last to finish writes y. Weights are MMA operand A, tokens operand B.
-//
-// serves     layers.0-3.self_attn.qkv_proj
-// scheme     w4a4, 8 outlier columns, f16
-// why        M 1-8: 4.2 us at M = 8, 1 % of the roofline; modelled on A100-SXM4-80GB
-// why        of 24 legal schedules; next best 5.0 us: t128x8 split3 w8
-// made by    quikc <version>, templates <digest>, spec 5b3aa97557fa
+// serves     layers.0-3.self_attn.o_proj (w4a4, 8 outlier columns, f16)
+// why        M 1-8: 2.2 us at M = 8, 1 % of the roofline; modelled on A100-SXM4-80GB
+// why        of 24 legal schedules; next best 2.2 us: t128x8 split3 w4
+// made by    quikc <version>, templates <digest>, spec 0bbcaff9ce10
 #include <cstdint>
 // ---- The problem ---------------------------------------------------------------------------------
-constexpr int kN = 320;  // output channels
+constexpr int kN = 192;  // output channels
 constexpr int kBaseColumns = 184;  // input features in 4-bit codes, outlier columns cut out
 constexpr int kOutliers = 8;  // input features kept in f16
 constexpr float kHalfRange = 8.0f;  // h: a code is stored minus 2^(4 - 1)
@@ -18,17 +15,19 @@ constexpr float kHalfRange = 8.0f;  // h: a code is stored minus 2^(4 - 1)
 // ---- Layouts: all operands are cut along K into segments of 256 bits, the K of every MMA here ------
 constexpr int kBaseSegments = (kBaseColumns + 64 - 1) / 64;  // the last padded with code 0
 constexpr int kOutlierSegments = (kOutliers + 16 - 1) / 16;  // the last padded with value 0
-// A block is 16 channels x 1 segment, 16 bytes a lane. W[n, k] of a 4-bit base column k is in block
-// (n / 16) * kBaseSegments + k / 64, at lane 4 * (n % 8) + k / 8 % 4, register n / 8 % 2 + 2 * (k / 32 % 2), bit
-// 4 * (k % 8); outlier columns with 16, 2, 8 for 64, 8, 32 and 16 bits. Token rows lie in order of k, low bits first.
+// Token rows lie in order of k, low bits first. A weight block is 16 channels x 1 segment, 16 bytes a lane, at byte
+// block * kBlockBytes + lane * 16 + register * 4:
+//   base W[n, k]:     block (n / 16) * kBaseSegments + k / 64, lane 4 * (n % 8) + k / 8 % 4,
+//                     register n / 8 % 2 + 2 * (k / 32 % 2), bit 4 * (k % 8)
+//   outlier W[n, f]:  block (n / 16) * kOutlierSegments + f / 16, lane 4 * (n % 8) + f / 2 % 4,
+//                     register n / 8 % 2 + 2 * (f / 8 % 2), bit 16 * (f % 2)
 constexpr int kSegmentBytes = 32, kBlockBytes = 16 * kSegmentBytes;
 constexpr int kChannelBlocks = (kN + 16 - 1) / 16;
 using Piece = uint4;  // what y is stored in: the widest vector to which its rows are aligned
 
 // ---- The schedule --------------------------------------------------------------------------------
-constexpr int kTileN = 256;  // channels of a CTA
-constexpr int kTileM = 8;  // tokens of a CTA: all there are, in the range this kernel is for
-constexpr int kWarps = 8;  // each owns kTileN / kWarps channels
+constexpr int kTileN = 128, kTileM = 8;  // channels and tokens of a CTA
+constexpr int kWarps = 2;  // each owns kTileN / kWarps channels
 constexpr int kBaseSlices = 3;  // CTAs that share the base columns of a tile; one more has its outlier columns
 constexpr int kOutlierSlices = kOutliers > 0 ? 1 : 0, kSlices = kBaseSlices + kOutlierSlices;
 constexpr int kSliceSegments = (kBaseSegments + kBaseSlices - 1) / kBaseSlices;
@@ -43,15 +42,15 @@ static_assert(kWarpBlocks * kWarps * 16 == kTileN, "warps share the channels eve
 constexpr int kMetaBytes = kTileN * 16 + kTileM * 8;
 constexpr int kRowSegments = kSliceSegments > kOutlierSegments ? kSliceSegments : kOutlierSegments;
 constexpr int kRowPitch = kRowSegments * kSegmentBytes + 16;
-constexpr int kSharedBytes = 8256;  // what the caller must pass
+constexpr int kSharedBytes = 4160;  // what the caller must pass
 static_assert(kMetaBytes + kTileM * (kRowPitch > kTileN * 2 ? kRowPitch : kTileN * 2) <= kSharedBytes, "fits");
 
 // Workspace of a tile: int32 sums and FP32 outlier sums, each [16-channel block][8-token group][register][lane],
 // then the arrival counter on a line of its own.
 constexpr int kTileSums = kTileN * kTileM, kTileWords = kTileSums * (1 + kOutlierSlices) + 32;
 
-// Byte of a shared-memory tile with rows of kChunks 16-byte chunks: chunks are permuted within a row so that 8 rows of
-// one chunk column, and 8 chunks of a row, lie in 8 different groups of 4 banks. Every writer and reader asks here.
+// Byte of a shared-memory tile with rows of kChunks 16-byte chunks, permuted within a row: 8 rows of one chunk column
+// lie in 8 different groups of 4 banks, and so do any 8 neighbouring chunks. Every writer and reader asks here.
 template <int kChunks>
 __device__ __forceinline__ int swizzle(int row, int byte) {
   const int permuted = byte / 16 ^ (kChunks >= 8 ? row % 8 : row * kChunks / 8 % kChunks);
@@ -61,17 +60,10 @@ __device__ __forceinline__ int swizzle(int row, int byte) {
 // ---- Asynchronous copies, global to shared -------------------------------------------------------
 // 16 bytes, of which `valid` are read and the rest is zero.
 __device__ __forceinline__ void copy_async(uint32_t shared, const uint8_t* global, int valid) {
-  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(shared), "l"(global), "r"(valid)
-               : "memory");
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(shared), "l"(global), "r"(valid) : "memory");
 }
 
-__device__ __forceinline__ void commit_copies() { asm volatile("cp.async.commit_group;" ::: "memory"); }
-
-// Waits until at most kPending of this thread's newest groups are still in flight.
-template <int kPending>
-__device__ __forceinline__ void wait_for_copies() {
-  asm volatile("cp.async.wait_group %0;" ::"n"(kPending) : "memory");
-}
+__device__ __forceinline__ void wait_for_copies() { asm volatile("cp.async.wait_all;" ::: "memory"); }
 
 // ---- Fragments -----------------------------------------------------------------------------------
 // One B fragment (8 tokens, one segment): lane 8j + r names row r of half j of the segment.
@@ -91,18 +83,16 @@ __device__ __forceinline__ uint32_t transpose_8x8(uint32_t pair) {
 // D[16 channels x 8 tokens] += A[16 x 64 codes] * B[64 codes x 8], exact in int32. Of the lane 4 * group + quad,
 // d[0], d[1] are channel group, tokens 2 * quad, + 1, and d[2], d[3] channel group + 8; FP32 tiles lie alike.
 __device__ __forceinline__ void multiply_codes(int (&d)[4], const uint4& a, const uint32_t (&b)[2]) {
-  asm volatile(
-      "mma.sync.aligned.m16n8k64.row.col.s32.s4.s4.s32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
-      : "+r"(d[0]), "+r"(d[1]), "+r"(d[2]), "+r"(d[3])
-      : "r"(a.x), "r"(a.y), "r"(a.z), "r"(a.w), "r"(b[0]), "r"(b[1]));
+  asm volatile("mma.sync.aligned.m16n8k64.row.col.s32.s4.s4.s32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+               : "+r"(d[0]), "+r"(d[1]), "+r"(d[2]), "+r"(d[3])
+               : "r"(a.x), "r"(a.y), "r"(a.z), "r"(a.w), "r"(b[0]), "r"(b[1]));
 }
 
 // D[16 channels x 8 tokens] += A[16 x 16 outlier weights] * B[16 outlier inputs x 8] in FP32.
 __device__ __forceinline__ void multiply_outliers(float (&d)[4], const uint4& a, const uint32_t (&b)[2]) {
-  asm volatile(
-      "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
-      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
-      : "r"(a.x), "r"(a.y), "r"(a.z), "r"(a.w), "r"(b[0]), "r"(b[1]));
+  asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+               : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+               : "r"(a.x), "r"(a.y), "r"(a.z), "r"(a.w), "r"(b[0]), "r"(b[1]));
 }
 
 // Two FP32 values to two f16 in one register, low half first, rounded to nearest even.
@@ -112,25 +102,34 @@ __device__ __forceinline__ uint32_t pack_pair(float low, float high) {
   return pair;
 }
 
+__device__ __forceinline__ float2 unpack_pair(uint32_t pair) {
+  float2 values;
+  asm("{ .reg .b16 l, h; mov.b32 {l, h}, %2; cvt.f32.f16 %0, l; cvt.f32.f16 %1, h; }"
+      : "=f"(values.x), "=f"(values.y)
+      : "r"(pair));
+  return values;
+}
+
 // ---- Kernel --------------------------------------------------------------------------------------
 // Grid x: ceil(M / kTileM) * kTilesN tiles, channel tiles fastest; z: kSlices, the last adds all outlier columns, each
 // warp to its own channels. Tokens past M are computed on zeros and neither summed nor stored.
 extern "C" __global__ void __launch_bounds__(kThreads)  // bounds registers
-    quik_linear_w4a4_f16_n320k192f8_split3t256x8_sm80_5b3aa975(
+    quik_linear_w4a4_f16_n192k192f8_split3t128x8_sm80_0bbcaff9(
         const uint8_t* __restrict__ weights,  // [kChannelBlocks][kBaseSegments] blocks of 4-bit codes
         const uint8_t* __restrict__ column_meta,  // [kChannelBlocks * 16] {s_w, R, bias, 0} in FP32
         const uint8_t* __restrict__ outlier_weights,  // [kChannelBlocks][kOutlierSegments] blocks of f16
         const uint8_t* __restrict__ codes,  // [M][kBaseSegments * kSegmentBytes], 4-bit codes
         const uint8_t* __restrict__ row_meta,  // [M] {s_a, z} in FP32
         const uint8_t* __restrict__ outlier_rows,  // [M][kOutlierSegments * kSegmentBytes], f16
-        uint8_t* __restrict__ y,  // [M][kN] f16
+        const uint8_t* residual,  // [M][kN] f16, added before y is rounded; may be y itself
+        uint8_t* y,  // [M][kN] f16
         int* workspace,  // [tiles][kTileWords], zero before and after
         int M) {
   extern __shared__ uint4 shared_memory[];
   __shared__ bool is_last;  // this CTA is the last of its tile to arrive
   const uint32_t shared = static_cast<uint32_t>(__cvta_generic_to_shared(shared_memory));
-  const int thread = threadIdx.x, lane = thread % 32, group = lane / 4, quad = lane % 4;
-  const int warp_n = thread / 32, warp_m = 0, slice = blockIdx.z;
+  const uint32_t thread = threadIdx.x, lane = thread % 32, group = lane / 4, quad = lane % 4;
+  const uint32_t warp_n = thread / 32, warp_m = 0, slice = blockIdx.z;
   const int first_block = blockIdx.x % kTilesN * (kTileN / 16);  // of 16 channels
   const int first_token = blockIdx.x / kTilesN * kTileM;
   int* sums = workspace + int64_t{blockIdx.x} * kTileWords;
@@ -138,60 +137,6 @@ extern "C" __global__ void __launch_bounds__(kThreads)  // bounds registers
   int* counter = sums + kTileSums * (1 + kOutlierSlices);
   int acc[kWarpBlocks][kWarpGroups][4] = {};
   float out[kWarpBlocks][kWarpGroups][4] = {};
-
-  // load: starts the copies of segments [first, last) of the token rows; rows past M become zeros.
-  const auto load = [&](const uint8_t* rows, int segments, int first, int last) {
-    const int bytes = (last - first) * kSegmentBytes, slots = (bytes + 127) / 128 * 8;  // 8 lanes keep to a row
-    for (int i = thread; i < kTileM * slots; i += kThreads) {
-      const int row = i / slots, byte = i % slots * 16, m = first_token + row;
-      const uint8_t* source = rows + (int64_t{m} * segments + first) * kSegmentBytes + byte;
-      if (byte < bytes) copy_async(shared + kMetaBytes + row * kRowPitch + byte, source, m < M ? 16 : 0);
-    }
-    commit_copies();
-  };
-
-  // multiply: the warp's channels x all tokens over segments [first, last), into `tile` (acc or out).
-  const auto multiply = [&](const uint8_t* blocks, int segments, int first, int last, auto& tile, auto mma) {
-    const auto fetch = [&](int i, int segment) {  // zeros past kN; nobody multiplies what is past `last`
-      const int n_block = first_block + warp_n * kWarpBlocks + i;
-      const uint32_t source = (n_block * segments + segment) * kBlockBytes + lane * 16;
-      if (n_block >= kChannelBlocks || segment >= last) return uint4{};
-      return __ldcs(reinterpret_cast<const uint4*>(blocks + source));  // read once: evict first
-    };
-    uint4 a[kAhead][kWarpBlocks];
-#pragma unroll
-    for (int i = 0; i < kAhead * kWarpBlocks; ++i)
-      a[i / kWarpBlocks][i % kWarpBlocks] = fetch(i % kWarpBlocks, first + i / kWarpBlocks);
-    wait_for_copies<0>();
-    __syncthreads();  // the token rows and the meta copied by all threads have landed
-#pragma unroll 1
-    for (int start = first; start < last; start += kAhead) {
-#pragma unroll
-      for (int ahead = 0; ahead < kAhead; ++ahead) {
-        const int segment = start + ahead;
-        if (segment >= last) break;
-        const uint32_t row = shared + kMetaBytes + lane % 8 * kRowPitch + (segment - first) * kSegmentBytes;
-#pragma unroll
-        for (int j = 0; j < kWarpGroups; ++j) {
-          uint32_t b[2];
-          load_group(b, row + j * 8 * kRowPitch + lane / 8 % 2 * 16);
-#pragma unroll
-          for (int i = 0; i < kWarpBlocks; ++i) mma(tile[i][j], a[ahead][i], b);
-        }
-#pragma unroll
-        for (int i = 0; i < kWarpBlocks; ++i) a[ahead][i] = fetch(i, segment + kAhead);
-      }
-    }
-  };
-
-  // Calls visit(accumulator's place, word of the tile's sums) for the accumulators whose token exists.
-  const auto for_each_sum = [&](auto visit) {
-#pragma unroll
-    for (int i = 0; i < kWarpBlocks * kWarpGroups * 4; ++i) {
-      const int j = i / 4 % kWarpGroups, word = (warp_n * kWarpBlocks * kWarpGroups * 4 + i) * 32 + lane;
-      if (first_token + j * 8 + 2 * quad + i % 2 < M) visit(i / 4 / kWarpGroups, j, i % 4, word);
-    }
-  };
 
   // load_meta: starts the copies of the tile's column and row meta, zeros outside N and M.
   const auto load_meta = [&] {
@@ -222,30 +167,97 @@ extern "C" __global__ void __launch_bounds__(kThreads)  // bounds registers
     }
   };
 
+  // multiply: the warp's channels x all tokens over segments [first, last), into `tile` (acc or out). Weights are
+  // asked for first, they come from afar; then token rows go to shared memory, those past M as zeros.
+  const auto multiply = [&](const uint8_t* blocks, const uint8_t* rows, int segments, int first, int last, auto& tile,
+                            auto mma) {
+    const auto fetch = [&](int i, int segment) {  // zeros past kN; nobody multiplies what is past `last`
+      const int n_block = first_block + warp_n * kWarpBlocks + i;
+      const uint32_t source = static_cast<uint32_t>(n_block * segments + segment) * kBlockBytes + lane * 16;
+      if (n_block >= kChannelBlocks || segment >= last) return uint4{};
+      return __ldcs(reinterpret_cast<const uint4*>(blocks + source));  // read once: evict first
+    };
+    uint4 a[kAhead][kWarpBlocks];
+#pragma unroll
+    for (int i = 0; i < kAhead * kWarpBlocks; ++i)
+      a[i / kWarpBlocks][i % kWarpBlocks] = fetch(i % kWarpBlocks, first + i / kWarpBlocks);
+    load_meta();
+    constexpr int kRowSlots = (kRowSegments * kSegmentBytes + 127) / 128 * 8;  // 8 lanes keep to a row
+#pragma unroll
+    for (int i = 0; i < (kTileM * kRowSlots + kThreads - 1) / kThreads; ++i) {
+      const int place = i * kThreads + thread, row = place / kRowSlots, byte = place % kRowSlots * 16;
+      const uint8_t* source = rows + (int64_t{first_token + row} * segments + first) * kSegmentBytes + byte;
+      if (row >= kTileM || byte >= (last - first) * kSegmentBytes) continue;
+      copy_async(shared + kMetaBytes + row * kRowPitch + byte, source, first_token + row < M ? 16 : 0);
+    }
+    wait_for_copies();
+    __syncthreads();  // the token rows and the meta copied by all threads have landed
+#pragma unroll 1
+    for (int start = first; start < last; start += kAhead) {
+#pragma unroll
+      for (int ahead = 0; ahead < kAhead; ++ahead) {
+        const int segment = start + ahead;
+        if (segment >= last) break;
+        const uint32_t row = shared + kMetaBytes + lane % 8 * kRowPitch + (segment - first) * kSegmentBytes;
+#pragma unroll
+        for (int j = 0; j < kWarpGroups; ++j) {
+          uint32_t b[2];
+          load_group(b, row + j * 8 * kRowPitch + lane / 8 % 2 * 16);
+#pragma unroll
+          for (int i = 0; i < kWarpBlocks; ++i) mma(tile[i][j], a[ahead][i], b);
+        }
+#pragma unroll
+        for (int i = 0; i < kWarpBlocks; ++i) a[ahead][i] = fetch(i, segment + kAhead);
+      }
+    }
+  };
+
+  // Calls visit(accumulator's place, word of the tile's sums) for the accumulators whose token exists.
+  const auto for_each_sum = [&](auto visit) {
+#pragma unroll
+    for (int i = 0; i < kWarpBlocks * kWarpGroups * 4; ++i) {
+      const int j = i / 4 % kWarpGroups, word = (warp_n * kWarpBlocks * kWarpGroups * 4 + i) * 32 + lane;
+      if (first_token + j * 8 + 2 * quad + i % 2 < M) visit(i / 4 / kWarpGroups, j, i % 4, word);
+    }
+  };
+
   // Calls move(byte of the tile, byte of [M][kN], lies inside) for every Piece; neighbours take neighbours.
   const auto for_each_piece = [&](auto move) {
-    constexpr int kPieces = kTileN * 2 / sizeof(Piece);
-#pragma unroll 4
-    for (int i = thread; i < kTileM * kPieces; i += kThreads) {
-      const int token = i / kPieces, byte = i % kPieces * sizeof(Piece);
+    constexpr int kPieces = kTileN * 2 / sizeof(Piece), kAll = kTileM * kPieces;
+#pragma unroll 8
+    for (int i = 0; i < (kAll + kThreads - 1) / kThreads; ++i) {
+      const int place = i * kThreads + thread, token = place / kPieces, byte = place % kPieces * sizeof(Piece);
+      if (kAll % kThreads != 0 && place >= kAll) break;
       const int channel = first_block * 16 + byte / 2, m = first_token + token;
       move(swizzle<kTileN / 8>(token, byte), (int64_t{m} * kN + channel) * 2, m < M && channel < kN);
     }
   };
 
-  // store: FP32 tile -> f16, rounded once -> shared memory, token-major -> coalesced to y. 8 x 8 transposes
+  // store: FP32 tile + residual -> f16, rounded once -> shared memory, token-major -> coalesced to y. 8 x 8 transposes
   // turn channel `group` of tokens 2 * quad, + 1 into token `group`, channels 2 * quad, + 1: a word of the tile.
   const auto store = [&] {
-    wait_for_copies<0>();
     __syncthreads();  // no copy is in flight and every warp has read its operands: the tile may lie over them
     uint8_t* tile = reinterpret_cast<uint8_t*>(shared_memory) + kMetaBytes;
+    for_each_piece([&](int byte, int64_t source, bool inside) {
+      *reinterpret_cast<Piece*>(tile + byte) = inside ? *reinterpret_cast<const Piece*>(residual + source) : Piece{};
+    });
+    __syncthreads();  // the residual's tile is complete; each lane replaces the words it reads
 #pragma unroll
-    for (int i = 0; i < kWarpBlocks * kWarpGroups * 2; ++i) {
-      const int token = (warp_m * kWarpGroups + i / 2 % kWarpGroups) * 8 + group;
-      const int channel = (warp_n * kWarpBlocks + i / 2 / kWarpGroups) * 16 + i % 2 * 8 + 2 * quad;
-      uint32_t* word = reinterpret_cast<uint32_t*>(tile + swizzle<kTileN / 8>(token, channel * 2));
-      const float* pair = &out[i / 2 / kWarpGroups][i / 2 % kWarpGroups][i % 2 * 2];
-      *word = transpose_8x8(pack_pair(pair[0], pair[1]));
+    for (int i = 0; i < 2 * kWarpBlocks; ++i) {  // 8 channels x all tokens of the warp
+      const int channel = (warp_n * kWarpBlocks + i / 2) * 16 + i % 2 * 8 + 2 * quad;
+      const auto word = [&](int j) {
+        const int byte = swizzle<kTileN / 8>((warp_m * kWarpGroups + j) * 8 + group, channel * 2);
+        return reinterpret_cast<uint32_t*>(tile + byte);
+      };
+      uint32_t added[kWarpGroups];  // loaded before the first store, behind which they would have to wait
+#pragma unroll
+      for (int j = 0; j < kWarpGroups; ++j) added[j] = *word(j);
+#pragma unroll
+      for (int j = 0; j < kWarpGroups; ++j) {
+        const float* pair = &out[i / 2][j][i % 2 * 2];
+        const float2 add = unpack_pair(transpose_8x8(added[j]));
+        *word(j) = transpose_8x8(pack_pair(pair[0] + add.x, pair[1] + add.y));
+      }
     }
     __syncthreads();  // the output tile is complete
     for_each_piece([&](int byte, int64_t target, bool inside) {
@@ -253,32 +265,33 @@ extern "C" __global__ void __launch_bounds__(kThreads)  // bounds registers
     });
   };
 
-  load_meta();  // joins the group of the token rows
   if (slice < kBaseSlices) {
     const int first = slice * kSliceSegments;
     const int last = first + kSliceSegments < kBaseSegments ? first + kSliceSegments : kBaseSegments;
-    load(codes, kBaseSegments, first, last);
-    multiply(weights, kBaseSegments, first, last, acc, multiply_codes);
+    multiply(weights, codes, kBaseSegments, first, last, acc, multiply_codes);
     // Integer sums are exact in any order: atomics keep the result deterministic.
     for_each_sum([&](int i, int j, int r, int word) { atomicAdd(sums + word, acc[i][j][r]); });
   } else {
-    load(outlier_rows, kOutlierSegments, 0, kOutlierSegments);
-    multiply(outlier_weights, kOutlierSegments, 0, kOutlierSegments, out, multiply_outliers);
+    multiply(outlier_weights, outlier_rows, kOutlierSegments, 0, kOutlierSegments, out, multiply_outliers);
     for_each_sum([&](int i, int j, int r, int word) { outlier_sums[word] = out[i][j][r]; });
   }
 
   // arrive: the last CTA of a tile sees the sums of all and finishes it; the others are done.
-  __threadfence();  // release: this thread's sums are visible on the device …
-  __syncthreads();  // … and the whole CTA's, before its arrival is counted
-  if (thread == 0) is_last = atomicAdd(counter, 1) == kSlices - 1;
+  __syncthreads();  // the CTA's sums are written, and is_last may be
+  if (thread == 0) {
+    __threadfence();  // fence.sc, cumulative over the barrier: the sums are visible before the arrival counts
+    is_last = atomicAdd(counter, 1) == kSlices - 1;
+    __threadfence();  // the sums of the CTAs that arrived before are visible from here on
+  }
   __syncthreads();  // is_last is set
   if (!is_last) return;
-  __threadfence();  // acquire: what the earlier CTAs released may be read
 
   // finish: take the sums and leave zeros, as they were found.
   for_each_sum([&](int i, int j, int r, int word) { acc[i][j][r] = atomicExch(sums + word, 0); });
+  float added[kWarpBlocks][kWarpGroups][4] = {};
+  for_each_sum([&](int i, int j, int r, int word) { added[i][j][r] = atomicExch(outlier_sums + word, 0.0f); });
   dequantise();
-  for_each_sum([&](int i, int j, int r, int word) { out[i][j][r] += atomicExch(outlier_sums + word, 0.0f); });
+  for_each_sum([&](int i, int j, int r, int /*word*/) { out[i][j][r] += added[i][j][r]; });
   if (thread == 0) atomicExch(counter, 0);  // strong, like the arrivals it follows
   store();
 }
