@@ -5,6 +5,9 @@ import type { CtaIndex, VerificationCase } from '../families/family.ts';
 import { assert } from '../support/assert.ts';
 import type { CaseResult } from './verification.ts';
 
+/** Warp instructions of a CTA after which it counts as hung: the largest emitted kernels execute a few million. */
+const stepLimit = 1e7;
+
 export interface CaseRun {
   readonly result: CaseResult;
   readonly report: ExecutionReport;
@@ -42,7 +45,7 @@ export function runCase(
     kernel,
     { grid: extent, block, dynamicSharedBytes, arguments: argumentsInOrder },
     memory,
-    { seed, ctas: linear, ...(onProgress === undefined ? {} : { onProgress }) },
+    { seed, ctas: linear, stepLimit, ...(onProgress === undefined ? {} : { onProgress }) },
   );
   const executed = performance.now();
   const comparison = data.compare((name, offset, length) => memory.get(name).read(offset, length), ctas);

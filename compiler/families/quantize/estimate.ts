@@ -10,7 +10,7 @@ import { quantizeResources, vectorsPerThread } from './schedule-space.ts';
 const overlapLoss = 0.1;
 /** Cycles of a row's fixed path: load latency, barriers, reductions, division. Stated, not measured. */
 const rowLatencyCycles = 3000;
-/** Instructions a value costs from load to code, counted in sm_80 machine code (48 to 59); 4 warps issue a clock and SM. */
+/** Instructions a value costs from load to code, counted in the executor (44 to 55 PTX instructions); 4 warps issue a clock and SM. */
 const instructionsPerValue = 48;
 
 /** Bytes a row moves through DRAM: its input, its codes, its meta, its outlier columns. */

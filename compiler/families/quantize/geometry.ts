@@ -1,5 +1,5 @@
 import { baseColumns, type QuantizeProblem } from '../../../ir/problem.ts';
-import { roundUp } from '../../support/integer.ts';
+import { ceilDiv, roundUp } from '../../support/integer.ts';
 
 /** Sizes that follow from the problem alone; columns are counted, not bytes. */
 export interface QuantizeGeometry {
@@ -24,10 +24,11 @@ export function quantizeGeometry(problem: QuantizeProblem): QuantizeGeometry {
   };
 }
 
-/** Dynamic shared memory: the staged 16-bit row, then the list of outlier columns. */
+/** Dynamic shared memory: the staged 16-bit row, then per 32 columns how many outliers come before and which are. */
 export function quantizeSharedBytes(problem: QuantizeProblem): number {
-  const geometry = quantizeGeometry(problem);
-  return geometry.paddedBase * 2 + geometry.paddedOutliers * 4;
+  const columnWords = ceilDiv(problem.k, 32);
+  const { paddedBase, paddedOutliers } = quantizeGeometry(problem);
+  return (paddedBase + paddedOutliers) * 2 + (2 * columnWords + 1) * 4;
 }
 
 /** Bytes of a row of codes. */

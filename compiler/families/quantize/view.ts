@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import type { SpecOf } from '../../../ir/kernel-spec.ts';
-import type { QuantizeProblem } from '../../../ir/problem.ts';
 import { bannerSchema, bannerView } from '../banner-view.ts';
 import type { KernelView, TemplateContract, ViewContext } from '../family.ts';
 import { quantizeGeometry, quantizeSharedBytes } from './geometry.ts';
@@ -27,7 +26,8 @@ const quantizeViewSchema = z.strictObject({
   rowValues: z.string(),
   gamma: z.boolean(),
   compact: z.boolean(),
-  searchStep: count,
+  noBase: z.boolean(),
+  topBits: z.string(),
   dtype: z.string(),
 });
 
@@ -81,15 +81,11 @@ export function quantizeView({ problem, schedule }: SpecOf<'quantize'>, context:
       rowValues: prologue.op === 'silu-mul' ? '2][kColumns' : 'kColumns',
       gamma: prologue.op === 'rms-norm',
       compact: problem.columns === 'compact',
-      searchStep: searchStep(problem),
+      noBase: geometry.baseColumns === 0,
+      topBits: problem.bits === 4 ? '0x88888888u' : '0x80808080u',
       dtype: problem.dtype,
     }),
   };
-}
-
-/** The largest power of two that is at most F: where the binary search for a rank starts. */
-function searchStep(problem: QuantizeProblem): number {
-  return problem.outliers === 0 ? 0 : 2 ** Math.floor(Math.log2(problem.outliers));
 }
 
 /** A float literal that C++ reads back as the same FP32 value. */
