@@ -5,8 +5,8 @@ import { formatCount } from '../support/format-count.ts';
 type Range = Pick<RangeChoice, 'from' | 'to'>;
 
 /**
- * Why a kernel has its schedule, as lines of a banner, each within 100 characters: for which M, how long, how near the
- * roofline, and against what it won. A kernel that won several ranges tells of the one with the most tokens.
+ * Why a kernel has its schedule, as lines of a banner: for which M, how long, how near the roofline, what bounds it, and
+ * against which other tile it won. A kernel that won several ranges tells of the one with the most tokens.
  */
 export function describeChoice(choices: readonly RangeChoice[]): readonly string[] {
   const last = choices.at(-1);
@@ -14,10 +14,12 @@ export function describeChoice(choices: readonly RangeChoice[]): readonly string
   const { chosen, runnersUp, gpu, legal, tokens } = last.report;
   const percent = Math.round(100 * chosen.rooflineFraction);
   const next = runnersUp[0];
+  const binding = [...last.report.terms].sort((a, b) => b.microseconds - a.microseconds).slice(0, 2);
+  const bounds = binding.map((term) => `${term.name} ${term.microseconds.toFixed(1)}`).join(', ');
   const ranges = joinRanges(choices).map(describeTokens).join(', ');
   return [
-    `${ranges}: ${microseconds(chosen.microseconds)} at M = ${tokens}, ${percent} % of the roofline; modelled on ${gpu}`,
-    `of ${formatCount(legal)} legal schedules${next === undefined ? '' : `; next best ${microseconds(next.microseconds)}: ${printSchedule(next.schedule)}`}`,
+    `${ranges}: modelled ${microseconds(chosen.microseconds)} at M = ${tokens}, ${percent} % of the roofline: ${bounds} us`,
+    `best on ${gpu} of ${formatCount(legal)} legal schedules${next === undefined ? '' : `; next ${microseconds(next.microseconds)}: ${printSchedule(next.schedule)}`}`,
   ];
 }
 

@@ -8,6 +8,8 @@ import { fail, type Result, succeed } from '../support/result.ts';
 import { type Ranked, rankSchedules, type ScheduleSpace, surveySchedules } from './rank-schedules.ts';
 import { type RankedRange, tokenRanges } from './token-ranges.ts';
 
+/** Schedules ranked, from which the runners-up are picked: variants of a tile tie by the dozen. */
+const rankedKept = 240;
 /** Runner-up schedules kept for `explain`. */
 const runnersUpKept = 12;
 
@@ -38,14 +40,7 @@ export function chooseSchedules<F extends FamilyName>(
   const choices: KernelChoice[] = [];
   for (const range of tokenRanges(family.name, tokens.from, tokens.to)) {
     const candidates = spaceOfRange(space, range, isExcluded);
-    const ranked = rankSchedules(
-      family,
-      problem,
-      candidates.legal,
-      target,
-      range.representative,
-      1 + runnersUpKept,
-    );
+    const ranked = rankSchedules(family, problem, candidates.legal, target, range.representative, rankedKept);
     const winner = ranked[0];
     if (winner === undefined) return fail(nothingFits(planned, range, candidates));
     const spec = { family: family.name, problem, schedule: winner.schedule } as unknown as SpecOf<F>;
@@ -99,11 +94,38 @@ function report<F extends FamilyName>(
     tokens: range.representative,
     chosen: summary(winner.schedule, winner.estimate),
     terms: winner.estimate.terms(),
-    runnersUp: ranked.slice(1).map((entry) => summary(entry.schedule, entry.estimate)),
+    runnersUp: pickRunnersUp(ranked).map((entry) => summary(entry.schedule, entry.estimate)),
     legal: space.legal.length,
     rejections: space.rejections,
     ...(cost === undefined ? {} : { outlierCost: cost }),
   };
+}
+
+/** The best of every other tile or warp layout; then, where those are few, variants of the ones there are. */
+function pickRunnersUp<F extends FamilyName>(ranked: readonly Ranked<F>[]): readonly Ranked<F>[] {
+  const [winner, ...rest] = ranked;
+  const taken = new Set(winner === undefined ? [] : [shapeOf(winner.schedule)]);
+  const others: Ranked<F>[] = [];
+  const variants: Ranked<F>[] = [];
+  for (const entry of rest) {
+    const shape = shapeOf(entry.schedule);
+    (taken.has(shape) ? variants : others).push(entry);
+    taken.add(shape);
+  }
+  const picked = [...others.slice(0, runnersUpKept), ...variants].slice(0, runnersUpKept);
+  return picked.sort((a, b) => a.estimate.microseconds - b.estimate.microseconds);
+}
+
+/** What one sees of a schedule from afar: tile and warps, without stages, step and residency. */
+function shapeOf(schedule: KernelSpec['schedule']): string {
+  switch (schedule.kind) {
+    case 'tiled':
+      return `${schedule.tileN}x${schedule.tileM} ${schedule.warpsN}x${schedule.warpsM}`;
+    case 'split-k':
+      return `${schedule.tileN} ${schedule.slices}`;
+    case 'row':
+      return `${schedule.threads}`;
+  }
 }
 
 function summary(schedule: KernelSpec['schedule'], estimate: CostEstimate): RankedSchedule {

@@ -154,17 +154,20 @@ describe('reports', () => {
   });
 });
 
-test('a schedule taken out of the running gives way to the next best, and appears as excluded', () => {
+test('a tile taken out of the running gives way to the next best, and appears as excluded', () => {
   const winner = scheduled.kernels.find(({ id }) => id.includes('n4096k4096') && id.includes('_t128x128'))!;
   const [choice] = winner.choices;
-  const without = schedule(seven, (spec) => JSON.stringify(spec) === JSON.stringify(winner.spec));
+  // Runners-up are other tiles or warp layouts: stages, steps and residencies of the winner's own are left out.
+  const shape = ({ problem, schedule: own }: KernelSpec): string =>
+    JSON.stringify([problem, own.kind === 'tiled' ? [own.tileN, own.tileM, own.warpsN, own.warpsM] : own]);
+  const without = schedule(seven, (spec) => shape(spec) === shape(winner.spec));
   expect(without.kernels.map(({ id }) => id)).not.toContain(winner.id);
   const next = without.kernels
     .filter(({ problem }) => problem === winner.problem)
     .flatMap(({ spec, choices }) => choices.map((entry) => ({ spec, ...entry })))
     .find(({ from }) => from === choice!.from)!;
   expect(next.spec.schedule).toEqual(choice!.report.runnersUp[0]!.schedule);
-  expect(next.report.rejections).toContainEqual(expect.objectContaining({ kind: 'excluded', count: 1 }));
+  expect(next.report.rejections).toContainEqual(expect.objectContaining({ kind: 'excluded' }));
 });
 
 test('where nothing is left, QK401 names the layer and why the others fell', () => {

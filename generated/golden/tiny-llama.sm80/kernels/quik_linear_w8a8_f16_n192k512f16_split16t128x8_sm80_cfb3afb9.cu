@@ -2,8 +2,8 @@
 // y[M, N] = dequantised(codes * weights) + outlier_rows * outlier_weights + bias (+ residual), for few tokens.
 // kSlices CTAs share the K of a tile; the last to finish writes y. Weights are MMA operand A, tokens operand B.
 // serves     layers.0-3.mlp.down_proj (w8a8, 16 outlier columns, f16)
-// why        M 1-8: 2.2 us at M = 8, 3 % of the roofline; modelled on A100-SXM4-80GB
-// why        of 80 legal schedules; next best 2.2 us: t128x8 split16 w4
+// why        M 1-8: modelled 2.2 us at M = 8, 3 % of the roofline: hand-over 2.0, DRAM 0.2 us
+// why        best on A100-SXM4-80GB of 80 legal schedules; next 2.2 us: t256x8 split16 w4
 // made by    quikc <version>, templates <digest>, spec cfb3afb9b603
 #include <cstdint>
 // ---- The problem ---------------------------------------------------------------------------------

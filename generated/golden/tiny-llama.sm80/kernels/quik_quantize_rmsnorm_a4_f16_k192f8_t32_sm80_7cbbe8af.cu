@@ -2,8 +2,8 @@
 // Each row of x is put through its prologue and rounded; its outlier columns are copied out, its base columns
 // quantised with a scale and a minimum of their own. x is read once.
 // serves     layers.0-3.self_attn.qkv_proj, layers.0-3.mlp.gate_up_proj (a4, 8 outlier columns, f16)
-// why        any M: 2.5 us at M = 2048, 21 % of the roofline; modelled on A100-SXM4-80GB
-// why        of 1 legal schedules
+// why        any M: modelled 2.5 us at M = 2048, 21 % of the roofline: latency 2.4, issue 1.0 us
+// why        best on A100-SXM4-80GB of 1 legal schedules
 // made by    quikc <version>, templates <digest>, spec 7cbbe8afc5ba
 #include <cstdint>
 
@@ -13,12 +13,14 @@ constexpr int kOutliers = 8;  // of them kept in f16; which ones is data
 constexpr int kBaseColumns = 184;  // of them quantised
 constexpr int kBits = 4;  // of a code
 constexpr float kLevels = 15.0f;  // 2^kBits - 1: the largest code before 2^(kBits - 1) is taken off
+constexpr float kLeastScale = 0x1p-64f;  // of a row whose values are all equal: they come back through its minimum
 constexpr float kEpsilon = 0.000009999999747378752f;  // of the RMS norm
 
 // ---- Layouts: a row of codes is padded to segments of 256 bits with code 0, outliers to 16 with value 0 ----
 constexpr int kPaddedBase = (kBaseColumns + 64 - 1) / 64 * 64;
 constexpr int kPaddedOutliers = (kOutliers + 16 - 1) / 16 * 16;
 constexpr int kCodesPerWord = 32 / kBits;  // codes in order of column, low bits first
+constexpr uint32_t kTopBits = 0x88888888u;  // of every code of a word
 constexpr int kVector = 8;  // values loaded at once: the most that keeps rows aligned
 using Vector = uint4;
 using Word = uint4;  // the staged values of a word of codes
@@ -27,8 +29,10 @@ using Word = uint4;  // the staged values of a word of codes
 constexpr int kThreads = 32;
 constexpr int kWarps = kThreads / 32;
 constexpr int kVectorsPerThread = (kColumns / kVector + kThreads - 1) / kThreads;
-constexpr int kSharedBytes = 448;  // what the caller must pass: staged row, then outlier columns
-static_assert(kPaddedBase * 2 + kPaddedOutliers * 4 <= kSharedBytes, "row and column list fit");
+constexpr int kColumnWords = (kColumns + 32 - 1) / 32;  // of 32 columns, a bit each
+constexpr int kStaged = kPaddedBase + kPaddedOutliers;  // values of a row, sorted into base and outlier columns
+constexpr int kSharedBytes = 468;  // what the caller must pass: staged row, then two lists of column words
+static_assert(kStaged * 2 + (2 * kColumnWords + 1) * 4 <= kSharedBytes, "row and lists fit");
 
 __device__ __forceinline__ float to_float(uint16_t bits) {
   float value;
@@ -60,7 +64,7 @@ __device__ __forceinline__ float reduce(float value, Op op, float (&scratch)[kWa
 #pragma unroll
   for (int step = 16; step > 0; step /= 2) value = op(value, __shfl_xor_sync(0xffffffffu, value, step));
   if (threadIdx.x % 32 == 0) scratch[threadIdx.x / 32] = value;
-  __syncthreads();  // all warps' values are in scratch, and whatever else was written before
+  __syncthreads();  // all warps' values are in scratch, and the staged row is complete
   value = scratch[threadIdx.x % kWarps];
 #pragma unroll
   for (int step = kWarps / 2; step > 0; step /= 2) value = op(value, __shfl_xor_sync(0xffffffffu, value, step));
@@ -75,12 +79,13 @@ extern "C" __global__ void __launch_bounds__(kThreads)  // bounds registers
         const int* __restrict__ outlier_columns,  // [kOutliers], ascending
         uint32_t* __restrict__ codes,  // [M][kPaddedBase / kCodesPerWord]
         float2* __restrict__ row_meta,  // [M] {scale, minimum}; {NaN, NaN} if a base value is not finite
-        uint16_t* __restrict__ outlier_rows,  // [M][kPaddedOutliers] f16
-        int M) {
+        uint4* __restrict__ outlier_rows,  // [M][kPaddedOutliers] f16
+        int M) {  // rows; the grid says as much
   extern __shared__ uint4 shared_memory[];
   __shared__ float scratch[3][kWarps];
-  uint16_t* staged = reinterpret_cast<uint16_t*>(shared_memory);  // [kPaddedBase], base columns in order
-  int* listed = reinterpret_cast<int*>(staged + kPaddedBase);  // [kOutliers], a copy of outlier_columns
+  uint16_t* staged = reinterpret_cast<uint16_t*>(shared_memory);  // [kStaged], base columns, then outliers
+  int* before = reinterpret_cast<int*>(staged + kStaged);  // [kColumnWords + 1], outliers before a word's columns
+  uint32_t* marked = reinterpret_cast<uint32_t*>(before + kColumnWords + 1);  // [kColumnWords], bits of the outliers
   const int thread = threadIdx.x, row = blockIdx.x;
 
   // fetch: kVector neighbouring values of this row.
@@ -96,78 +101,87 @@ extern "C" __global__ void __launch_bounds__(kThreads)  // bounds registers
     const int column = (i * kThreads + thread) * kVector;
     if (column < kColumns) raw[i] = fetch(column);
   }
-  for (int f = thread; f < kOutliers; f += kThreads) listed[f] = outlier_columns[f];
   for (int j = kBaseColumns + thread; j < kPaddedBase; j += kThreads) staged[j] = 0;
-  __syncthreads();  // the column list is complete
+  for (int j = kPaddedBase + kOutliers + thread; j < kStaged; j += kThreads) staged[j] = 0;
 
-  // prologue: x / sqrt(mean(x^2) + eps) * gamma.
+  // mark: outlier f tells the words from its predecessor's up to its own that f outliers come before them.
+  for (int f = thread; f <= kOutliers; f += kThreads) {
+    const int from = f == 0 ? 0 : outlier_columns[f - 1] / 32 + 1;
+    const int to = f == kOutliers ? kColumnWords : outlier_columns[f] / 32;
+    for (int word = from; word <= to; ++word) before[word] = f;
+  }
+  __syncthreads();  // `before` is complete
+  for (int word = thread; word < kColumnWords; word += kThreads) {
+    uint32_t bits = 0;
+    for (int f = before[word]; f < before[word + 1]; ++f) bits |= 1u << outlier_columns[f] % 32;
+    marked[word] = bits;
+  }
+  __syncthreads();  // `marked` is complete
+
+  // prologue: x / sqrt(mean(x^2) + eps) * gamma. Vector i of this thread, element e.
+  Vector weights[kVectorsPerThread];
   float squares = 0.0f;
 #pragma unroll
   for (int i = 0; i < kVectorsPerThread; ++i) {
+    const int column = (i * kThreads + thread) * kVector;
+    if (column >= kColumns) break;
+    weights[i] = *reinterpret_cast<const Vector*>(gamma + column * 2);
 #pragma unroll
-    for (int e = 0; e < kVector; ++e) {
-      const float v = (i * kThreads + thread) * kVector < kColumns ? widen(raw[i], e) : 0.0f;
-      squares = fmaf(v, v, squares);
-    }
+    for (int e = 0; e < kVector; ++e) squares = fmaf(widen(raw[i], e), widen(raw[i], e), squares);
   }
   const auto add = [](float a, float b) { return a + b; };
   const float inverse_rms = rsqrtf(reduce(squares, add, scratch[2]) * (1.0f / kColumns) + kEpsilon);
-  const auto value = [&](const Raw& values, int column, int e) {
-    const Vector weights = *reinterpret_cast<const Vector*>(gamma + (column - e) * 2);
-    return widen(values, e) * inverse_rms * widen(weights, e);
-  };
+  const auto value = [&](int i, int e) { return widen(raw[i], e) * inverse_rms * widen(weights[i], e); };
 
-  // split: outlier columns go out as they are, base columns to shared memory, closing ranks.
+  // split: base columns close ranks in shared memory, outlier columns line up behind them.
   const float infinity = __int_as_float(0x7f800000);
   float least = infinity, most_negated = infinity;
-  uint16_t* outlier_row = outlier_rows + static_cast<int64_t>(row) * kPaddedOutliers;
 #pragma unroll
   for (int i = 0; i < kVectorsPerThread; ++i) {
     const int first = (i * kThreads + thread) * kVector;
     if (first >= kColumns) break;
-    int rank = 0;  // outlier columns before `first`: binary search
-    for (int step = 8; step > 0; step /= 2) {
-      if (rank + step <= kOutliers && listed[rank + step - 1] < first) rank += step;
-    }
+    const uint32_t word = marked[first / 32] >> first % 32;  // kVector divides 32
+    int rank = before[first / 32] + __popc(marked[first / 32]) - __popc(word);  // outliers before `first`
 #pragma unroll
     for (int e = 0; e < kVector; ++e) {
-      const uint16_t bits = from_float(value(raw[i], first + e, e));
-      const bool is_outlier = rank < kOutliers && listed[rank] == first + e;
-      if (is_outlier) {
-        outlier_row[rank++] = bits;
-      } else {
-        least = min_nan(least, to_float(bits));
-        most_negated = min_nan(most_negated, -to_float(bits));
-      }
-      if (!is_outlier) staged[first + e - rank] = bits;
+      const uint16_t bits = from_float(value(i, e));
+      const bool is_outlier = word >> e & 1;
+      least = min_nan(least, is_outlier ? infinity : to_float(bits));
+      most_negated = min_nan(most_negated, is_outlier ? infinity : -to_float(bits));
+      staged[is_outlier ? kPaddedBase + rank : first + e - rank] = bits;
+      rank += is_outlier;
     }
   }
-  for (int f = kOutliers + thread; f < kPaddedOutliers; f += kThreads) outlier_row[f] = 0;
 
   // range: x = code * scale + zero-point term; a range that is not finite poisons the row.
   const float minimum = kBaseColumns > 0 ? reduce(least, min_nan, scratch[0]) : 0.0f;
   const float range = kBaseColumns > 0 ? -reduce(most_negated, min_nan, scratch[1]) - minimum : 0.0f;
   const bool finite = range < infinity;
-  const float scale = fmaxf(__fdiv_rn(range, kLevels), 0x1p-64f);
+  const float scale = fmaxf(__fdiv_rn(range, kLevels), kLeastScale);
   const float inverse = __frcp_rn(scale);
   if (thread == 0) {
     const float nan = __int_as_float(0x7fffffff);
     row_meta[row] = finite ? make_float2(scale, minimum) : make_float2(nan, nan);
   }
 
+  // outliers: out as they are, 8 at a time.
+  for (int i = thread; i < kPaddedOutliers / 8; i += kThreads) {
+    outlier_rows[int64_t{row} * (kPaddedOutliers / 8) + i] = shared_memory[kPaddedBase / 8 + i];
+  }
+
   // quantise: rne((x - minimum) / scale), clamped, minus 2^(kBits - 1); one word of codes at a time.
-  uint32_t* code_row = codes + static_cast<int64_t>(row) * (kPaddedBase / kCodesPerWord);
+  uint32_t* code_row = codes + int64_t{row} * (kPaddedBase / kCodesPerWord);
   for (int word = thread; word < kPaddedBase / kCodesPerWord; word += kThreads) {
     const Word values = reinterpret_cast<const Word*>(staged)[word];
     uint32_t packed = 0;
 #pragma unroll
     for (int e = 0; e < kCodesPerWord; ++e) {
-      const int column = word * kCodesPerWord + e;
       const float level = (widen(values, e) - minimum) * inverse;
-      const int code = __float2int_rn(fminf(fmaxf(level, 0.0f), kLevels)) - (1 << (kBits - 1));
-      const uint32_t kept = column < kBaseColumns ? code & ((1u << kBits) - 1) : 0;
-      packed |= kept << (kBits * e);
+      packed |= __float2uint_rn(fminf(fmaxf(level, 0.0f), kLevels)) << (kBits * e);
     }
+    packed ^= kTopBits;  // two's complement of level - 2^(kBits - 1): its top bit flips
+    const int real = kBaseColumns - word * kCodesPerWord;  // codes of the word that are no padding
+    if (real < kCodesPerWord) packed &= real > 0 ? (1u << kBits * real) - 1 : 0;
     code_row[word] = packed;
   }
 }
