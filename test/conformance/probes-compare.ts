@@ -26,7 +26,7 @@ function pairs(): readonly Warp[] {
 const onSigned = (of: (a: number, b: number) => boolean) => (a: number, b: number) => of(a | 0, b | 0);
 
 /** Predicates combined, from the signs of two words. */
-function predicates(operation: 'and' | 'or', of: (a: boolean, b: boolean) => boolean): Probe {
+function predicates(operation: 'and' | 'or' | 'xor', of: (a: boolean, b: boolean) => boolean): Probe {
   const body = `setp.lt.s32 %p0, %a0, 0;
     setp.lt.s32 %p1, %a1, 0;
     ${operation}.pred %p2, %p0, %p1;
@@ -45,6 +45,7 @@ function selection(type: string): Probe {
 
 export const compareProbes: readonly Probe[] = [
   comparison('setp.eq.s32', pairs(), (a, b) => a === b),
+  comparison('setp.eq.b32', pairs(), (a, b) => a === b),
   comparison('setp.ne.s32', pairs(), (a, b) => a !== b),
   comparison(
     'setp.lt.s32',
@@ -85,5 +86,6 @@ export const compareProbes: readonly Probe[] = [
   ),
   predicates('and', (a, b) => a && b),
   predicates('or', (a, b) => a || b),
+  predicates('xor', (a, b) => a !== b),
   ...['u32', 'f32'].map(selection),
 ];

@@ -64,6 +64,11 @@ function toInteger(value: number): number {
   return Math.min(Math.max(nearestEven(value), -(2 ** 31)), 2 ** 31 - 1) >>> 0;
 }
 
+function toUnsigned(value: number): number {
+  if (Number.isNaN(value)) return 0;
+  return Math.min(Math.max(nearestEven(value), 0), 2 ** 32 - 1);
+}
+
 /** An exact value that may be missed by some units in the last place; special values may not be missed. */
 function within(value: number, units: number): Interval {
   if (!Number.isFinite(value) || value === 0 || !Number.isFinite(Math.fround(value)))
@@ -110,6 +115,14 @@ export const floatProbes: readonly Probe[] = [
     nearIntegers(),
     ['b32'],
     (a = 0) => [toInteger(floatFrom(a))],
+  ),
+  perLane(
+    'cvt-rni-u32-f32',
+    ['cvt.rni.u32.f32'],
+    'cvt.rni.u32.f32 %d0, %a0;',
+    nearIntegers(),
+    ['b32'],
+    (a = 0) => [toUnsigned(floatFrom(a))],
   ),
   perLane(
     'cvt-f32-f16',

@@ -156,6 +156,9 @@ export const integerProbes: readonly Probe[] = [
   simple('and.b32', 2, (a = 0n, b = 0n) => a & b),
   simple('or.b32', 2, (a = 0n, b = 0n) => a | b),
   simple('xor.b32', 2, (a = 0n, b = 0n) => a ^ b),
+  simple('popc.b32', 1, (a = 0n) =>
+    BigInt([...BigInt.asUintN(32, a).toString(2)].filter((bit) => bit === '1').length),
+  ),
   simple('not.b32', 1, (a = 0n) => ~a),
   simple('neg.s32', 1, (a = 0n) => -a),
   simple('max.s32', 2, (a = 0n, b = 0n) => (a > b ? a : b)),

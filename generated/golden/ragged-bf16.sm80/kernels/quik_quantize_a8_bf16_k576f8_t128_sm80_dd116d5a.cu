@@ -68,7 +68,7 @@ __device__ __forceinline__ float reduce(float value, Op op, float (&scratch)[kWa
 }
 
 // ---- Kernel: grid M, one row a CTA -----------------------------------------------------------------
-extern "C" __global__ void __launch_bounds__(kThreads)  // bounds registers
+extern "C" __global__ void __launch_bounds__(kThreads, 1)  // 1: all registers may be used, before any spills
     quik_quantize_a8_bf16_k576f8_t128_sm80_dd116d5a(
         const uint8_t* __restrict__ x,  // [M][kColumns] bf16
         const int* __restrict__ outlier_columns,  // [kOutliers], ascending

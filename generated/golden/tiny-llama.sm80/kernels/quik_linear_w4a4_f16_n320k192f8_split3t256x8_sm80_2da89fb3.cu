@@ -105,7 +105,7 @@ __device__ __forceinline__ uint32_t pack_pair(float low, float high) {
 // ---- Kernel --------------------------------------------------------------------------------------
 // Grid x: ceil(M / kTileM) * kTilesN tiles, channel tiles fastest; z: kSlices, the last adds all outlier columns, each
 // warp to its own channels. Tokens past M are computed on zeros and neither summed nor stored.
-extern "C" __global__ void __launch_bounds__(kThreads)  // bounds registers
+extern "C" __global__ void __launch_bounds__(kThreads, 1)  // 1: all registers may be used, before any spills
     quik_linear_w4a4_f16_n320k192f8_split3t256x8_sm80_2da89fb3(
         const uint8_t* __restrict__ weights,  // [kChannelBlocks][kBaseSegments] blocks of 4-bit codes
         const uint8_t* __restrict__ column_meta,  // [kChannelBlocks * 16] {s_w, R, bias, 0} in FP32

@@ -72,7 +72,7 @@ __device__ __forceinline__ float reduce(float value, Op op, float (&scratch)[kWa
 }
 
 // ---- Kernel: grid M, one row a CTA -----------------------------------------------------------------
-extern "C" __global__ void __launch_bounds__(kThreads)  // bounds registers
+extern "C" __global__ void __launch_bounds__(kThreads, 1)  // 1: all registers may be used, before any spills
     quik_quantize_rmsnorm_a4_f16_k192f8_t32_sm80_7cbbe8af(
         const uint8_t* __restrict__ x,  // [M][kColumns] f16
         const uint8_t* __restrict__ gamma,  // [kColumns] f16

@@ -71,7 +71,7 @@ __device__ __forceinline__ float reduce(float value, Op op, float (&scratch)[kWa
 }
 
 // ---- Kernel: grid M, one row a CTA -----------------------------------------------------------------
-extern "C" __global__ void __launch_bounds__(kThreads)  // bounds registers
+extern "C" __global__ void __launch_bounds__(kThreads, 1)  // 1: all registers may be used, before any spills
     quik_quantize_silumul_a8_f16_k512f16_t64_sm80_73a482b4(
         const uint8_t* __restrict__ x,  // [M][2][kColumns] f16
         const int* __restrict__ outlier_columns,  // [kOutliers], ascending
