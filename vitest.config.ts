@@ -9,6 +9,8 @@ function project(name: string, include: string[], testTimeout: number) {
 
 export default defineConfig({
   test: {
+    // One worker a core; the default leaves a core idle, which on two is half of the machine.
+    maxWorkers: '100%',
     projects: [
       project('unit', ['test/{ir,targets,compiler,support}/**/*.test.ts', 'test/*.test.ts'], 20_000),
       project('conformance', ['test/conformance/**/*.test.ts'], 60_000),
