@@ -1,4 +1,4 @@
-import { open } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import { diagnose } from '../diagnostics/codes.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import type { Result } from '../support/result.ts';
@@ -15,11 +15,12 @@ export async function readSource(file: string): Promise<Result<SourceFile, reado
     const handle = await open(file);
     try {
       const { size } = await handle.stat();
-      if (size > largestModelBytes) {
-        const message = `the file has ${size} bytes`;
+      const read = size > largestModelBytes ? undefined : await readAtMost(handle, largestModelBytes);
+      if (read === undefined) {
+        const message = size > largestModelBytes ? `the file has ${size} bytes` : 'the file does not end';
         return fail([diagnose('QK102', { file, message, expected: `at most ${largestModelBytes} bytes` })]);
       }
-      bytes = await handle.readFile();
+      bytes = read;
     } finally {
       await handle.close();
     }
@@ -34,6 +35,18 @@ export async function readSource(file: string): Promise<Result<SourceFile, reado
       diagnose('QK101', { file, message, hint: 'save the file as UTF-8, without a byte order mark' }),
     ]);
   }
+}
+
+/** All bytes of a file, or undefined if there are more than `limit`: a device or a pipe does not tell its size. */
+async function readAtMost(handle: FileHandle, limit: number): Promise<Uint8Array | undefined> {
+  const parts: Uint8Array[] = [];
+  for (let total = 0; total <= limit; ) {
+    const { bytesRead, buffer } = await handle.read(new Uint8Array(1 << 20));
+    if (bytesRead === 0) return Buffer.concat(parts);
+    parts.push(buffer.subarray(0, bytesRead));
+    total += bytesRead;
+  }
+  return undefined;
 }
 
 const reasons: Readonly<Record<string, string>> = {
