@@ -5,7 +5,7 @@ import { fail, type Result, succeed } from '../support/result.ts';
 import { makeScratchFolder, sweepScratchFolders } from '../support/scratch-folder.ts';
 import { moveIntoPlace } from '../support/sealed-folder.ts';
 import { bundleFault } from './bundle-fault.ts';
-import type { BundleFiles } from './make-bundle.ts';
+import { type BundleFiles, manifestFile } from './make-bundle.ts';
 import { listFiles } from './read-bundle.ts';
 import { recoverBundle } from './recover-bundle.ts';
 import { parseSums, sumsFile } from './sums.ts';
@@ -38,6 +38,8 @@ export function writeBundle(folder: string, files: BundleFiles): Result<string, 
 
 /** The real path at which a bundle may be put: nothing is there, an empty folder, or a bundle and nothing else. */
 export function checkOutput(folder: string): Result<string, Diagnostic> {
+  // An empty name would resolve to the working directory.
+  if (folder === '') return fail(bundleFault.cannotWrite("''", new Error('the name of the folder is empty')));
   recoverBundle(folder);
   try {
     if (!existsSync(folder)) return succeed(resolve(folder));
@@ -49,10 +51,10 @@ export function checkOutput(folder: string): Result<string, Diagnostic> {
   }
 }
 
-/** Files that the folder's SHA256SUMS does not name: somebody else's. */
+/** Files that are somebody else's: those SHA256SUMS does not name, and all of them where there is no manifest. */
 function foreignFiles(folder: string): readonly string[] {
   const files = listFiles(folder);
-  if (!files.includes(sumsFile)) return files;
+  if (!files.includes(sumsFile) || !files.includes(manifestFile)) return files;
   const sums = parseSums(readFileSync(join(folder, sumsFile), 'utf8'));
   return files.filter((file) => file !== sumsFile && sums?.has(file) !== true);
 }

@@ -20,7 +20,7 @@ import { kernelFiles } from '../../../compiler/package/kernel-files.ts';
 import { type BundleFiles, makeBundle } from '../../../compiler/package/make-bundle.ts';
 import { readBundle } from '../../../compiler/package/read-bundle.ts';
 import { formatSums } from '../../../compiler/package/sums.ts';
-import { writeBundle } from '../../../compiler/package/write-bundle.ts';
+import { checkOutput, writeBundle } from '../../../compiler/package/write-bundle.ts';
 import { sha256 } from '../../../compiler/support/hash.ts';
 import type { Manifest } from '../../../ir/manifest.ts';
 import { manifestSchema } from '../../../ir/manifest-schema.ts';
@@ -261,6 +261,21 @@ describe('an output folder', () => {
     writeFileSync(join(folder, 'notes.txt'), 'mine');
     expect(writeBundle(folder, sources.files)).toMatchObject({ ok: false, error: { code: 'QK550' } });
     expect(readFileSync(join(folder, 'notes.txt'), 'utf8')).toBe('mine');
+  });
+
+  test('that another tool sealed with its own SHA256SUMS is left alone', () => {
+    mkdirSync(folder);
+    writeFileSync(join(folder, 'thesis.tex'), 'mine');
+    writeFileSync(join(folder, 'SHA256SUMS'), formatSums(new Map([['thesis.tex', Buffer.from('mine')]])));
+    expect(writeBundle(folder, sources.files)).toMatchObject({
+      ok: false,
+      error: { code: 'QK550', message: expect.stringContaining('SHA256SUMS and 1 more') },
+    });
+    expect(readdirSync(folder).sort()).toEqual(['SHA256SUMS', 'thesis.tex']);
+  });
+
+  test('with no name is refused, not taken for the working directory', () => {
+    expect(checkOutput('')).toMatchObject({ ok: false, error: { code: 'QK551' } });
   });
 
   test('that cannot be written gives QK551 and leaves nothing behind', () => {
