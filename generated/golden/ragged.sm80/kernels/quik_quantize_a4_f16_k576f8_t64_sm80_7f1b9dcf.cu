@@ -63,7 +63,7 @@ __device__ __forceinline__ float reduce(float value, Op op, float (&scratch)[kWa
 #pragma unroll
   for (int step = 16; step > 0; step /= 2) value = op(value, __shfl_xor_sync(0xffffffffu, value, step));
   if (threadIdx.x % 32 == 0) scratch[threadIdx.x / 32] = value;
-  __syncthreads();  // all warps' values are in scratch, and the staged row is complete
+  __syncthreads();  // all warps' values are in scratch, and what they staged before is complete
   value = scratch[threadIdx.x % kWarps];
 #pragma unroll
   for (int step = kWarps / 2; step > 0; step /= 2) value = op(value, __shfl_xor_sync(0xffffffffu, value, step));

@@ -140,7 +140,7 @@ extern "C" __global__ void __launch_bounds__(kThreads, 1)  // 1: all registers m
   };
 
   // dequantise: y = acc * s_a * s_w + (z + h * s_a) * R + bias, all in FP32 (f16 would overflow), in the
-  // accumulators' own lanes, where the outlier MMAs then go on adding.
+  // accumulators' own lanes, to which the outlier products are then added.
   const auto dequantise = [&] {
     const float4* columns = reinterpret_cast<const float4*>(shared_memory);  // {s_w, R, bias, 0}
     const float2* rows = reinterpret_cast<const float2*>(columns + kTileN);  // {s_a, z}
