@@ -9,7 +9,9 @@ const documents = [
   'ARCHITECTURE.md',
   'CONTRIBUTING.md',
   'generated/README.md',
-  ...['README', 'bundle', 'layouts', 'model-json', 'numerics'].map((name) => `docs/${name}.md`),
+  ...['README', 'bundle', 'layouts', 'model-json', 'numerics', 'conformance'].map(
+    (name) => `docs/${name}.md`,
+  ),
 ];
 const manifest = JSON.parse(readFileSync('package.json', 'utf8')) as {
   readonly scripts: Readonly<Record<string, string>>;
