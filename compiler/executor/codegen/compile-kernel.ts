@@ -1,7 +1,6 @@
 import { roundUp } from '../../support/integer.ts';
 import { fail, type Result, succeed } from '../../support/result.ts';
 import { SHARED_BASE } from '../memory/shared-memory.ts';
-import { floatOfBits } from '../numeric/bits.ts';
 import {
   type PtxEntry,
   type PtxError,
@@ -92,17 +91,12 @@ function contextOf(
   const read = new Set(flow.instructions.flatMap((at) => effectsOf(at).reads.map(({ id }) => id)));
   const parameters = new Map(entry.parameters.map(({ name, offset }) => [name, offset]));
   return {
-    entry,
     file,
     symbol: (name) => symbols.get(name),
     parameter: (name) => parameters.get(name),
     isUnproven: definitions.isUnproven,
     isTracked: (register) => definitions.tracked.has(register.id),
     isRead: (register) => read.has(register.id),
-    floatLiteral: (bits) => {
-      const value = floatOfBits(bits);
-      return Object.is(value, -0) ? '-0' : value < 0 ? `(${value})` : String(value);
-    },
   };
 }
 
@@ -183,7 +177,7 @@ function unknown(instruction: PtxInstruction): PtxFault {
 function blockFunction(
   context: KernelContext,
   { instructions }: ControlFlow,
-  { first, end }: BasicBlock,
+  { first, end, terminator }: BasicBlock,
   number: number,
   runs: Int32Array,
   isLocal: (register: Register) => boolean,
@@ -210,20 +204,13 @@ function blockFunction(
       writer.add(instruction, index, () => {
         if (!operation(writer, instruction)) throw unknown(instruction);
       });
-    } else if (isControl(instruction) && !isInlineBarrier(instruction)) {
+    } else if (index === end - 1 && terminator.kind !== 'fall') {
       answer = guardMask(context, instruction);
       parts.push(...definednessChecks(context, instruction, index, 'mask'));
     } else parts.push(warpStatement(context, instruction, index));
   }
   flush();
   return `function block${number}(b, mask, w) {\n${parts.join('\n')}\nreturn ${answer};\n}`;
-}
-
-/** Barriers that do not block: bar.arrive and bar.warp.sync. */
-function isInlineBarrier({ opcode, modifiers }: PtxInstruction): boolean {
-  return (
-    (opcode === 'bar' || opcode === 'barrier') && (modifiers.includes('arrive') || modifiers.includes('warp'))
-  );
 }
 
 function guardMask(context: KernelContext, { guard }: PtxInstruction): string {

@@ -1,9 +1,8 @@
-import type { PtxEntry, Register } from '../parse/ptx-module.ts';
+import type { Register } from '../parse/ptx-module.ts';
 import type { RegisterFile } from './register-file.ts';
 
 /** What every code generator needs to know of the kernel it writes for. */
 export interface KernelContext {
-  readonly entry: PtxEntry;
   readonly file: RegisterFile;
   /** Address of a shared array. */
   readonly symbol: (name: string) => number | undefined;
@@ -14,5 +13,4 @@ export interface KernelContext {
   readonly isTracked: (register: Register) => boolean;
   /** Whether any instruction reads the register. */
   readonly isRead: (register: Register) => boolean;
-  readonly floatLiteral: (bits: number) => string;
 }

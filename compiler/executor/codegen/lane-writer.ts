@@ -1,5 +1,11 @@
+import { floatOfBits } from '../numeric/bits.ts';
 import { type Operand, PtxFault, type PtxInstruction, type Register } from '../parse/ptx-module.ts';
 import type { KernelContext } from './kernel-context.ts';
+
+function floatLiteral(bits: number): string {
+  const value = floatOfBits(bits);
+  return Object.is(value, -0) ? '-0' : value < 0 ? `(${value})` : String(value);
+}
 
 export interface Wide {
   readonly low: string;
@@ -88,10 +94,6 @@ export class LaneWriter {
     return name;
   }
 
-  emit(line: string): void {
-    this.inner.push(line);
-  }
-
   private register(operand: Operand | undefined, kind: Register['class']): Register {
     if (operand?.kind !== 'register') this.fail(`expected a register, found ${operand?.kind ?? 'nothing'}`);
     if (operand.register.class !== kind)
@@ -144,7 +146,7 @@ export class LaneWriter {
   }
 
   float(operand: Operand | undefined): string {
-    if (operand?.kind === 'float') return this.context.floatLiteral(operand.bits);
+    if (operand?.kind === 'float') return floatLiteral(operand.bits);
     const register = this.register(operand, 'b32');
     const at = this.context.file.offset(register);
     return this.load(register, 'f', this.otherView(register, 'i', 'N.floatOfBits', `F[b + ${at} + l]`));

@@ -1,10 +1,10 @@
 import { joinSigned, joinUnsigned } from './integer-ops.ts';
 import { type RoundingMode, roundInteger } from './round-to-format.ts';
 
-/** cvt.r?i.{s64,u64}.f32: rounded, clamped, NaN to the largest magnitude as the hardware does. */
+/** cvt.r?i.{s64,u64}.f32: rounded, clamped, NaN to 1 << 63 (PTX ISA 9.7.9, cvt). */
 export function toInteger64(x: number, mode: RoundingMode, signed: boolean): bigint {
   const [least, most] = signed ? [-(2n ** 63n), 2n ** 63n - 1n] : [0n, 2n ** 64n - 1n];
-  if (Number.isNaN(x)) return signed ? least : most;
+  if (Number.isNaN(x)) return signed ? least : 2n ** 63n;
   if (x === Number.POSITIVE_INFINITY) return most;
   if (x === Number.NEGATIVE_INFINITY) return least;
   const value = BigInt(Math.abs(x) < 2 ** 53 ? roundInteger(x, mode) : x);

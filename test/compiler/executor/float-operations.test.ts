@@ -198,6 +198,17 @@ describe('conversions', () => {
     expect(Array.from(outputs[2]!.subarray(0, 8))).toEqual([0, 1, 2, -1, -2, 0x7fffffff, -0x80000000, 0]);
     expect(Array.from(outputs[3]!.subarray(0, 8))).toEqual([0, 2, 2, 0, -2, 127, -128, 0]);
   });
+  it('to 64-bit integers: clamped, NaN to 1 << 63 of either sign', () => {
+    const values = [-1, 1e30, Number.NaN];
+    const input = Int32Array.from({ length: 32 }, (_, l) => toBits(values[l % 3]!));
+    const body = `cvt.rni.s64.f32 %rd0, %a0; mov.b64 {%d0, %d1}, %rd0; cvt.rni.u64.f32 %rd1, %a0; mov.b64 {%d2, %d3}, %rd1;`;
+    const { outputs } = runLanes(body, [input], 4);
+    const rows = outputs.map((row) => Array.from(row.subarray(0, 3)));
+    expect(rows[0]).toEqual([-1, -1, 0]);
+    expect(rows[1]).toEqual([-1, 0x7fffffff, -0x80000000]);
+    expect(rows[2]).toEqual([0, -1, 0]);
+    expect(rows[3]).toEqual([0, -1, -0x80000000]);
+  });
   it('from integers', () => {
     const next = words(3);
     const input = Int32Array.from({ length: 32 }, () => next());

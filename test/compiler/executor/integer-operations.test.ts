@@ -190,6 +190,9 @@ describe('what is not known is refused, by line', () => {
     'cvt.f32.f64 %d0, %rd0;',
     'call foo;',
     'brx.idx %r0, tbl;',
+    'bar.red.popc.u32 %d0, 0, %p1;',
+    'barrier.cluster.wait;',
+    'bar.foo 0;',
   ];
   for (const body of bad) {
     it(body, () => {
