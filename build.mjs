@@ -1,5 +1,5 @@
 // Bundles the command line and its workers into dist/. esbuild splits what both share, so that `--help` loads
-// only commander: the heavy modules (zod, handlebars, ts-morph) are reached through dynamic imports.
+// only commander: the heavy modules (zod, handlebars, execa) are reached through dynamic imports.
 import { rm } from 'node:fs/promises';
 import { build } from 'esbuild';
 

@@ -4,9 +4,10 @@
 //   node test/support/run-typescript.mjs bench/register-fit.ts > bench/register-fit.md
 import { buildKernels } from '../compiler/build/build-kernels.ts';
 import { findToolchain } from '../compiler/build/find-toolchain.ts';
-import { registerCap, registersNeeded } from '../compiler/families/linear/resources.ts';
+import { registersNeeded } from '../compiler/families/linear/resources.ts';
 import type { TiledSchedule } from '../ir/schedule.ts';
 import { targets } from '../targets/index.ts';
+import { registerCap } from '../targets/resident-ctas.ts';
 import { familyOf, linearSpec, renderSpec } from '../test/support/kernel-workbench.ts';
 
 const warpTiles = [

@@ -1,7 +1,7 @@
 // What a run of quikc was told by its surroundings. Nothing else reads process.env: stages get values.
 import type { Environment } from './support/quikc-cache-root.ts';
 
-/** 0 nothing, 1 stages and times, 2 schedules and why, 3 the IR after each pass, 4 sources, 5 commands. */
+/** 0 nothing, 1 stages, times and a crash's stack, 5 commands too; 2 to 4 add nothing to 1. */
 export type DebugLevel = 0 | 1 | 2 | 3 | 4 | 5;
 
 export interface Surroundings {

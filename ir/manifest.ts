@@ -91,7 +91,7 @@ export interface ManifestResources {
   };
 }
 
-/** How far an output may be from the float64 oracle, by the rule of docs/numerics.md that `constant` names. */
+/** How far an output may be from the float64 oracle, by `rule` of docs/numerics.md with these constants. */
 export interface Tolerance {
   readonly output: string;
   readonly rule: string;

@@ -40,7 +40,7 @@ export interface Site {
   readonly linears: readonly PlannedProblem<LinearProblem>[];
   readonly tokens: TokenRange;
   readonly buckets: readonly Bucket[];
-  /** Why base columns are compact or in place, and what else passes decided, in sentences. */
+  /** Why base columns are compact or in place, in sentences. */
   readonly reasons: readonly string[];
 }
 

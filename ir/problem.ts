@@ -46,6 +46,11 @@ export interface QuantizeProblem {
 /** What a kernel has to compute, for any schedule: the key of tuning records. */
 export type ProblemSpec = LinearProblem | QuantizeProblem;
 
+/** Whether a residual is added before y is rounded. */
+export function addsResidual({ epilogue }: LinearProblem): boolean {
+  return epilogue.some(({ op }) => op === 'residual');
+}
+
 /** Number of base columns before padding. */
 export function baseColumns(problem: ProblemSpec): number {
   return problem.columns === 'compact' ? problem.k - problem.outliers : problem.k;

@@ -101,7 +101,7 @@ const f16: Scheme = {
   transform: 'none',
 };
 
-/** Schemes by name. A preset is a value like any other: nothing in quikc asks for one by name. */
+/** Schemes by name. A preset is a value like any other; only the frontend and choose-scheme ask for one by name. */
 export const presets = { 'quik-4b': quik(4), 'quik-8b': quik(8), f16 } as const satisfies Record<
   string,
   Scheme

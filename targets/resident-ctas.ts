@@ -10,6 +10,13 @@ export interface CtaNeeds {
 /** Registers are handed out by warp, in units of this many. */
 const registerUnit = 256;
 
+/** Registers a thread may use so that `ctas` CTAs fit an SM: handed out by warp, so in eights a thread. */
+export function registerCap(threads: number, ctas: number, { limits }: CudaTarget): number {
+  const share = Math.floor(limits.registersPerSm / (threads * ctas));
+  const perThread = registerUnit / 32;
+  return Math.min(limits.registersPerThread, Math.floor(share / perThread) * perThread);
+}
+
 /** CTAs that an SM holds at once. */
 export function residentCtas({ threads, registers, sharedBytes }: CtaNeeds, target: CudaTarget): number {
   const { limits } = target;

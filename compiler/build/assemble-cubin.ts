@@ -38,5 +38,5 @@ export async function assembleCubin(
   const cubin = readOutput(join(folder, output));
   if (cubin !== undefined) return succeed({ cubin, report: `${outcome.stdout}${outcome.stderr}\n` });
   const text = `ptxas for ${arch} reported success but wrote no cubin`;
-  return fail([aboutKernel(`${id}.cu`, { severity: 'error', text }, 'QK626')]);
+  return fail([aboutKernel(id, 'QK626', text)]);
 }

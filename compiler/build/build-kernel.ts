@@ -87,8 +87,7 @@ function interpretFiles(
   for (const arch of source.realArchs) {
     const bytes = files.get(`${arch}.cubin`) ?? new Uint8Array();
     const resources = describeKernels(arch, bytes, text(`${arch}.ptxas`));
-    if (!resources.ok)
-      return fail([aboutKernel(`${source.id}.cu`, { severity: 'error', text: resources.error }, 'QK626')]);
+    if (!resources.ok) return fail([aboutKernel(source.id, 'QK626', resources.error)]);
     cubins.push({ arch, bytes, resources: resources.value });
   }
   return succeed({ id: source.id, ptx: text(ptxFile), cubins, origin });
@@ -101,7 +100,7 @@ function gated(source: KernelSource, kernel: BuiltKernel): Result<BuiltKernel, F
     const own = resources.find(({ symbol }) => symbol === id);
     if (own !== undefined) return gateKernel(own, gate);
     const text = `no kernel with the symbol ${id} on ${arch}`;
-    return [aboutKernel(`${id}.cu`, { severity: 'error', text }, 'QK640')];
+    return [aboutKernel(id, 'QK640', text)];
   });
   return faults.length > 0 ? fail(faults) : succeed(kernel);
 }

@@ -37,9 +37,7 @@ export async function compilePtx(
   if (faults.length > 0) return fail(faults);
   const text = readOutput(join(folder, ptx))?.toString('utf8');
   if (text === undefined || !/^\.version /m.test(text) || !text.includes('.entry'))
-    return fail([
-      aboutKernel(cu, { severity: 'error', text: 'nvcc reported success but wrote no PTX' }, 'QK626'),
-    ]);
+    return fail([aboutKernel(source.id, 'QK626', 'nvcc reported success but wrote no PTX')]);
   rmSync(join(folder, cu)); // ptxas would look it up and write its change time into the cubin
   return succeed(normalisePtx(text, cu, sha256(source.id + source.text).slice(0, 8)));
 }

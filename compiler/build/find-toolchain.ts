@@ -17,7 +17,7 @@ export interface Toolchain {
   readonly ptxas: string;
   /** E.g. "13.0.88". */
   readonly version: string;
-  /** Digest over version and contents of nvcc, cicc and ptxas: part of every cache key. */
+  /** Digest over version and contents of nvcc, cicc, ptxas, libdevice and the FP16 headers: part of every cache key. */
   readonly identity: string;
   readonly source: ToolchainSource;
 }

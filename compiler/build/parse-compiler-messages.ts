@@ -18,7 +18,7 @@ export function nvccDiagnostics(id: string, stderr: string): Diagnostic[] {
     const message = nvccMessage(line);
     return message === undefined
       ? []
-      : [aboutKernel(`${id}.cu`, message, message.severity === 'error' ? 'QK620' : 'QK621')];
+      : [aboutKernel(id, message.severity === 'error' ? 'QK620' : 'QK621', message.text, message.line)];
   });
 }
 
@@ -31,13 +31,14 @@ export function ptxasDiagnostics(id: string, arch: string, stderr: string, ptx: 
     const where = ptxLine === undefined ? '' : ` (line ${ptxLine} of ${id}.ptx)`;
     const cuLine = ptxLine === undefined ? undefined : sourceLine(ptx, ptxLine);
     const text = `ptxas for ${arch}: ${match[2]}${where}`;
-    return [aboutKernel(`${id}.cu`, { severity: 'error', text, ...(cuLine && { line: cuLine }) }, 'QK624')];
+    return [aboutKernel(id, 'QK624', text, cuLine)];
   });
 }
 
-export function aboutKernel(file: string, message: CompilerMessage, code: DiagnosticCode): Diagnostic {
-  const { text, line } = message;
-  return { code, severity: 'error', message: text, file, ...(line === undefined ? {} : { line }), hint };
+/** A fault of the kernel `id`, at a line of its text where one is known. */
+export function aboutKernel(id: string, code: DiagnosticCode, message: string, line?: number): Diagnostic {
+  const place = { file: `${id}.cu`, ...(line === undefined ? {} : { line }) };
+  return { code, severity: 'error', message, ...place, hint };
 }
 
 /** Three spellings: `k.cu(7): error: …` (front end), `k.cu:7:3: error: …` (preprocessor), `nvcc fatal : …`. */

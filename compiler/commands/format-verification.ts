@@ -1,5 +1,6 @@
 import type { Manifest } from '../../ir/manifest.ts';
 import { escapeText } from '../diagnostics/escape-text.ts';
+import { formatCount } from '../support/format-count.ts';
 import type { ChainVerification, KernelVerification } from '../verify/verification.ts';
 import type { Column } from './format-table.ts';
 import { formatTable } from './format-table.ts';
@@ -79,7 +80,7 @@ function chainRow(chain: ChainVerification): readonly string[] {
     chain.passed ? 'pass' : 'FAIL',
     chain.linear,
     String(chain.tokens),
-    chain.elements.toLocaleString('en-US'),
+    formatCount(chain.elements),
     chain.worst.toFixed(3),
     (chain.milliseconds / 1000).toFixed(1),
   ];
@@ -95,7 +96,7 @@ function row(result: KernelVerification): readonly string[] {
     [...new Set(cases.map(({ tokens }) => tokens))].join(','),
     String(sum(cases.map(({ ctas }) => ctas))),
     giga(result.macs),
-    sum(cases.map(({ elements }) => elements)).toLocaleString('en-US'),
+    formatCount(sum(cases.map(({ elements }) => elements))),
     worst > 1e6 ? '> 1e6' : worst.toFixed(2),
     ratio(
       sum(accesses.map((access) => access.wavefronts)),

@@ -2,7 +2,9 @@ import type { ManifestKernel, ManifestSite } from '../../ir/manifest.ts';
 import { diagnose } from '../diagnostics/codes.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import { quoteText } from '../diagnostics/escape-text.ts';
+import { kernelFiles } from '../package/kernel-files.ts';
 import type { Bundle } from '../package/read-bundle.ts';
+import { assert } from '../support/assert.ts';
 import { fail, type Result, succeed } from '../support/result.ts';
 import { tokensToVerify } from '../verify/tokens-to-verify.ts';
 import type { ChainKernel, PlannedLaunch, VerificationJob, VerifyTask } from '../verify/verification.ts';
@@ -42,7 +44,7 @@ export function verifyTasks(
   }
   const jobs = kernels.map((entry): VerifyTask => {
     const launches = asked.value?.map((tokens) => ({ tokens, tiles: sampledTiles })) ?? launchesOf(entry);
-    const source = Buffer.from(bundle.files.get(entry.files.source.path) ?? []).toString('utf8');
+    const { source } = kernelFiles(bundle, entry);
     const job: VerificationJob = {
       ...{ ...part(bundle, entry), source, seed },
       launches: options.full === true ? launches.map(({ tokens }) => ({ tokens })) : launches,
@@ -82,13 +84,14 @@ function chainsOf(bundle: Bundle, site: ManifestSite, seed: number): readonly Ve
 }
 
 function part(
-  { files }: Bundle,
+  bundle: Bundle,
   kernel: ManifestKernel,
 ): Pick<VerificationJob, 'id' | 'spec' | 'contract' | 'ptx'> {
   const { id, spec, launch, workspace } = kernel;
-  const ptx = kernel.files.ptx === undefined ? undefined : files.get(kernel.files.ptx.path);
+  const { ptx } = kernelFiles(bundle, kernel);
+  assert(ptx !== undefined, `${id} was built: QK702 refuses what was not`);
   return {
-    ...{ id, spec, ptx: Buffer.from(ptx ?? []).toString('utf8') },
+    ...{ id, spec, ptx },
     contract: { arguments: kernel.arguments, launch, ...(workspace === undefined ? {} : { workspace }) },
   };
 }

@@ -9,7 +9,7 @@ import { makeScratchFolder, sweepScratchFolders } from '../support/scratch-folde
 import { buildRunner } from './build-runner.ts';
 import { deviceFault } from './device-fault.ts';
 import type { DeviceJob } from './device-job.ts';
-import type { RunnerSuccess } from './parse-reply.ts';
+import { parseReply, type RunnerSuccess } from './parse-reply.ts';
 import { jobFile, outputFile, writeJob } from './write-job.ts';
 
 export interface DeviceOptions {
@@ -57,7 +57,7 @@ export async function runOnDevice(
     });
     if (outcome.kind === 'cancelled') return fail(deviceFault.interrupted());
     if (outcome.kind !== 'exited') return fail(deviceFault.runnerFailed(outcome));
-    return await interpret(outcome.code, outcome.stdout, folder);
+    return interpret(outcome.code, outcome.stdout, folder);
   } catch (error) {
     if (error instanceof Error && 'syscall' in error) return fail(deviceFault.cannotWrite(root, error));
     throw error;
@@ -66,12 +66,7 @@ export async function runOnDevice(
   }
 }
 
-async function interpret(
-  code: number,
-  stdout: string,
-  folder: string,
-): Promise<Result<DeviceReply, Diagnostic>> {
-  const { parseReply } = await import('./parse-reply.ts'); // zod is heavy, and `--help` reaches this file
+function interpret(code: number, stdout: string, folder: string): Result<DeviceReply, Diagnostic> {
   const parsed = parseReply(stdout);
   if (!parsed.ok) return fail(deviceFault.badReply(parsed.error));
   const reply = parsed.value;

@@ -1,4 +1,4 @@
-// Runs compiled kernels on an NVIDIA GPU and reports what came out, for quikc's conformance, bench and tune.
+// Runs compiled kernels on an NVIDIA GPU and reports what came out, for quikc's conformance.
 //
 //   runner JOB        (format: job.h; file names in it are relative to the working folder)
 //

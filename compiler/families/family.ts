@@ -38,7 +38,7 @@ export interface CostEstimate {
   readonly waves: number;
 }
 
-/** Tensor-core instructions: `static` as they stand in the text, checked in the cubin, by SASS class. */
+/** Tensor-core instructions by SASS class: as they stand in the text (checked in the cubin), or as executed. */
 export interface MmaExpectation {
   readonly imma: number;
   readonly hmma: number;

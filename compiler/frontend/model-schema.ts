@@ -10,7 +10,7 @@ const mostRepetitions = 10_000;
 const namePattern = /^[A-Za-z_][A-Za-z0-9_.-]*$/;
 const name = z.string().min(1).max(128).regex(namePattern);
 const size = z.int().min(1).max(largestSize);
-const pointerFree = z.string().min(1).max(512);
+const shortText = z.string().min(1).max(512);
 
 const tokens = z
   .strictObject({
@@ -90,13 +90,13 @@ const layerFields = {
 };
 
 const layerRule = z.strictObject({
-  match: pointerFree.describe('layer names: * any text, ? one character, {a,b} either, {0..7} a range'),
+  match: shortText.describe('layer names: * any text, ? one character, {a,b} either, {0..7} a range'),
   ...layerFields,
 });
 
 const weight = z.strictObject({
-  file: pointerFree.optional().describe('relative to the folder of model.json'),
-  tensor: pointerFree.describe('{layer} stands for the repetition'),
+  file: shortText.optional().describe('relative to the folder of model.json'),
+  tensor: shortText.describe('{layer} stands for the repetition'),
 });
 
 const base = { name };
@@ -204,8 +204,8 @@ export const modelSchema = z
     layers: z.array(layerRule).max(4096).default([]).describe('rules for some layers; a later rule wins'),
     weights: z
       .strictObject({
-        files: z.array(pointerFree).max(4096),
-        tensors: z.record(name, pointerFree).optional().describe('node name to tensor name, with {layer}'),
+        files: z.array(shortText).max(4096),
+        tensors: z.record(name, shortText).optional().describe('node name to tensor name, with {layer}'),
       })
       .optional(),
     parallel: z

@@ -4,7 +4,7 @@ import type { Block, BufferLife } from '../../ir/graph.ts';
 import { repetitions } from '../../ir/graph.ts';
 import type { PlannedBlock, PlannedBuffer } from '../../ir/plan.ts';
 
-/** Slots start at multiples of this: the alignment that every kernel argument and every driver allocation has. */
+/** Slots start at multiples of this: what driver allocations have, and more than any kernel argument asks for (16). */
 const slotAlignment = 256;
 
 export function bytesForTokens(bytesPerToken: number): Formula {

@@ -1,5 +1,6 @@
 import type { KernelSpec, SpecOf } from '../../ir/kernel-spec.ts';
 import type { Tolerance } from '../../ir/manifest.ts';
+import { addsResidual } from '../../ir/problem.ts';
 import { paddedOutliers } from '../reference/layouts.ts';
 import {
   codeRoundings,
@@ -18,7 +19,7 @@ export function describeTolerances(spec: KernelSpec): readonly Tolerance[] {
 function linearTolerances({ problem, schedule }: SpecOf<'linear'>): readonly Tolerance[] {
   const roundings = linearRoundings({
     paddedOutliers: paddedOutliers(problem.outliers),
-    residual: problem.epilogue.some(({ op }) => op === 'residual'),
+    residual: addsResidual(problem),
     outliersApart: schedule.kind === 'split-k' && problem.outliers > 0,
   });
   return [

@@ -5,7 +5,7 @@ import { checkNodes } from './check-nodes.ts';
 import type { Pass } from './pass.ts';
 import { Refusals } from './refusals.ts';
 
-/** Attaches the sparsity pattern that the model states; zeros are measured where weights are read. */
+/** Attaches the sparsity pattern that the model states. Weights are not read, so no zeros are counted. */
 export const annotateSparsity: Pass = {
   name: 'annotate-sparsity',
   ensures: 'every linear states its sparsity pattern, one that kernels exist for',

@@ -3,7 +3,7 @@ import type { ColumnMode } from '../../ir/problem.ts';
 import type { DiagnosticDetail } from '../diagnostics/codes.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 
-/** Why a pass did, or did not do, something to a node: material for `explain`. */
+/** Why a pass did, or did not do, something to a node. Tests read it; no command prints it yet. */
 export interface PassNote {
   readonly pass: string;
   readonly block: string;

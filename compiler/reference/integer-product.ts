@@ -44,7 +44,7 @@ function startEngine(): Engine {
 
 /**
  * The exact int32 product acc[n][m] = sum over k of a[n][k] * b[m][k], row-major over (n, m), wrapping at 2^32 like the
- * tensor core without saturation. About 0.03 ns a multiply-add: 2 x 4 dot products at a time in WebAssembly SIMD.
+ * tensor core without saturation: 2 x 4 dot products at a time in WebAssembly SIMD.
  */
 export function integerProduct(a: CodeRows, b: CodeRows): Int32Array {
   assert(a.stride === b.stride, 'operands have equal K');

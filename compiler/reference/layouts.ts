@@ -1,8 +1,8 @@
 import { roundUp } from '../support/integer.ts';
 
 /**
- * How elements lie in memory: the one definition that packers, kernels' contracts, verification data and the manifest
- * share. docs/layouts.md has the pictures. Sizes and offsets are in bytes unless a name says otherwise.
+ * How elements lie in memory: the one definition that packers, verification data and the manifest's layers share.
+ * docs/layouts.md has the pictures. Sizes and offsets are in bytes unless a name says otherwise.
  */
 
 /** A weight block: 16 channels x 256 bits, in the order in which one warp loads an MMA's operand A. */

@@ -2,10 +2,6 @@ import type { ActivationDtype } from '../../ir/dtype.ts';
 
 /** A 16-bit floating-point format: exact conversions between its bit patterns and float64. */
 export interface NarrowFloat {
-  /** Significand bits, the hidden one included: 11 for f16, 8 for bf16. */
-  readonly precision: number;
-  /** Exponent of the smallest normal number: -14 or -126. */
-  readonly minExponent: number;
   readonly infinityBits: number;
   /** Bits of the nearest value, ties to even, one rounding from float64. Overflow gives infinity, NaN a quiet NaN. */
   encode(value: number): number;
@@ -78,8 +74,6 @@ function makeNarrowFloat(precision: number, exponentBits: number): NarrowFloat {
   }
   const decode = (bits: number): number => table[bits & 0xffff] ?? Number.NaN;
   return {
-    precision,
-    minExponent,
     infinityBits,
     encode,
     decode,

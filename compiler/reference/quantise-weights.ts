@@ -12,7 +12,7 @@ export interface QuantisedChannel {
   readonly reduced: number;
 }
 
-/** Clip search of QUIK (facts: fake_quant/quant.py): shrink by 1.00, 0.99 … 0.21, error measured as sum |e|^2.4. */
+/** Clip search of QUIK (its repository's fake_quant quantiser): shrink by 1.00, 0.99 … 0.21, error measured as sum |e|^2.4. */
 const clipSearch = { grid: 100, candidates: 80, exponent: 2.4 } as const;
 
 /** The scale without clipping: max|w| / (2^(b-1) - 1) in FP32, at least 2^-64 (an all-zero channel has codes 0). */

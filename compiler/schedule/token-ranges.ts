@@ -16,7 +16,7 @@ const largeTokens = 2048;
  */
 const linearEdges = [8, 16, 32, 64, 128, 512];
 
-/** The ranges of M, without a gap from 1 on, that schedules of `family` are chosen for. */
+/** The ranges of M, without a gap from `from` on, that schedules of `family` are chosen for. */
 export function tokenRanges(
   family: FamilyName,
   from: number,

@@ -1,3 +1,4 @@
+import { addsResidual } from '../../ir/problem.ts';
 import type { Comparison, OutputTile } from '../families/family.ts';
 import { ComparisonTally } from '../reference/comparison-tally.ts';
 import { floatLinear, rowError } from '../reference/float-linear.ts';
@@ -18,14 +19,14 @@ type Read = (argument: string, offset: number, length: number) => Uint8Array;
  */
 export function compareChain(job: ChainJob, data: ChainData, tile: OutputTile, read: Read): Comparison {
   const { problem, schedule } = job.linear.spec;
-  const { n, k, activationBits: bits, epilogue, outliers } = problem;
+  const { n, k, activationBits: bits, outliers } = problem;
   const { float } = data;
   const base = baseColumnsOf(k, data.outlierColumns);
   const half = 2 ** (bits - 1);
   const relative = gamma(
     linearRoundings({
       paddedOutliers: layouts.paddedOutliers(outliers),
-      residual: epilogue.length > 0,
+      residual: addsResidual(problem),
       outliersApart: schedule.kind === 'split-k' && outliers > 0,
     }),
   );

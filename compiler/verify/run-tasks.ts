@@ -11,7 +11,6 @@ export interface VerifyOptions {
   readonly signal?: AbortSignal;
   /** Part of all the work that is done, 0…1, in estimated MACs. */
   readonly onProgress?: (fraction: number) => void;
-  readonly onResult?: (result: TaskResult) => void;
 }
 
 /** What a worker says: how far its task is, or its result. */
@@ -36,7 +35,6 @@ export async function runTasks(
   const finish = (index: number, result: TaskResult): void => {
     results.set(index, result);
     note(index, 1);
-    options.onResult?.(result);
   };
 
   const lane = async (): Promise<void> => {

@@ -8,18 +8,13 @@ import { runCase } from './run-case.ts';
 import { tallyAccesses } from './tally-accesses.ts';
 import type { CaseResult, KernelVerification, PlannedLaunch, VerificationJob } from './verification.ts';
 
-export interface VerifyProgress {
-  /** Part of the job that is done, 0…1. */
-  readonly fraction: number;
-}
-
 /** Shared memory serves 32 banks of 4 bytes at a time. */
 const wavefrontBytes = 128;
 
-/** Runs a kernel at every token count and dataset of the job. Whatever is wrong becomes a fault, never an exception. */
+/** Runs a kernel at every token count and dataset of the job; `onProgress` hears which part is done, 0…1. Whatever is wrong becomes a fault, never an exception. */
 export function verifyKernel(
   job: VerificationJob,
-  onProgress: (progress: VerifyProgress) => void = () => undefined,
+  onProgress: (fraction: number) => void = () => undefined,
 ): KernelVerification {
   const module = parsePtx(job.ptx);
   if (!module.ok) return unreadable(job, `line ${module.error.line}: ${module.error.message}`);
@@ -39,7 +34,7 @@ export function verifyKernel(
       const done = (index + number / datasets.length) / job.launches.length;
       const share = 1 / datasets.length / job.launches.length;
       const run = runCase(kernel.value, job.contract, data, ctas, job.seed + number, (ran, total) =>
-        onProgress({ fraction: done + (share * ran) / Math.max(1, total) }),
+        onProgress(done + (share * ran) / Math.max(1, total)),
       );
       cases.push(run.result);
       reports.push(run.report);

@@ -36,9 +36,9 @@ const allowed: readonly { readonly from: RegExp; readonly to: readonly string[] 
   { from: /^compiler\/families\/[^/]+\.ts$/, to: [...shared, 'compiler/families/'] },
   { from: /^compiler\/families\//, to: [...shared, ...familyDoor, 'compiler/families/*.ts'] },
   ...stages.map((stage) => ({ from: new RegExp(`^compiler/${stage}/`), to: [...shared, ...familyDoor] })),
-  // verify executes PTX; nothing else does.
   { from: /^compiler\//, to: ['compiler/', ...shared] },
 ];
+/** verify executes PTX; no other stage does. */
 const alsoAllowed: readonly { readonly from: RegExp; readonly to: readonly string[] }[] = [
   { from: /^compiler\/verify\//, to: ['compiler/executor/'] },
 ];

@@ -1,8 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { compile } from '../../compiler/compile.ts';
-import { noOverrides } from '../../compiler/frontend/layer-rule.ts';
-import { sm80 } from '../../targets/sm80.ts';
+import { compileFixture, llama7b } from '../compiler/compile-fixture.ts';
 
 /** The phases of a tiled linear that README.md shows: each from its comment to the next phase's. */
 const phases = [
@@ -25,12 +23,7 @@ function byReadableName(ids: readonly string[]): ReadonlyMap<string, string> {
 
 test("README.md shows today's kernel under today's ids; if they are meant to change: npm run golden", async () => {
   const readme = readFileSync('README.md', 'utf8');
-  const compiled = await compile({
-    ...{ file: 'examples/llama-2-7b/model.json', target: sm80, overrides: noOverrides },
-    ...{ build: false, buildOptions: { env: {} } },
-  });
-  if (!compiled.ok) throw new Error(JSON.stringify(compiled.error));
-  const { manifest, files } = compiled.value;
+  const { manifest, files } = await compileFixture(llama7b);
   const known = byReadableName(manifest.kernels.map(({ id }) => id));
   const idNow = (id: string): string => {
     const now = known.get(id.slice(0, -'_01234567'.length));

@@ -130,8 +130,7 @@ function quotient(name: 'div' | 'rcp' | 'sqrt' | 'rsqrt'): LaneOperation {
     const values = sources.map((operand) => input(w, form, operand));
     const [x = '0', y = '0'] = values;
     if (form.approximate || form.full || name === 'rsqrt') {
-      const rule = form.full ? 'div.full' : name;
-      result(w, form, d, `N.approximate('${rule}', ${form.ftz}, R.seed, ${x}, ${y})`);
+      result(w, form, d, `N.approximate('${name}', R.seed, ${x}, ${y})`);
     } else if (form.rounding === 'rn') {
       const exact = { div: `${x} / ${y}`, rcp: `1 / ${x}`, sqrt: `Math.sqrt(${x})` }[name];
       result(w, form, d, `Math.fround(${exact})`);
@@ -146,7 +145,7 @@ function approximation(name: string): LaneOperation {
     const form = formOf(i);
     if (form?.type !== 'f32' || !form.approximate) return false;
     const [d, a] = i.operands;
-    result(w, form, d, `N.approximate('${name}', ${form.ftz}, R.seed, ${w.float(a)}, 0)`);
+    result(w, form, d, `N.approximate('${name}', R.seed, ${input(w, form, a)}, 0)`);
     return true;
   };
 }

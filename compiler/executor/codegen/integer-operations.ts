@@ -197,7 +197,7 @@ const negate: LaneOperation = (w, i) => {
   return true;
 };
 
-/** shl, shr (PTX ISA 9.7.8.7-8): amounts past the width give zeros, or sign bits. */
+/** shl, shr (PTX ISA 9.7.8.8-9): amounts past the width give zeros, or sign bits. */
 function shift(isLeft: boolean): LaneOperation {
   return (w, i) => {
     const type = onlyType(i) ?? '';
@@ -230,7 +230,7 @@ function shift(isLeft: boolean): LaneOperation {
   };
 }
 
-/** shf.l / shf.r over the pair {a low, b high} (PTX ISA 9.7.8.6). */
+/** shf.l / shf.r over the pair {a low, b high} (PTX ISA 9.7.8.7). */
 const funnel: LaneOperation = (w, i) => {
   const [side, mode, type] = i.modifiers;
   const [d, a, b, c] = i.operands;
@@ -276,7 +276,7 @@ const bfind: LaneOperation = (w, i) => {
   return true;
 };
 
-/** lop3 (PTX ISA 9.7.8.5): the table's bit 4a+2b+c is the result for those input bits. */
+/** lop3 (PTX ISA 9.7.8.6): the table's bit 4a+2b+c is the result for those input bits. */
 const lop3: LaneOperation = (w, i) => {
   const [d, a, b, c, table] = i.operands;
   if (onlyType(i) !== 'b32' || table?.kind !== 'integer') return false;
@@ -318,7 +318,7 @@ const sad: LaneOperation = (w, i) => {
   return true;
 };
 
-/** bfe, bfi (PTX ISA 9.7.1.20-21). */
+/** bfe (PTX ISA 9.7.1.19). */
 const bfe: LaneOperation = call32('extractField', new Set(['u32', 's32']), 3);
 
 export const INTEGER_OPERATIONS: Readonly<Record<string, LaneOperation>> = {

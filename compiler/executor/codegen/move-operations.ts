@@ -32,7 +32,7 @@ const BITS16 = new Set(['b16', 'u16', 's16', 'f16', 'bf16']);
 const isVector = (operand: Operand | undefined): operand is Extract<Operand, { kind: 'vector' }> =>
   operand?.kind === 'vector';
 
-/** mov (PTX ISA 9.7.9.1-2), packing and unpacking vectors included. */
+/** mov (PTX ISA 9.7.9.3-4), packing and unpacking vectors included. */
 export function moveOperation(context: KernelContext): LaneOperation {
   return (w, i) => {
     const [type = ''] = i.modifiers;
@@ -98,7 +98,7 @@ function unpack(w: LaneWriter, type: string, items: readonly Operand[], a: Opera
   return true;
 }
 
-/** selp (PTX ISA 9.7.7.3): always on bits, so that a NaN is not touched. */
+/** selp (PTX ISA 9.7.6.3): always on bits, so that a NaN is not touched. */
 export const selp: LaneOperation = (w, i) => {
   const [type = ''] = i.modifiers;
   const [d, a, b, p] = i.operands;

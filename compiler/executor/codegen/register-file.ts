@@ -11,12 +11,10 @@ export class RegisterFile {
   private readonly constants = new Map<number, number>();
   private words: number;
   private nextBit = 0;
-  private readonly bitWords: number;
 
   /** `masks` is how many one-word entries (predicates and definedness masks) the kernel may need. */
   constructor(masks: number) {
-    this.bitWords = Math.ceil(masks / 32) * 32;
-    this.words = this.bitWords;
+    this.words = Math.ceil(masks / 32) * 32;
   }
 
   offset(register: Register): number {

@@ -9,7 +9,7 @@ interface Copy {
   readonly lane: number;
   readonly source: Int32Array;
   readonly from: number;
-  /** Word in shared memory, words to write, and how many of them come from the source (the rest are zero). */
+  /** Word in shared memory, words to write, and how many bytes of them come from the source (the rest are zero). */
   readonly to: number;
   readonly words: number;
   readonly valid: number;

@@ -1,7 +1,7 @@
+import { popcount } from '../numeric/integer-ops.ts';
 import { COUNTERS, type Machine } from '../run/machine.ts';
 import { type GlobalBuffer, type GlobalMemory, PAGE_BYTES, type Page, SPECIAL } from './global-memory.ts';
 import { SCOPE, type Scope } from './ordering.ts';
-import { popcount } from './shared-access.ts';
 import type { StrongAccess } from './strong-access.ts';
 import { WordRecord } from './word-record.ts';
 

@@ -52,7 +52,7 @@ export class GlobalBuffer {
     return (BigInt(this.baseHigh) << 32n) + BigInt(this.baseLow);
   }
 
-  /** The page that holds `offset`, made on first touch. */
+  /** The page with this index, made on first touch. */
   page(index: number): Page {
     const known = this.pages[index];
     if (known !== undefined) return known;

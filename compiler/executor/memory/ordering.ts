@@ -48,7 +48,7 @@ export class Meeting {
  * - A barrier of the whole CTA orders everything in it: `floor` is the tick of the last one, the fast path of every
  *   check. Named barriers and bar.warp.sync join the knowledge of those that take part. Lanes of a warp are otherwise
  *   unordered: shfl, vote, mma and ldmatrix synchronise execution, not memory.
- * - fence, then a strong write: releases what the thread knew at the fence (8.8.1). A strong read, then a fence:
+ * - fence, then a strong write: releases what the thread knew at the fence (8.8). A strong read, then a fence:
  *   acquires. `.release` / `.acquire` operations do both in one. Between CTAs every part needs scope gpu or sys.
  * - fence.sc (membar.gl is one) also orders through barriers: what was fenced by fence.sc anywhere in a thread's
  *   causal past is offered by its strong writes, and received by any later fence.sc downstream of the read, because

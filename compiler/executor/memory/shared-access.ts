@@ -1,3 +1,4 @@
+import { popcount } from '../numeric/integer-ops.ts';
 import { COUNTERS, type Machine } from '../run/machine.ts';
 import { countWavefronts, idealWavefronts, isContiguous } from './bank-conflicts.ts';
 import { SHARED_BASE, type SharedMemory } from './shared-memory.ts';
@@ -258,10 +259,4 @@ export function transpose(words: Int32Array, from: number, to: number): void {
     const column = (lane & 3) * 2;
     words[to + lane] = (TILE[column * 8 + row] ?? 0) | ((TILE[(column + 1) * 8 + row] ?? 0) << 16);
   }
-}
-
-export function popcount(mask: number): number {
-  let v = mask - ((mask >>> 1) & 0x55555555);
-  v = (v & 0x33333333) + ((v >>> 2) & 0x33333333);
-  return Math.imul((v + (v >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
 }

@@ -104,33 +104,32 @@ export class SharedMemory {
 
   /** Checks and records that `lane` writes `count` whole words from word `at`. */
   noteWrite(instruction: number, lane: number, at: number, count: number): void {
+    this.overwrite(instruction, lane, at, count, this.epoch(lane));
+  }
+
+  private epoch(lane: number): number {
+    return this.stamp() | (this.machine.warp << 5) | lane;
+  }
+
+  private overwrite(instruction: number, lane: number, at: number, count: number, mark: number): void {
     const clean = this.clean();
-    const epoch = this.stamp() | (this.machine.warp << 5) | lane;
     const { writer, anyRead } = this;
     for (let word = at; word < at + count; word += 1) {
       if ((writer[word] ?? 0) >= clean || (anyRead[word] ?? 0) >= clean) {
         this.slowWrite(instruction, lane, word, clean);
       }
-      writer[word] = epoch;
+      writer[word] = mark;
     }
   }
 
   /** Checks the write of an asynchronous copy and makes its words untouchable until {@link complete}. */
   notePending(instruction: number, lane: number, at: number, count: number): void {
-    const clean = this.clean();
-    const { writer, anyRead } = this;
-    for (let word = at; word < at + count; word += 1) {
-      if ((writer[word] ?? 0) >= clean || (anyRead[word] ?? 0) >= clean) {
-        this.slowWrite(instruction, lane, word, clean);
-      }
-      writer[word] = PENDING;
-    }
+    this.overwrite(instruction, lane, at, count, PENDING);
   }
 
   /** The copy has arrived: a write by the lane that waited for it, now. */
   complete(lane: number, at: number, count: number): void {
-    const epoch = this.stamp() | (this.machine.warp << 5) | lane;
-    this.writer.fill(epoch, at, at + count);
+    this.writer.fill(this.epoch(lane), at, at + count);
   }
 
   /** Checks and records an access narrower than a word, or a strong one. `mask` holds the bytes touched. */

@@ -87,7 +87,7 @@ export class WordRecord {
   }
 }
 
-/** Both strong, with scopes that include each other's thread (PTX ISA 8.7.1). */
+/** Both strong, with scopes that include each other's thread (PTX ISA 8.7). */
 function isMorallyStrong(access: Access, scope: Scope, { cta }: Ordering): boolean {
   if (access.scope === 0 || scope === 0) return false;
   return access.who >>> 10 === cta || Math.min(access.scope, scope) >= 2;

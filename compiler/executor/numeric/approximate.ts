@@ -1,5 +1,4 @@
 import { bitsOfFloat, exponentOf } from './bits.ts';
-import { flush } from './float-ops.ts';
 
 /**
  * The documented maximum errors of PTX's `.approx` instructions (PTX ISA 9.7.3): `ulps` of the result, or `relative`
@@ -35,7 +34,6 @@ const absolute = (exact: Approximation['exact'], bound: number): Approximation =
 const APPROXIMATIONS: Readonly<Record<string, Approximation>> = {
   rcp: ulp((a) => 1 / a, 1),
   div: ulp((a, b) => a / b, 2),
-  'div.full': ulp((a, b) => a / b, 2),
   rsqrt: relative((a) => 1 / Math.sqrt(a), 2 ** -22.9),
   sqrt: relative((a) => Math.sqrt(a), 2 ** -23),
   ex2: ulp((a) => 2 ** a, 2),
@@ -59,19 +57,16 @@ function drift(seed: number, a: number, b: number): number {
   return (h ^ (h >>> 16)) / 2 ** 31;
 }
 
-/** One approximate instruction on f32 operands. `ftz` flushes denormal operands and results to zero. */
-export function approximate(name: string, ftz: boolean, seed: number, a: number, b: number): number {
+/** One approximate instruction on f32 operands. The caller flushes denormals where `.ftz` says so. */
+export function approximate(name: string, seed: number, a: number, b: number): number {
   const rule = APPROXIMATIONS[name];
   if (rule === undefined) return Number.NaN;
-  const x = ftz ? flush(a) : a;
-  const y = ftz ? flush(b) : b;
-  const exact = rule.exact(x, y);
+  const exact = rule.exact(a, b);
   const nearest = Math.fround(exact);
   if (exact === 0 || !Number.isFinite(exact) || !Number.isFinite(nearest)) return nearest;
   const unit = 2 ** (Math.max(exponentOf(exact), -126) - 23);
   // Half a unit is kept for the rounding of the perturbed value to f32.
   const bound = rule.ulps * unit + rule.relative * Math.abs(exact) + rule.absolute;
-  const moved = Math.fround(exact + drift(seed, x, y) * Math.max(bound - unit / 2, 0));
-  const result = Math.abs(moved - exact) <= bound ? moved : nearest;
-  return ftz ? flush(result) : result;
+  const moved = Math.fround(exact + drift(seed, a, b) * Math.max(bound - unit / 2, 0));
+  return Math.abs(moved - exact) <= bound ? moved : nearest;
 }

@@ -1,7 +1,7 @@
 import { exponentOf } from './bits.ts';
 import { F32_FORMAT, roundToFormat } from './round-to-format.ts';
 
-/** Fraction bits kept below the largest exponent on sm_75 to sm_89 (published model, not measured here). */
+/** Fraction bits kept below the largest exponent on sm_75 to sm_89 (MMA-Sim, arXiv 2511.10909; not measured here). */
 const FRACTION_BITS = 24;
 
 /** Unnormalised exponent of an operand: subnormals count as the smallest normal exponent of their format. */

@@ -1,7 +1,7 @@
 import type { SourcePosition } from './ptx-module.ts';
 
 /**
- * Follows `.loc file line column [, function_name L, inlined_at file line column]` (PTX ISA 11.5.3). A position's
+ * Follows `.loc file line column [, function_name L, inlined_at file line column]` (PTX ISA 11.5.4). A position's
  * callers are those of the last `.loc` seen at the place it was inlined at, so chains of any depth come out whole.
  */
 export class LocationTracker {
@@ -16,7 +16,7 @@ export class LocationTracker {
     }
   }
 
-  enter(directive: string, _line: number): void {
+  enter(directive: string): void {
     const match = /^\.loc\s+(\d+)\s+(\d+)\s+(\d+)(?:.*inlined_at\s+(\d+)\s+(\d+)\s+(\d+))?/.exec(directive);
     if (match === null) return;
     const own = { file: this.files.get(Number(match[1])) ?? `file ${match[1]}`, line: Number(match[2]) };

@@ -46,7 +46,7 @@ function parseAddress(inner: string, line: number, find: RegisterLookup): Operan
   return { kind: 'address', base: baseText, offset };
 }
 
-/** Parses one operand (PTX ISA 6). `labels` tells a branch target from a variable's name. */
+/** Parses one operand (PTX ISA 6). `isBranch` tells a branch target from a variable's name. */
 export function parseOperand(text: string, line: number, find: RegisterLookup, isBranch: boolean): Operand {
   if (text === '_') return { kind: 'sink' };
   if (text.startsWith('{')) {

@@ -66,8 +66,6 @@ class Parser {
   private readonly locations: LocationTracker;
   private readonly moduleShared: SharedArray[] = [];
   private readonly entries: PtxEntry[] = [];
-  private version = '';
-  private target = '';
   private index = 0;
 
   constructor(statements: readonly RawStatement[], text: string) {
@@ -77,7 +75,7 @@ class Parser {
 
   parse(): PtxModule {
     while (this.index < this.statements.length) this.moduleStatement();
-    return { version: this.version, target: this.target, entries: this.entries };
+    return { entries: this.entries };
   }
 
   private next(): RawStatement {
@@ -89,9 +87,7 @@ class Parser {
 
   private moduleStatement(): void {
     const { text, line, end } = this.next();
-    if (text.startsWith('.version')) this.version = text.slice(8).trim();
-    else if (text.startsWith('.target')) this.target = text.slice(7).trim();
-    else if (/^\.(address_size|file)/.test(text)) return;
+    if (/^\.(version|target|address_size|file)/.test(text)) return;
     else if (text.startsWith('.section')) this.skipSection();
     else if (/^(\.(visible|weak)\s+)?\.entry\b/.test(text)) this.entry(text, line);
     else if (/\.shared\b/.test(text)) this.moduleShared.push(parseShared(text, line));
@@ -114,7 +110,6 @@ class Parser {
     if (match?.[1] === undefined) throw new PtxFault(line, `cannot read the entry: ${head}`);
     const parameters = parseParameters(match[2] ?? '', line);
     const body = new EntryBody(this.locations);
-    const sizes = /\.(?:maxntid|reqntid)\s+([\d, ]+)/.exec(head)?.[1]?.split(',').map(Number);
     let depth = 0;
     do {
       const statement = this.next();
@@ -137,7 +132,6 @@ class Parser {
       registers: body.registers,
       shared: [...this.moduleShared, ...body.shared],
       statements: body.statements,
-      maxThreads: sizes?.reduce((product, size) => product * size, 1) ?? null,
     });
   }
 }
@@ -164,7 +158,7 @@ class EntryBody {
 
   statement({ text, line, end }: RawStatement): void {
     if (end === ':') this.statements.push({ kind: 'label', name: text, line });
-    else if (text.startsWith('.loc')) this.locations.enter(text, line);
+    else if (text.startsWith('.loc')) this.locations.enter(text);
     else if (text.startsWith('.reg')) this.declare(text, line);
     else if (text.startsWith('.pragma')) return;
     else if (text.startsWith('.shared')) this.shared.push(parseShared(text, line));

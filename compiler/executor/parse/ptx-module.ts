@@ -66,13 +66,9 @@ export interface PtxEntry {
   readonly registers: readonly Register[];
   readonly shared: readonly SharedArray[];
   readonly statements: readonly PtxStatement[];
-  /** `.maxntid`, when given. */
-  readonly maxThreads: number | null;
 }
 
 export interface PtxModule {
-  readonly version: string;
-  readonly target: string;
   readonly entries: readonly PtxEntry[];
 }
 

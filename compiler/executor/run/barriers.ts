@@ -1,5 +1,5 @@
 import { Meeting } from '../memory/ordering.ts';
-import { popcount } from '../memory/shared-access.ts';
+import { popcount } from '../numeric/integer-ops.ts';
 import type { Machine } from './machine.ts';
 
 interface Barrier {
@@ -15,7 +15,6 @@ interface Barrier {
 export class Barriers {
   /** Called with each warp and lanes that a completed barrier lets go on. */
   onRelease: (warp: number, mask: number) => void = () => undefined;
-  completed = 0;
   private readonly machine: Machine;
   private readonly warps: number;
   private readonly threads: number;
@@ -40,19 +39,11 @@ export class Barriers {
       barrier = { expected, arrived: 0, met: new Meeting(), waiting: new Map(), instruction };
       this.open.set(id, barrier);
     }
-    if (
-      id < 0 ||
-      id > 15 ||
-      expected % 32 !== 0 ||
-      expected > this.threads ||
-      barrier.expected !== expected
-    ) {
-      if (!(count === 0 && id >= 0 && id < 16 && barrier.expected === expected)) {
-        const message = `barrier ${id} for ${expected} threads, after others came for ${barrier.expected}`;
-        machine.violate('divergent-barrier', instruction, null, message);
-        machine.halted = true;
-        return;
-      }
+    if (id < 0 || id > 15 || count % 32 !== 0 || expected > this.threads || barrier.expected !== expected) {
+      const message = `barrier ${id} for ${expected} threads, after others came for ${barrier.expected}`;
+      machine.violate('divergent-barrier', instruction, null, message);
+      machine.halted = true;
+      return;
     }
     barrier.arrived += popcount(mask);
     if (waits) barrier.waiting.set(warp, (barrier.waiting.get(warp) ?? 0) | mask);
@@ -65,7 +56,6 @@ export class Barriers {
 
   private complete(id: number, barrier: Barrier): void {
     this.open.delete(id);
-    this.completed += 1;
     const { ordering } = this.machine;
     let waiting = 0;
     for (const mask of barrier.waiting.values()) waiting += popcount(mask);

@@ -13,21 +13,15 @@ export function buildReport(
   kernel: ExecutableKernel,
   machine: Machine,
   blockCounts: Float64Array,
-  barriers: number,
-  ctas: number,
 ): ExecutionReport {
-  const byOpcode: Record<string, number> = {};
   const instructions: InstructionCounters[] = [];
   let mmaInstructions = 0;
   let macs = 0;
-  let warpInstructions = 0;
   for (const [block, { first, end }] of kernel.flow.blocks.entries()) {
     const executed = blockCounts[block] ?? 0;
     for (let index = first; index < end; index += 1) {
       const at = kernel.flow.instructions[index];
       if (at === undefined || executed === 0) continue;
-      byOpcode[at.spelling] = (byOpcode[at.spelling] ?? 0) + executed;
-      warpInstructions += executed;
       if (at.opcode === 'mma') {
         mmaInstructions += executed;
         macs += executed * macsOf(at.modifiers);
@@ -47,15 +41,10 @@ export function buildReport(
     }
   }
   return {
-    kernel: kernel.entry.name,
-    ctas,
     violations: machine.violations,
     violationCount: machine.violationCount,
     mmaInstructions,
     macs,
-    barriers,
-    warpInstructions,
-    byOpcode,
     instructions,
   };
 }

@@ -37,7 +37,7 @@ export interface ExecutionOptions {
   readonly ctas?: readonly number[];
   /** Keep the order of `ctas` instead of drawing one: for kernels in which a CTA waits for an earlier one. */
   readonly inOrder?: boolean;
-  /** Warp instructions one CTA may execute before it counts as hung. Default 2e8, about a minute. */
+  /** Warp instructions one CTA may execute before it counts as hung. Default 2e8. */
   readonly stepLimit?: number;
   readonly onProgress?: (done: number, total: number) => void;
 }
@@ -104,7 +104,7 @@ export function execute(
   }
   options.onProgress?.(order.length, order.length);
   memory.clock = ordering.now + 1;
-  return buildReport(kernel, machine, scheduler.blockCounts, barriers.completed, order.length);
+  return buildReport(kernel, machine, scheduler.blockCounts);
 }
 
 function instantiate(

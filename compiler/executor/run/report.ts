@@ -45,15 +45,10 @@ export interface InstructionCounters {
 }
 
 export interface ExecutionReport {
-  readonly kernel: string;
-  readonly ctas: number;
   readonly violations: readonly Violation[];
   /** Violations found, repeats included. */
   readonly violationCount: number;
   readonly mmaInstructions: number;
   readonly macs: number;
-  readonly barriers: number;
-  readonly warpInstructions: number;
-  readonly byOpcode: Readonly<Record<string, number>>;
   readonly instructions: readonly InstructionCounters[];
 }

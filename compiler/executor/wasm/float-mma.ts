@@ -107,7 +107,7 @@ export function buildFloatMma(name: string, kind: 'f16' | 'bf16', halves: 1 | 2)
       }
     }
   });
-  // C: exponent field 255 is infinity or NaN; for bf16 the scale must stay in range too.
+  // C: exponent field 255 is infinity or NaN.
   f.loop(step, 128, 16, () => {
     for (const [register, plane] of c.entries()) {
       f.get(plane).get(step).op('i32.add').load128().set(source);

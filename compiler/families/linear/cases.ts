@@ -1,6 +1,6 @@
 import { evaluate } from '../../../ir/formula.ts';
 import type { SpecOf } from '../../../ir/kernel-spec.ts';
-import { baseColumns } from '../../../ir/problem.ts';
+import { addsResidual, baseColumns } from '../../../ir/problem.ts';
 import { bitsOfFloat, fillBlocks, fillElements, fillRows } from '../../reference/fill-layout.ts';
 import * as layouts from '../../reference/layouts.ts';
 import { assert } from '../../support/assert.ts';
@@ -83,7 +83,7 @@ function makeBuffers(
       fillRows(at, into, outlierStride, pair(activations.outlierBits)),
     ),
   ];
-  if (spec.problem.epilogue.some((op) => op.op === 'residual')) {
+  if (addsResidual(spec.problem)) {
     const bitsAt = (index: number): number => activations.residualBits(Math.floor(index / n), index % n);
     list.push(input('residual', m * n * 2, (at, into) => fillElements(at, into, bitsAt)));
   }

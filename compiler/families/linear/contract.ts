@@ -1,6 +1,7 @@
 import type { BufferArgument, CallContract, KernelArgument } from '../../../ir/call-contract.ts';
 import { constant, type Formula, tokens } from '../../../ir/formula.ts';
 import type { SpecOf } from '../../../ir/kernel-spec.ts';
+import { addsResidual } from '../../../ir/problem.ts';
 import { ceilDiv } from '../../support/integer.ts';
 import {
   blockBytes,
@@ -119,7 +120,7 @@ function linearArguments({ problem, schedule }: SpecOf<'linear'>): readonly Kern
       meaning: 'activations of the outlier columns, zero-padded to a multiple of 16',
     },
   ];
-  if (problem.epilogue.some((op) => op.op === 'residual')) {
+  if (addsResidual(problem)) {
     list.push({
       ...input,
       name: 'residual',

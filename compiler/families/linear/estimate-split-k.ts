@@ -1,16 +1,15 @@
 import type { LinearProblem } from '../../../ir/problem.ts';
 import type { SplitKSchedule } from '../../../ir/schedule.ts';
+import { residentCtas } from '../../../targets/resident-ctas.ts';
 import type { CudaTarget } from '../../../targets/target.ts';
 import { ceilDiv } from '../../support/integer.ts';
 import type { CostEstimate, CostTerm } from '../family.ts';
-import { blockBytes, linearGeometry, sliceSegments, threadsOf } from './geometry.ts';
-import { linearResources, registersNeeded, residentCtas, warpTile } from './resources.ts';
+import { blockBytes, linearGeometry, segmentsAhead, sliceSegments, threadsOf, warpTile } from './geometry.ts';
+import { linearResources, registersNeeded } from './resources.ts';
 import { launchWork } from './work.ts';
 
 /** DRAM latency in nanoseconds under load: what bytes in flight have to cover. Stated, not measured. */
 const latencyNs = 800;
-/** Weight segments a warp keeps in flight; `kAhead` of the template. */
-export const segmentsAhead = 4;
 /** From the last slice's end to y: atomics, fence, counter, reading sums back. Stated. */
 const handoverMicroseconds = 2;
 
@@ -32,7 +31,10 @@ export function estimateSplitK(
   const resources = linearResources(problem, schedule, target);
   const resident = Math.max(
     1,
-    residentCtas(resources, Math.min(resources.registers, registersNeeded(schedule)), target),
+    residentCtas(
+      { ...resources, registers: Math.min(resources.registers, registersNeeded(schedule)) },
+      target,
+    ),
   );
   const waves = ctas / (gpu.smCount * resident);
   const warps = threadsOf(schedule) / 32;

@@ -1,11 +1,12 @@
-import type { LinearProblem } from '../../../ir/problem.ts';
+import { addsResidual, type LinearProblem } from '../../../ir/problem.ts';
 import type { TiledSchedule } from '../../../ir/schedule.ts';
+import { residentCtas } from '../../../targets/resident-ctas.ts';
 import type { CudaTarget } from '../../../targets/target.ts';
 import { formatCount } from '../../support/format-count.ts';
 import { ceilDiv } from '../../support/integer.ts';
 import type { CostEstimate, CostTerm } from '../family.ts';
-import { linearGeometry, stageBytes, tokenGroup } from './geometry.ts';
-import { linearResources, registersNeeded, residentCtas, sharedBytesPerStep, warpTile } from './resources.ts';
+import { linearGeometry, stageBytes, tokenGroup, warpTile } from './geometry.ts';
+import { linearResources, registersNeeded, sharedBytesPerStep } from './resources.ts';
 import { launchWork } from './work.ts';
 
 /**
@@ -54,7 +55,7 @@ export function estimateTiled(
   const tiles = ceilDiv(problem.n, schedule.tileN) * ceilDiv(m, schedule.tileM);
   const resources = linearResources(problem, schedule, target);
   const registers = Math.min(resources.registers, registersNeeded(schedule));
-  const resident = residentCtas(resources, registers, target);
+  const resident = residentCtas({ ...resources, registers }, target);
   const rounds = ceilDiv(tiles, gpu.smCount);
   const waves = tiles / (gpu.smCount * resident);
 
@@ -87,7 +88,7 @@ export function estimateTiled(
   const dram = dramBytes / (dramRate * 1e3);
 
   // The tile is written to and read from shared memory once, with a residual twice.
-  const passes = problem.epilogue.length > 0 ? 4 : 2;
+  const passes = addsResidual(problem) ? 4 : 2;
   const epilogueCycles = (tileArea * 2 * passes) / sharedBytesPerClock + drainCycles;
   const exposedRounds = ceilDiv(rounds, resident);
   const epilogue = cycles(exposedRounds * epilogueCycles);

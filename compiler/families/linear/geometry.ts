@@ -34,6 +34,16 @@ export function linearGeometry(problem: LinearProblem): LinearGeometry {
   };
 }
 
+/** Weight segments a warp keeps in flight; `kAhead` of the template. */
+export const segmentsAhead = 4;
+
+/** MMA tiles of a warp: 16 channels x 8 tokens each. */
+export function warpTile(schedule: LinearSchedule): { readonly blocks: number; readonly groups: number } {
+  return schedule.kind === 'tiled'
+    ? { blocks: schedule.tileN / schedule.warpsN / 16, groups: schedule.tileM / schedule.warpsM / 8 }
+    : { blocks: schedule.tileN / schedule.warps / 16, groups: schedule.tileM / 8 };
+}
+
 export function threadsOf(schedule: LinearSchedule): number {
   return 32 * (schedule.kind === 'tiled' ? schedule.warpsN * schedule.warpsM : schedule.warps);
 }

@@ -1,4 +1,5 @@
 import type { SpecOf } from '../../../ir/kernel-spec.ts';
+import { addsResidual } from '../../../ir/problem.ts';
 import type { CtaIndex } from '../family.ts';
 import { linearGeometry, metaBytes, outputTileBytes, segmentBytes, sliceSegments } from './geometry.ts';
 import { outputRegion } from './region.ts';
@@ -15,7 +16,7 @@ export function leastSharedBytes(spec: SpecOf<'linear'>, cta: CtaIndex, m: numbe
   const { baseSegments, outlierSegments } = linearGeometry(problem);
   if (schedule.kind === 'tiled') {
     const operands = (schedule.tileN + schedule.tileM) * (baseSegments + outlierSegments) * segmentBytes;
-    const passes = problem.epilogue.length > 0 ? 2 : 1;
+    const passes = addsResidual(problem) ? 2 : 1;
     return 2 * (operands + metaBytes(schedule) + passes * outputTileBytes(schedule));
   }
   const length = sliceSegments(problem, schedule);

@@ -1,9 +1,7 @@
 import type { SpecOf } from '../../../ir/kernel-spec.ts';
 import type { CtaIndex, MmaExpectation } from '../family.ts';
-import { segmentsAhead } from './estimate-split-k.ts';
-import { linearGeometry, sliceSegments, threadsOf } from './geometry.ts';
+import { linearGeometry, segmentsAhead, sliceSegments, threadsOf, warpTile } from './geometry.ts';
 import { outputRegion } from './region.ts';
-import { warpTile } from './resources.ts';
 
 /** MMAs of all warps of a CTA for one segment of K. */
 function perSegment(spec: SpecOf<'linear'>): number {

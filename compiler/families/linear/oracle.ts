@@ -1,4 +1,5 @@
 import type { SpecOf } from '../../../ir/kernel-spec.ts';
+import { addsResidual } from '../../../ir/problem.ts';
 import { integerProduct } from '../../reference/integer-product.ts';
 import { paddedOutliers } from '../../reference/layouts.ts';
 import { narrowFloat } from '../../reference/narrow-float.ts';
@@ -35,7 +36,7 @@ export interface TileOracle {
 function roundingsOf({ problem, schedule }: SpecOf<'linear'>): number {
   return linearRoundings({
     paddedOutliers: paddedOutliers(problem.outliers),
-    residual: problem.epilogue.some((op) => op.op === 'residual'),
+    residual: addsResidual(problem),
     outliersApart: schedule.kind === 'split-k' && problem.outliers > 0,
   });
 }
@@ -71,7 +72,7 @@ export function makeTileOracle(
   );
   const half = 2 ** (problem.activationBits - 1);
   const relative = gamma(roundingsOf(spec));
-  const hasResidual = problem.epilogue.some((op) => op.op === 'residual');
+  const hasResidual = addsResidual(problem);
   const channelMeta: ColumnMeta[] = Array.from({ length: n1 - n0 }, (_, i) => weights.meta(n0 + i));
   const rowMeta = Array.from({ length: m1 - m0 }, (_, i) => activations.meta(m0 + i));
 

@@ -1,9 +1,10 @@
 import type { LinearProblem } from '../../../ir/problem.ts';
 import type { LinearSchedule, SplitKSchedule, TiledSchedule } from '../../../ir/schedule.ts';
+import { registerCap, residentCtas } from '../../../targets/resident-ctas.ts';
 import type { CudaTarget } from '../../../targets/target.ts';
 import type { Rejection } from '../family.ts';
-import { threadsOf } from './geometry.ts';
-import { linearResources, registerCap, registersNeeded, residentCtas, warpTile } from './resources.ts';
+import { threadsOf, warpTile } from './geometry.ts';
+import { linearResources, registersNeeded } from './resources.ts';
 
 /** The first reason why `schedule` cannot serve `problem` on `target`; undefined if it can. */
 export function rejectLinear(
@@ -91,7 +92,7 @@ function rejectResources(
       reason: () => `${needed} registers a thread needed, ${cap} there for ${ctas} CTAs an SM`,
     };
   }
-  const resident = residentCtas(estimate, cap, target);
+  const resident = residentCtas({ ...estimate, registers: cap }, target);
   if (resident < ctas) {
     return { kind: 'residency', reason: () => `${ctas} CTAs an SM wanted, ${resident} fit` };
   }

@@ -3,7 +3,7 @@ import type { CudaTarget } from '../../../targets/target.ts';
 import type { Support } from '../family.ts';
 import { blockBytes, linearGeometry } from './geometry.ts';
 
-/** int32 accumulators hold 2^(2b-2) a column (layout.md §2): beyond this many base columns they could overflow. */
+/** |product| is at most 2^(2b-2) a column: from 2^31 / 2^(2b-2) columns on, int32 accumulators could overflow. */
 const longestBase = { 4: 2 ** 25 - 1, 8: 2 ** 17 - 1 } as const;
 
 /** Whether the linear templates can serve `problem` on `target`, or the first reason why not. */

@@ -1,11 +1,10 @@
 import { z } from 'zod';
 import type { SpecOf } from '../../../ir/kernel-spec.ts';
-import type { LinearProblem } from '../../../ir/problem.ts';
+import { addsResidual, type LinearProblem } from '../../../ir/problem.ts';
 import type { LinearSchedule, SplitKSchedule, TiledSchedule } from '../../../ir/schedule.ts';
 import { bannerSchema, bannerView } from '../banner-view.ts';
 import type { KernelView, TemplateContract, ViewContext } from '../family.ts';
-import { segmentsAhead } from './estimate-split-k.ts';
-import { linearGeometry, tiledSharedBytes, tokenGroup } from './geometry.ts';
+import { linearGeometry, segmentsAhead, tiledSharedBytes, tokenGroup } from './geometry.ts';
 import { splitKSharedBytes } from './split-k-sizes.ts';
 
 const count = z.int().nonnegative();
@@ -133,8 +132,9 @@ const splitKContract = [
   'kSlices CTAs share the K of a tile; the last to finish writes y. Weights are MMA operand A, tokens operand B.',
 ];
 
-function slots({ weightBits, dtype, epilogue }: LinearProblem): Record<string, string> {
-  const widens = epilogue.some((op) => op.op === 'residual');
+function slots(problem: LinearProblem): Record<string, string> {
+  const { weightBits, dtype } = problem;
+  const widens = addsResidual(problem);
   return {
     mma: weightBits === 4 ? 'cuda/slots/mma/s4' : 'cuda/slots/mma/s8',
     dtype: `cuda/slots/dtype/${dtype}`,
@@ -150,7 +150,7 @@ function common(
   contract: readonly string[],
 ) {
   const geometry = linearGeometry(problem);
-  const residual = problem.epilogue.some((op) => op.op === 'residual');
+  const residual = addsResidual(problem);
   const { codesPerSegment } = geometry;
   return {
     id: context.id,

@@ -1,4 +1,4 @@
-import type { LinearProblem } from '../../../ir/problem.ts';
+import { addsResidual, type LinearProblem } from '../../../ir/problem.ts';
 import type { CudaTarget } from '../../../targets/target.ts';
 import { blockBytes, linearGeometry, segmentBytes } from './geometry.ts';
 
@@ -17,7 +17,7 @@ export interface LinearWork {
 export function linearWork(problem: LinearProblem, m: number): LinearWork {
   const { n } = problem;
   const geometry = linearGeometry(problem);
-  const residual = problem.epilogue.some((op) => op.op === 'residual');
+  const residual = addsResidual(problem);
   return {
     baseMacs: m * n * geometry.baseSegments * geometry.codesPerSegment,
     outlierMacs: m * n * geometry.outlierSegments * 16,

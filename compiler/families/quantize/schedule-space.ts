@@ -1,5 +1,6 @@
 import type { QuantizeProblem } from '../../../ir/problem.ts';
 import type { QuantizeSchedule } from '../../../ir/schedule.ts';
+import { registerCap } from '../../../targets/resident-ctas.ts';
 import type { CudaTarget } from '../../../targets/target.ts';
 import { ceilDiv, roundUp } from '../../support/integer.ts';
 import type { Rejection, ResourceEstimate } from '../family.ts';
@@ -65,11 +66,10 @@ export function quantizeResources(
   schedule: QuantizeSchedule,
   target: CudaTarget,
 ): ResourceEstimate {
-  const { registersPerSm, registersPerThread } = target.limits;
   const scratch = roundUp(3 * 4 * (schedule.threads / 32), 16); // as ptxas aligns it
   return {
     threads: schedule.threads,
-    registers: Math.min(registersPerThread, Math.floor(registersPerSm / schedule.threads / 8) * 8),
+    registers: registerCap(schedule.threads, 1, target),
     sharedBytes: quantizeSharedBytes(problem) + scratch,
   };
 }

@@ -99,7 +99,7 @@ describe('normalisePtx', () => {
     const name = '_ZN27_INTERNAL_56fb1131_4_k_cu_k1gEi';
     const codes = (text: string) => [...text].map((letter) => letter.charCodeAt(0)).join(',');
     const ptx = [
-      '\t.file\t1 "/tmp/work/k.cu"',
+      '\t.file\t1 "/src/k.cu"',
       '\t.file\t2 "/opt/cuda/bin/..//include/cuda_fp16.hpp", 1700000000, 99',
       `.func ${name}()`,
       `.b8 ${codes(name.slice(0, 18))}`,

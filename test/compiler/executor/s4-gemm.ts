@@ -34,7 +34,7 @@ export function runGemm(
   const packedW = new Uint8Array((channels * k) / 2);
   for (let n = 0; n < channels; n += 1) {
     for (let kk = 0; kk < k; kk += 1) {
-      // Block of 16 channels x 64 k: lane (g, t), register r, nibble j (layout.md 1).
+      // Block of 16 channels x 64 k: lane (g, t), register r, nibble j (docs/layouts.md, Blocks).
       const block = Math.floor(n / 16) * (k / 64) + Math.floor(kk / 64);
       const lane = (n & 7) * 4 + ((kk >> 3) & 3);
       const register = ((n >> 3) & 1) + 2 * ((kk >> 5) & 1);
