@@ -1,14 +1,15 @@
-// Registers that ptxas takes for tiled linears, against what `registersNeeded` asks for: the fit's evidence. Compiles a
-// grid of warp tiles, K steps, warps and residencies of LLaMA-2-7B's o_proj; needs the toolchain, a minute or two.
+// Registers that ptxas takes against the families' estimates: the fit's evidence. Compiles a grid of warp tiles, K steps,
+// warps and residencies of LLaMA-2-7B's o_proj, and quantizes near what they need; needs the toolchain, a minute or two.
 //
 //   node test/support/run-typescript.mjs bench/register-fit.ts > bench/register-fit.md
 import { buildKernels } from '../compiler/build/build-kernels.ts';
 import { findToolchain } from '../compiler/build/find-toolchain.ts';
-import { registersNeeded } from '../compiler/families/linear/resources.ts';
-import type { TiledSchedule } from '../ir/schedule.ts';
-import { targets } from '../targets/index.ts';
-import { registerCap } from '../targets/resident-ctas.ts';
-import { familyOf, linearSpec, renderSpec } from '../test/support/kernel-workbench.ts';
+import { families } from '../compiler/families/index.ts';
+import type { KernelSpec, SpecOf } from '../ir/kernel-spec.ts';
+import { sm80 } from '../targets/sm80.ts';
+import { familyOf, linearSpec, quantizeSpec, renderSpec } from '../test/support/kernel-workbench.ts';
+
+const target = sm80;
 
 const warpTiles = [
   [16, 16],
@@ -22,68 +23,89 @@ const warpTiles = [
 
 const problem = { n: 4096, k: 4096, outliers: 256, epilogue: [{ op: 'residual' as const }] };
 
-function schedules(): readonly TiledSchedule[] {
-  const list: TiledSchedule[] = [];
+function tiledSpecs(): readonly SpecOf<'linear'>[] {
+  const specs: SpecOf<'linear'>[] = [];
   for (const [channels, tokens] of warpTiles) {
     for (const tileKBytes of [32, 64, 128] as const) {
       for (const warpsM of [2, 4]) {
         for (const ctasPerSm of [2, 3, 4]) {
           const tile = { tileN: channels * 2, tileM: tokens * warpsM, tileKBytes, warpsN: 2, warpsM };
-          list.push({ kind: 'tiled', ...tile, stages: 3, ctasPerSm });
+          specs.push(linearSpec(problem, { kind: 'tiled', ...tile, stages: 3, ctasPerSm }));
         }
       }
     }
   }
-  return list;
+  return specs;
+}
+
+/** Row lengths with vectors of 1, 2 and 8 values, from the shortest to the longest in use. */
+const rowLengths = [577, 1154, 2048, 4096, 11008, 28672];
+const prologues = [{ op: 'none' }, { op: 'rms-norm', eps: 1e-5 }, { op: 'silu-mul' }] as const;
+
+/** Schedules whose registers are near what there is: the others tell nothing of the edge. */
+function rowSpecs(): readonly SpecOf<'quantize'>[] {
+  const specs: SpecOf<'quantize'>[] = [];
+  for (const k of rowLengths) {
+    for (const prologue of prologues) {
+      const { problem: row } = quantizeSpec({ k, outliers: 64, prologue }, 32);
+      for (const schedule of families.quantize.enumerate(row, target)) {
+        const rejection = families.quantize.reject(row, schedule, target);
+        if (rejection !== undefined && rejection.kind !== 'registers') continue;
+        if (schedule.threads * schedule.ctasPerSm > target.limits.threadsPerSm) continue;
+        const { registers, registerCap } = families.quantize.resources(row, schedule, target);
+        if (registerCap - registers > 16 || registers - registerCap > 12) continue;
+        specs.push(quantizeSpec({ k, outliers: 64, prologue }, schedule.threads, schedule.ctasPerSm));
+      }
+    }
+  }
+  return specs;
+}
+
+function describe({ problem: own, schedule }: KernelSpec): string {
+  if (schedule.kind === 'row' && own.family === 'quantize')
+    return `${own.prologue.op} ${own.k}, ${schedule.threads} threads, ${schedule.ctasPerSm} CTAs an SM`;
+  if (schedule.kind !== 'tiled') return '';
+  const { tileN, tileM, warpsN, warpsM, tileKBytes, ctasPerSm } = schedule;
+  return `${tileN / warpsN} x ${tileM / warpsM} a warp, ${tileKBytes} bytes a step, ${warpsN * warpsM} warps, ${ctasPerSm} CTAs an SM`;
+}
+
+interface Fit {
+  readonly row: string;
+  readonly wrong: boolean;
 }
 
 export async function main(): Promise<number> {
   const toolchain = await findToolchain({ env: process.env });
-  const target = targets.find(({ id }) => id === 'sm80');
-  if (!toolchain.ok || target === undefined) return 3;
-  const specs = schedules().map((schedule) => linearSpec(problem, schedule));
+  if (!toolchain.ok) return 3;
+  const specs = [...tiledSpecs(), ...rowSpecs()];
   const sources = specs.map((spec) => ({
-    ...{ id: familyOf(spec).kernelId(spec), text: renderSpec(spec), virtualArch: 'compute_80' },
-    ...{ realArchs: ['sm_80'], gate: 'none' as const },
+    ...{ id: familyOf(spec).kernelId(spec), text: renderSpec(spec), virtualArch: target.virtualArch },
+    ...{ realArchs: [target.realArch], gate: 'none' as const },
   }));
   const report = await buildKernels(sources, toolchain.value, { env: process.env });
   const built = new Map(report.built.map((kernel) => [kernel.id, kernel.cubins[0]?.resources[0]]));
-  const rows: string[] = [];
-  let wrong = 0;
-  for (const spec of specs) {
-    const { schedule } = spec;
-    if (schedule.kind !== 'tiled') continue;
-    const resources = built.get(familyOf(spec).kernelId(spec));
-    const threads = 32 * schedule.warpsN * schedule.warpsM;
-    const cap = registerCap(threads, schedule.ctasPerSm, target);
-    const needed = registersNeeded(schedule);
-    const spills = resources?.spillStoreBytes ?? Number.NaN;
-    const verdict =
-      needed > cap
-        ? spills > 0
-          ? 'rejected, spills'
-          : 'rejected, would fit'
-        : spills > 0
-          ? 'LEGAL BUT SPILLS'
-          : 'legal';
-    if (verdict === 'LEGAL BUT SPILLS') wrong += 1;
-    const warp = `${schedule.tileN / 2} x ${schedule.tileM / schedule.warpsM}`;
-    rows.push(
-      `| ${warp} | ${schedule.tileKBytes} | ${threads} | ${schedule.ctasPerSm} | ${cap} | ${needed} | ${resources?.registers} | ${spills} | ${verdict} |`,
-    );
-  }
+  const fits = specs.map((spec): Fit => {
+    const { registers, registerCap } = familyOf(spec).resources(spec.problem, spec.schedule, target);
+    const own = built.get(familyOf(spec).kernelId(spec));
+    const spills = own?.spillStoreBytes ?? Number.NaN;
+    const legal = registers <= registerCap;
+    const verdict = `${legal ? 'legal' : 'rejected'}, ${spills === 0 ? 'fits' : 'spills'}`;
+    const cells = [describe(spec), registerCap, registers, own?.registers, spills, verdict];
+    return { row: `| ${cells.join(' | ')} |`, wrong: legal && spills !== 0 };
+  });
+  const wrong = fits.filter((fit) => fit.wrong).length;
   process.stdout.write(
     [
-      '# Registers of tiled linears: ptxas against the estimate',
+      '# Registers: ptxas against the estimate',
       '',
-      `nvcc ${toolchain.value.version}, sm_80, o_proj of LLaMA-2-7B (4096 x 4096, 256 outliers, residual), 3 stages. Counted by ptxas;`,
-      'made by `node test/support/run-typescript.mjs bench/register-fit.ts > bench/register-fit.md`.',
+      `nvcc ${toolchain.value.version}, ${target.realArch}. Tiled linears: o_proj of LLaMA-2-7B (4096 x 4096, 256 outliers, residual), 3 stages; quantize: 4 bit,`,
+      '64 outliers. Counted by ptxas; made by `node test/support/run-typescript.mjs bench/register-fit.ts > bench/register-fit.md`.',
       '',
-      `Of ${rows.length} schedules, ${wrong} that the estimate calls legal spill. "Would fit" is the price of a safe side.`,
+      `Of ${fits.length} schedules, ${wrong} that the estimate calls legal spill. "rejected, fits" is the price of a safe side.`,
       '',
-      '| warp tile | step bytes | threads | CTAs an SM | cap | needed | ptxas | spilled bytes | verdict |',
-      '| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |',
-      ...rows,
+      '| schedule | at most | needed by estimate | ptxas | spilled bytes | verdict |',
+      '| --- | ---: | ---: | ---: | ---: | --- |',
+      ...fits.map((fit) => fit.row),
       '',
     ].join('\n'),
   );

@@ -23,7 +23,7 @@ const splitKSchema = z.strictObject({
   slices: count,
 });
 
-const rowSchema = z.strictObject({ kind: z.literal('row'), threads: count });
+const rowSchema = z.strictObject({ kind: z.literal('row'), threads: count, ctasPerSm: count });
 
 /** All that determines a kernel's text. */
 export const specSchema = z.discriminatedUnion('family', [

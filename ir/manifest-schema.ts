@@ -29,7 +29,7 @@ const fileSchema = z.strictObject({
 const resourcesSchema = z.strictObject({
   threads: count,
   dynamicSharedBytes: count,
-  estimated: z.strictObject({ registers: count, sharedBytes: count }),
+  estimated: z.strictObject({ registers: count, registerCap: count, sharedBytes: count }),
   residentCtas: count,
   occupancyPercent: count,
   mma: z.strictObject({ imma: count, hmma: count }),

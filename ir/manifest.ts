@@ -72,8 +72,14 @@ export interface ManifestResources {
   readonly threads: number;
   readonly dynamicSharedBytes: number;
   /** What the schedule was chosen on. */
-  readonly estimated: { readonly registers: number; readonly sharedBytes: number };
-  /** CTAs an SM holds at once: by ptxas's registers where built, else by the estimate. */
+  readonly estimated: {
+    /** A thread's, below which ptxas spills: fitted (bench/register-fit.md). */
+    readonly registers: number;
+    /** A thread's at most, by the launch bounds. */
+    readonly registerCap: number;
+    readonly sharedBytes: number;
+  };
+  /** CTAs an SM holds at once: by ptxas's registers where built, else by the launch bounds. */
   readonly residentCtas: number;
   readonly occupancyPercent: number;
   /** Tensor-core instructions in the text. */

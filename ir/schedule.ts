@@ -33,6 +33,8 @@ export type LinearSchedule = TiledSchedule | SplitKSchedule;
 export interface QuantizeSchedule {
   readonly kind: 'row';
   readonly threads: number;
+  /** CTAs meant to be resident on an SM at once: registers are limited accordingly. */
+  readonly ctasPerSm: number;
 }
 
 export type Schedule = LinearSchedule | QuantizeSchedule;

@@ -18,7 +18,7 @@ export function toKernelSource(
   const text = texts.get(id);
   assert(text !== undefined, `${id} was rendered`);
   const { imma, hmma } = family.staticMma(spec);
-  const { registers, sharedBytes } = family.resources(spec.problem, spec.schedule, target);
+  const { registerCap, sharedBytes } = family.resources(spec.problem, spec.schedule, target);
   return {
     id,
     text,
@@ -27,7 +27,7 @@ export function toKernelSource(
     gate: {
       mma: { IMMA: imma, HMMA: hmma },
       calls: callsAllowed[spec.family],
-      maxRegisters: registers,
+      maxRegisters: registerCap,
       staticSharedBytes: sharedBytes - family.contract(spec).launch.dynamicSharedBytes,
     },
   };

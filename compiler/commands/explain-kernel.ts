@@ -22,8 +22,8 @@ function facts(manifest: Manifest, { resources, serves, sites, files, workspace 
     [
       'registers',
       built === undefined
-        ? `at most ${estimated.registers} a thread (estimate; not built)`
-        : `${built.registers} a thread by ptxas, at most ${estimated.registers} estimated; ${built.spillStoreBytes} bytes spilled`,
+        ? `${estimated.registers} a thread or more (estimate; not built), ${estimated.registerCap} at most`
+        : `${built.registers} a thread by ptxas, ${built.spillStoreBytes} bytes spilled; ${estimated.registers} needed by estimate, ${estimated.registerCap} at most`,
     ],
     [
       'shared memory',

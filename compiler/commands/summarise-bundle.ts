@@ -50,7 +50,7 @@ function formatRow(
     isFirst ? describeProblem(spec) : '',
     printTokens(range),
     printSchedule(spec.schedule),
-    built === undefined ? `<= ${estimated.registers}` : `${built.registers}`,
+    built === undefined ? `<= ${estimated.registerCap}` : `${built.registers}`,
     `${(shared / 1024).toFixed(1)} KiB`,
     `${microseconds.toFixed(1)} us`,
     `${report.tokens}`,

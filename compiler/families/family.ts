@@ -16,7 +16,10 @@ export interface Rejection {
 /** What a schedule is expected to need; checked against ptxas after the build. */
 export interface ResourceEstimate {
   readonly threads: number;
+  /** Registers a thread below which ptxas spills, fitted; where there are more, it takes more to hoist loads. */
   readonly registers: number;
+  /** What the launch bounds leave a thread: ptxas never takes more. */
+  readonly registerCap: number;
   readonly sharedBytes: number;
 }
 

@@ -44,14 +44,19 @@ function describeResources(
   { families, target }: { readonly families: FamilyTable; readonly target: CudaTarget },
 ): ManifestResources {
   const family = families[spec.family];
-  const { threads, registers, sharedBytes } = family.resources(spec.problem, spec.schedule, target);
-  const resident = residentCtas({ threads, registers: built?.registers ?? registers, sharedBytes }, target);
+  const { threads, registers, registerCap, sharedBytes } = family.resources(
+    spec.problem,
+    spec.schedule,
+    target,
+  );
+  const used = built?.registers ?? registerCap;
+  const resident = residentCtas({ threads, registers: used, sharedBytes }, target);
   const { dynamicSharedBytes } = family.contract(spec).launch;
   const { imma, hmma } = family.staticMma(spec);
   return {
     threads,
     dynamicSharedBytes,
-    estimated: { registers, sharedBytes },
+    estimated: { registers, registerCap, sharedBytes },
     residentCtas: resident,
     occupancyPercent: Math.round((100 * resident * threads) / target.limits.threadsPerSm),
     mma: { imma, hmma },

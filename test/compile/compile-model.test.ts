@@ -98,7 +98,11 @@ needsNvcc('LLaMA-2-7B', () => {
       expect(ptx).toContain(`.entry ${kernel.symbol}(`);
       expect(Buffer.from(cubin!.subarray(1, 4)).toString()).toBe('ELF');
       const { built, estimated, mma, dynamicSharedBytes } = kernel.resources;
-      expect(built!.registers).toBeLessThanOrEqual(estimated.registers);
+      expect(built!.registers).toBeLessThanOrEqual(estimated.registerCap);
+      // The model counted on so many CTAs an SM: ptxas's registers must leave room for them.
+      const { schedule } = kernel.spec;
+      if (schedule.kind === 'split-k') expect(built!.registers).toBeLessThanOrEqual(estimated.registers);
+      else expect(kernel.resources.residentCtas).toBeGreaterThanOrEqual(schedule.ctasPerSm);
       expect(built!.staticSharedBytes + dynamicSharedBytes).toBe(estimated.sharedBytes);
       expect(built!.spillStoreBytes).toBe(0);
       expect(built!.opcodes['IMMA'] ?? 0).toBe(mma.imma);

@@ -19,7 +19,11 @@ function describeKernel(kernel: ScheduledKernel, { target }: EmittedModel, text:
   const { id, spec, choices, serves } = kernel;
   const family = familyOf(spec);
   const own = spec as SpecOf<FamilyName>;
-  const { threads, registers, sharedBytes } = family.resources(own.problem, own.schedule, target);
+  const { threads, registers, registerCap, sharedBytes } = family.resources(
+    own.problem,
+    own.schedule,
+    target,
+  );
   const { grid } = family.contract(own).launch;
   const { imma, hmma } = family.staticMma(own);
   const sample = choices[0]?.from ?? 1;
@@ -28,7 +32,7 @@ function describeKernel(kernel: ScheduledKernel, { target }: EmittedModel, text:
     `  schedule   ${printSchedule(spec.schedule)}`,
     `  serves     M ${choices.map(printTokens).join(', ')} of ${serves.join(', ')}`,
     `  launch     grid ${grid.map((extent) => evaluate(extent, sample)).join(' x ')} at M = ${sample}, ${threads} threads`,
-    `  estimated  ${registers} registers, ${sharedBytes} bytes of shared memory, ${imma} IMMA, ${hmma} HMMA`,
+    `  estimated  ${registers} registers, at most ${registerCap}; ${sharedBytes} bytes of shared memory, ${imma} IMMA, ${hmma} HMMA`,
     `  text       ${text.split('\n').length - 1} lines, sha256 ${sha256(text)}`,
   ].join('\n');
 }

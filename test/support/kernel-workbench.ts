@@ -27,12 +27,17 @@ export function linearSpec(problem: Partial<LinearProblem>, schedule: LinearSche
   return { family: 'linear', problem: { ...defaults, ...problem }, schedule };
 }
 
-export function quantizeSpec(problem: Partial<QuantizeProblem>, threads: number): SpecOf<'quantize'> {
+export function quantizeSpec(
+  problem: Partial<QuantizeProblem>,
+  threads: number,
+  ctasPerSm = 1,
+): SpecOf<'quantize'> {
   const defaults: QuantizeProblem = {
     ...{ family: 'quantize', target: 'sm80', k: 576, outliers: 8, bits: 4, dtype: 'f16', columns: 'compact' },
     prologue: { op: 'none' },
   };
-  return { family: 'quantize', problem: { ...defaults, ...problem }, schedule: { kind: 'row', threads } };
+  const schedule = { kind: 'row', threads, ctasPerSm } as const;
+  return { family: 'quantize', problem: { ...defaults, ...problem }, schedule };
 }
 
 /** The emitted text of a spec, with a banner that names no model. */

@@ -5,7 +5,7 @@ import type { CudaTarget } from '../../../targets/target.ts';
 import { ceilDiv } from '../../support/integer.ts';
 import type { CostEstimate, CostTerm } from '../family.ts';
 import { blockBytes, linearGeometry, segmentsAhead, sliceSegments, threadsOf, warpTile } from './geometry.ts';
-import { linearResources, registersNeeded } from './resources.ts';
+import { linearResources } from './resources.ts';
 import { launchWork } from './work.ts';
 
 /** DRAM latency in nanoseconds under load: what bytes in flight have to cover. Stated, not measured. */
@@ -31,10 +31,7 @@ export function estimateSplitK(
   const resources = linearResources(problem, schedule, target);
   const resident = Math.max(
     1,
-    residentCtas(
-      { ...resources, registers: Math.min(resources.registers, registersNeeded(schedule)) },
-      target,
-    ),
+    residentCtas({ ...resources, registers: Math.min(resources.registers, resources.registerCap) }, target),
   );
   const waves = ctas / (gpu.smCount * resident);
   const warps = threadsOf(schedule) / 32;

@@ -6,7 +6,7 @@ import { formatCount } from '../../support/format-count.ts';
 import { ceilDiv } from '../../support/integer.ts';
 import type { CostEstimate, CostTerm } from '../family.ts';
 import { linearGeometry, stageBytes, tokenGroup, warpTile } from './geometry.ts';
-import { linearResources, registersNeeded, sharedBytesPerStep } from './resources.ts';
+import { linearResources, sharedBytesPerStep } from './resources.ts';
 import { launchWork } from './work.ts';
 
 /**
@@ -54,8 +54,7 @@ export function estimateTiled(
   const cycles = (count: number): number => count / gpu.clockMHz;
   const tiles = ceilDiv(problem.n, schedule.tileN) * ceilDiv(m, schedule.tileM);
   const resources = linearResources(problem, schedule, target);
-  const registers = Math.min(resources.registers, registersNeeded(schedule));
-  const resident = residentCtas({ ...resources, registers }, target);
+  const resident = residentCtas({ ...resources, registers: resources.registerCap }, target);
   const rounds = ceilDiv(tiles, gpu.smCount);
   const waves = tiles / (gpu.smCount * resident);
 

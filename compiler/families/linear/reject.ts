@@ -1,10 +1,10 @@
 import type { LinearProblem } from '../../../ir/problem.ts';
 import type { LinearSchedule, SplitKSchedule, TiledSchedule } from '../../../ir/schedule.ts';
-import { registerCap, residentCtas } from '../../../targets/resident-ctas.ts';
+import { residentCtas } from '../../../targets/resident-ctas.ts';
 import type { CudaTarget } from '../../../targets/target.ts';
 import type { Rejection } from '../family.ts';
 import { threadsOf, warpTile } from './geometry.ts';
-import { linearResources, registersNeeded } from './resources.ts';
+import { linearResources } from './resources.ts';
 
 /** The first reason why `schedule` cannot serve `problem` on `target`; undefined if it can. */
 export function rejectLinear(
@@ -84,15 +84,14 @@ function rejectResources(
     };
   }
   const ctas = schedule.kind === 'tiled' ? schedule.ctasPerSm : 1;
-  const cap = registerCap(estimate.threads, ctas, target);
-  const needed = registersNeeded(schedule);
-  if (needed > cap) {
+  const { registers, registerCap } = estimate;
+  if (registers > registerCap) {
     return {
       kind: 'registers',
-      reason: () => `${needed} registers a thread needed, ${cap} there for ${ctas} CTAs an SM`,
+      reason: () => `${registers} registers a thread needed, ${registerCap} there for ${ctas} CTAs an SM`,
     };
   }
-  const resident = residentCtas({ ...estimate, registers: cap }, target);
+  const resident = residentCtas({ ...estimate, registers: registerCap }, target);
   if (resident < ctas) {
     return { kind: 'residency', reason: () => `${ctas} CTAs an SM wanted, ${resident} fit` };
   }

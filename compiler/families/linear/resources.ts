@@ -12,7 +12,7 @@ import { splitKSharedBytes } from './split-k-sizes.ts';
  * ptxas hoists loads across segments and needs room in proportion to the accumulators; with two it does so for the
  * largest warp tile, which then spills or not by the constants of the problem.
  */
-export function registersNeeded(schedule: LinearSchedule): number {
+function registersNeeded(schedule: LinearSchedule): number {
   const { blocks, groups } = warpTile(schedule);
   const accumulators = blocks * groups * 4;
   if (schedule.kind === 'split-k') return accumulators * 2 + 4 * 4 * blocks + 44;
@@ -21,7 +21,7 @@ export function registersNeeded(schedule: LinearSchedule): number {
   return accumulators + 4 * blocks + 3 * groups + 36 + hoisted;
 }
 
-/** What ptxas may use at most, and what the launch has to ask for. */
+/** What a schedule needs of registers and shared memory, and what its launch bounds leave it. */
 export function linearResources(
   problem: LinearProblem,
   schedule: LinearSchedule,
@@ -30,7 +30,8 @@ export function linearResources(
   const threads = threadsOf(schedule);
   return {
     threads,
-    registers: registerCap(threads, schedule.kind === 'tiled' ? schedule.ctasPerSm : 1, target),
+    registers: registersNeeded(schedule),
+    registerCap: registerCap(threads, schedule.kind === 'tiled' ? schedule.ctasPerSm : 1, target),
     sharedBytes:
       schedule.kind === 'tiled'
         ? tiledSharedBytes(schedule)

@@ -30,10 +30,7 @@ export function estimateQuantize(
 ): CostEstimate {
   const { gpu } = target;
   const resources = quantizeResources(problem, schedule, target);
-  // Stated: 40, what ptxas took while it was free to. Since launch bounds ask for one CTA, 13.0 takes 74 to 77 (see
-  // `quikc explain` on LLaMA-2-7B), so that the residency modelled here is about twice the real one.
-  const registers = Math.min(resources.registers, 40);
-  const resident = residentCtas({ ...resources, registers }, target);
+  const resident = residentCtas({ ...resources, registers: resources.registerCap }, target);
   const bytes = m * rowBytes(problem);
   const dram = bytes / (gpu.dramGBps * 1e3);
   const rounds = ceilDiv(m, gpu.smCount * resident);

@@ -23,7 +23,7 @@ const problem: QuantizeProblem = {
 const specOf = (over: Partial<QuantizeProblem> = {}): SpecOf<'quantize'> => ({
   family: 'quantize',
   problem: { ...problem, ...over },
-  schedule: { kind: 'row', threads: 64 },
+  schedule: { kind: 'row', threads: 64, ctasPerSm: 8 },
 });
 const m = 27;
 

@@ -140,7 +140,8 @@ describe('reports', () => {
       for (const { report } of choices) {
         const times = [report.chosen, ...report.runnersUp].map(({ microseconds }) => microseconds);
         expect(times).toEqual(times.toSorted((a, b) => a - b));
-        if (spec.family === 'linear') expect(report.runnersUp.length).toBeGreaterThanOrEqual(8);
+        expect(report.runnersUp.length).toBeGreaterThanOrEqual(Math.min(8, report.legal - 1));
+        if (spec.family === 'linear') expect(report.legal).toBeGreaterThan(8);
       }
     }
   });

@@ -1,10 +1,10 @@
-// quik_quantize_a8_bf16_k576f8_t128_sm80_dd116d5a
+// quik_quantize_a8_bf16_k576f8_t128_sm80_f21b8949
 // Each row of x is put through its prologue and rounded; its outlier columns are copied out, its base columns
 // quantised with a scale and a minimum of their own. x is read once.
 // serves     proj (a8, 8 outlier columns, bf16)
 // why        M 1-64: modelled 2.4 us at M = 64, 2 % of the roofline: latency 2.4, issue 0.2 us
-// why        best on A100-SXM4-80GB of 3 legal schedules; next 2.7 us: 64 threads
-// made by    quikc <version>, templates <digest>, spec dd116d5a2279
+// why        best on A100-SXM4-80GB of 32 legal schedules; next 2.4 us: 128 threads c2
+// made by    quikc <version>, templates <digest>, spec f21b89494867
 #include <cstdint>
 
 // ---- The problem ---------------------------------------------------------------------------------
@@ -26,6 +26,7 @@ using Word = uint2;  // the staged values of a word of codes
 
 // ---- The schedule: one CTA a row -----------------------------------------------------------------
 constexpr int kThreads = 128;
+constexpr int kCtasPerSm = 1;  // at least so many are resident at once: bounds registers
 constexpr int kWarps = kThreads / 32;
 constexpr int kVectorsPerThread = (kColumns / kVector + kThreads - 1) / kThreads;
 constexpr int kColumnWords = (kColumns + 32 - 1) / 32;  // of 32 columns, a bit each
@@ -68,8 +69,8 @@ __device__ __forceinline__ float reduce(float value, Op op, float (&scratch)[kWa
 }
 
 // ---- Kernel: grid M, one row a CTA -----------------------------------------------------------------
-extern "C" __global__ void __launch_bounds__(kThreads, 1)  // 1: all registers may be used, before any spills
-    quik_quantize_a8_bf16_k576f8_t128_sm80_dd116d5a(
+extern "C" __global__ void __launch_bounds__(kThreads, kCtasPerSm)  // bounds registers
+    quik_quantize_a8_bf16_k576f8_t128_sm80_f21b8949(
         const uint8_t* __restrict__ x,  // [M][kColumns] bf16
         const int* __restrict__ outlier_columns,  // [kOutliers], ascending
         uint32_t* __restrict__ codes,  // [M][kPaddedBase / kCodesPerWord]

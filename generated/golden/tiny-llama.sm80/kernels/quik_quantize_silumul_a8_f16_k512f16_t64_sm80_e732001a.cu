@@ -1,10 +1,10 @@
-// quik_quantize_silumul_a8_f16_k512f16_t64_sm80_73a482b4
+// quik_quantize_silumul_a8_f16_k512f16_t64_sm80_e732001a
 // Each row of x is put through its prologue and rounded; its outlier columns are copied out, its base columns
 // quantised with a scale and a minimum of their own. x is read once.
 // serves     layers.0-3.mlp.down_proj (a8, 16 outlier columns, f16)
 // why        any M: modelled 2.9 us at M = 2048, 91 % of the roofline: DRAM 2.6, issue 2.6 us
-// why        best on A100-SXM4-80GB of 2 legal schedules; next 2.9 us: 32 threads
-// made by    quikc <version>, templates <digest>, spec 73a482b4d5f8
+// why        best on A100-SXM4-80GB of 23 legal schedules; next 2.9 us: 32 threads c24
+// made by    quikc <version>, templates <digest>, spec e732001a9079
 #include <cstdint>
 
 // ---- The problem ---------------------------------------------------------------------------------
@@ -26,6 +26,7 @@ using Word = uint2;  // the staged values of a word of codes
 
 // ---- The schedule: one CTA a row -----------------------------------------------------------------
 constexpr int kThreads = 64;
+constexpr int kCtasPerSm = 24;  // at least so many are resident at once: bounds registers
 constexpr int kWarps = kThreads / 32;
 constexpr int kVectorsPerThread = (kColumns / kVector + kThreads - 1) / kThreads;
 constexpr int kColumnWords = (kColumns + 32 - 1) / 32;  // of 32 columns, a bit each
@@ -71,8 +72,8 @@ __device__ __forceinline__ float reduce(float value, Op op, float (&scratch)[kWa
 }
 
 // ---- Kernel: grid M, one row a CTA -----------------------------------------------------------------
-extern "C" __global__ void __launch_bounds__(kThreads, 1)  // 1: all registers may be used, before any spills
-    quik_quantize_silumul_a8_f16_k512f16_t64_sm80_73a482b4(
+extern "C" __global__ void __launch_bounds__(kThreads, kCtasPerSm)  // bounds registers
+    quik_quantize_silumul_a8_f16_k512f16_t64_sm80_e732001a(
         const uint8_t* __restrict__ x,  // [M][2][kColumns] f16
         const int* __restrict__ outlier_columns,  // [kOutliers], ascending
         uint32_t* __restrict__ codes,  // [M][kPaddedBase / kCodesPerWord]

@@ -1,10 +1,10 @@
-// quik_quantize_a4_f16_k576f8_t64_sm80_7f1b9dcf
+// quik_quantize_a4_f16_k576f8_t64_sm80_181c3a10
 // Each row of x is put through its prologue and rounded; its outlier columns are copied out, its base columns
 // quantised with a scale and a minimum of their own. x is read once.
 // serves     proj (a4, 8 outlier columns, f16)
 // why        any M: modelled 3.2 us at M = 2048, 47 % of the roofline: issue 2.9, latency 2.7 us
-// why        best on A100-SXM4-80GB of 3 legal schedules; next 3.2 us: 32 threads
-// made by    quikc <version>, templates <digest>, spec 7f1b9dcf1c7a
+// why        best on A100-SXM4-80GB of 32 legal schedules; next 3.2 us: 32 threads c24
+// made by    quikc <version>, templates <digest>, spec 181c3a107b7f
 #include <cstdint>
 
 // ---- The problem ---------------------------------------------------------------------------------
@@ -26,6 +26,7 @@ using Word = uint4;  // the staged values of a word of codes
 
 // ---- The schedule: one CTA a row -----------------------------------------------------------------
 constexpr int kThreads = 64;
+constexpr int kCtasPerSm = 24;  // at least so many are resident at once: bounds registers
 constexpr int kWarps = kThreads / 32;
 constexpr int kVectorsPerThread = (kColumns / kVector + kThreads - 1) / kThreads;
 constexpr int kColumnWords = (kColumns + 32 - 1) / 32;  // of 32 columns, a bit each
@@ -71,8 +72,8 @@ __device__ __forceinline__ float reduce(float value, Op op, float (&scratch)[kWa
 }
 
 // ---- Kernel: grid M, one row a CTA -----------------------------------------------------------------
-extern "C" __global__ void __launch_bounds__(kThreads, 1)  // 1: all registers may be used, before any spills
-    quik_quantize_a4_f16_k576f8_t64_sm80_7f1b9dcf(
+extern "C" __global__ void __launch_bounds__(kThreads, kCtasPerSm)  // bounds registers
+    quik_quantize_a4_f16_k576f8_t64_sm80_181c3a10(
         const uint8_t* __restrict__ x,  // [M][kColumns] f16
         const int* __restrict__ outlier_columns,  // [kOutliers], ascending
         uint32_t* __restrict__ codes,  // [M][kPaddedBase / kCodesPerWord]
