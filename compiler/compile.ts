@@ -1,23 +1,21 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { KernelSpec } from '../ir/kernel-spec.ts';
 import type { Manifest } from '../ir/manifest.ts';
 import type { CudaTarget } from '../targets/target.ts';
-import { type BuildOptions, buildKernels } from './build/build-kernels.ts';
+import type { BuildOptions } from './build/build-kernels.ts';
 import { findToolchain } from './build/find-toolchain.ts';
-import { toKernelBinary } from './build/to-kernel-binary.ts';
-import { toKernelSource } from './build/to-kernel-source.ts';
 import type { Diagnostic } from './diagnostics/diagnostic.ts';
 import type { FamilyTable } from './families/family.ts';
 import { families as allFamilies } from './families/index.ts';
 import { type LoadRequest, loadGraph } from './load-graph.ts';
 import { lowerGraph } from './lower/lower-graph.ts';
 import { type BundleFiles, makeBundle } from './package/make-bundle.ts';
+import { readBundle } from './package/read-bundle.ts';
 import { reuseBundle } from './package/reuse-bundle.ts';
 import { checkOutput, writeBundle } from './package/write-bundle.ts';
 import { loadTemplates } from './render/load-templates.ts';
-import { renderKernels } from './render/render-kernels.ts';
-import { schedulePlan } from './schedule/schedule-plan.ts';
+import type { Exclude } from './schedule/schedule-plan.ts';
+import { scheduleAndBuild } from './schedule-and-build.ts';
 import { compilerDigest } from './support/compiler-digest.ts';
 import { hashValue } from './support/hash.ts';
 import { packageRoot } from './support/package-root.ts';
@@ -32,8 +30,7 @@ export interface CompileRequest extends LoadRequest {
   readonly build: boolean;
   readonly nvcc?: string;
   readonly buildOptions: BuildOptions;
-  /** Takes kernels out of the running, e.g. such as a build has shown not to work. */
-  readonly isExcluded?: (spec: KernelSpec) => boolean;
+  readonly exclude?: Exclude;
   /** Called after each stage with the milliseconds it took. */
   readonly onStage?: (name: string, milliseconds: number) => void;
 }
@@ -54,7 +51,7 @@ type Faults = readonly Diagnostic[];
 
 /** The stages in order. Each takes values and returns values, or the faults for which it stopped. */
 export async function compile(request: CompileRequest): Promise<Result<Compilation, Faults>> {
-  const { target, build, nvcc, buildOptions, isExcluded = () => false } = request;
+  const { target, build, nvcc, buildOptions } = request;
   const families: FamilyTable = allFamilies;
   const timed = stopwatch(request.onStage);
 
@@ -72,7 +69,10 @@ export async function compile(request: CompileRequest): Promise<Result<Compilati
   if (!lowered.ok) return fail(locate(lowered.error));
 
   const resources = loadResources();
-  const found = build ? await findToolchain({ env: buildOptions.env, nvcc }) : undefined;
+  const { env, signal } = buildOptions;
+  const found = build ? await findToolchain({ env, signal, nvcc }) : undefined;
+  // A compiler that is there and does not work is the user's to mend; only where there is none do sources have to do.
+  if (found?.ok === false && found.error.code !== 'QK601') return fail([found.error]);
   const toolchain = found?.ok ? found.value : undefined;
   const noToolchain = found?.ok === false ? { noToolchain: found.error } : {};
   timed('templates and toolchain');
@@ -86,7 +86,7 @@ export async function compile(request: CompileRequest): Promise<Result<Compilati
     packer: resources.packer,
     toolchain: toolchain?.identity,
   });
-  const mayReuse = request.isExcluded === undefined && resources.compilerDigest !== undefined;
+  const mayReuse = request.exclude === undefined && resources.compilerDigest !== undefined;
   const known = mayReuse && output !== undefined ? reuseBundle(output, inputDigest) : undefined;
   timed('look for the same bundle');
   if (known !== undefined) {
@@ -94,30 +94,23 @@ export async function compile(request: CompileRequest): Promise<Result<Compilati
     return succeed({ manifest, files, ...named(output), reused: true, warnings, ...noToolchain });
   }
 
-  const scheduled = schedulePlan(lowered.value.plan, { families, target, isExcluded });
-  timed('schedule');
-  if (!scheduled.ok) return fail(locate(scheduled.error));
-  const { kernels, plan } = scheduled.value;
+  if (noToolchain.noToolchain !== undefined && output !== undefined && holdsBuilt(output))
+    return fail([keepsBuilt(noToolchain.noToolchain)]);
 
-  const texts = renderKernels(kernels, families, resources.templates);
-  timed('render');
-
-  const sources = kernels.map((kernel) => toKernelSource(kernel, texts, families, target));
-  const built = toolchain && (await buildKernels(sources, toolchain, buildOptions));
-  timed('build');
-  const failures = built?.failed.flatMap(({ diagnostics }) => diagnostics) ?? [];
-  if (failures.length > 0) return fail(failures);
+  const { templates, packer } = resources;
+  const { exclude } = request;
+  const made = await scheduleAndBuild(lowered.value.plan, {
+    ...{ families, target, templates, toolchain, buildOptions, exclude, timed },
+  });
+  if (!made.ok) return fail(locate(made.error));
 
   const bundle = makeBundle({
-    plan,
-    kernels,
-    texts,
+    ...made.value,
     families,
     target,
-    packer: resources.packer,
-    ...(built && { binaries: new Map(built.built.map((kernel) => [kernel.id, toKernelBinary(kernel)])) }),
+    packer,
     ...(toolchain && { toolchain: { nvcc: toolchain.version, identity: toolchain.identity } }),
-    provenance: { quikc: version, templatesDigest: resources.templates.digest, model, inputDigest },
+    provenance: { quikc: version, templatesDigest: templates.digest, model, inputDigest },
   });
   const written = output === undefined ? undefined : writeBundle(output, bundle.files);
   timed('package');
@@ -127,7 +120,7 @@ export async function compile(request: CompileRequest): Promise<Result<Compilati
     ...bundle,
     ...named(output),
     reused: false,
-    warnings: [...warnings, ...(built?.warnings ?? [])],
+    warnings: [...warnings, ...made.value.warnings],
     ...noToolchain,
   });
 }
@@ -140,6 +133,17 @@ function loadResources() {
     packer: readFileSync(join(root, 'compiler', 'package', 'pack_quik.py'), 'utf8'),
     compilerDigest: compilerDigest(),
   };
+}
+
+function holdsBuilt(output: string): boolean {
+  const read = readBundle(output);
+  return read.ok && read.value.manifest.built;
+}
+
+/** Sources alone are worth less than what is there. */
+function keepsBuilt(noToolchain: Diagnostic): Diagnostic {
+  const hint = `${noToolchain.hint}; the bundle at the output is built and was left alone, --no-build replaces it`;
+  return { ...noToolchain, hint };
 }
 
 function named(output: string | undefined): Pick<Compilation, 'output'> {

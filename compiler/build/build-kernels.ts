@@ -13,6 +13,7 @@ import { type BuiltKernel, buildKernel } from './build-kernel.ts';
 import type { Toolchain } from './find-toolchain.ts';
 import { createKernelCache } from './kernel-cache.ts';
 import type { KernelSource } from './kernel-source.ts';
+import { readTimeout } from './read-timeout.ts';
 import { toolFault } from './tool-fault.ts';
 
 export interface BuildOptions {
@@ -52,7 +53,9 @@ export async function buildKernels(
 ): Promise<BuildReport> {
   const { env, signal, onCommand, onProgress } = options;
   const limiter = createLimiter(options.jobs ?? defaultJobs());
-  const timeoutMs = options.timeoutMs ?? timeoutFrom(env);
+  const timeout = readTimeout(env);
+  assert(timeout.ok, 'findToolchain refuses a QUIKC_BUILD_TIMEOUT that is no time');
+  const timeoutMs = options.timeoutMs ?? timeout.value ?? defaultTimeoutMs;
   const context = createBuildContext({ toolchain, env, limiter, timeoutMs, signal, onCommand });
   const cache = createKernelCache(quikcCacheRoot(env), toolchain);
   const work = createWorkFolders(env);
@@ -80,12 +83,6 @@ export async function buildKernels(
   } finally {
     work.remove();
   }
-}
-
-/** QUIKC_BUILD_TIMEOUT in seconds, for machines on which a kernel takes minutes. */
-function timeoutFrom(env: Environment): number {
-  const seconds = Number(env['QUIKC_BUILD_TIMEOUT']);
-  return seconds > 0 ? seconds * 1000 : defaultTimeoutMs;
 }
 
 function defaultJobs(): number {

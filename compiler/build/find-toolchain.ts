@@ -6,6 +6,7 @@ import type { Environment } from '../support/quikc-cache-root.ts';
 import { quikcCacheRoot } from '../support/quikc-cache-root.ts';
 import { fail, type Result, succeed } from '../support/result.ts';
 import { isInstalled } from './install-toolchain.ts';
+import { readTimeout } from './read-timeout.ts';
 import { toolFault } from './tool-fault.ts';
 import { identifyTools } from './toolchain-identity.ts';
 import { toolchainFolder, toolkitInWheels } from './toolchain-wheels.ts';
@@ -34,6 +35,7 @@ export interface FindOptions {
   /** The value of `--nvcc`. */
   readonly nvcc?: string | undefined;
   readonly env: Environment;
+  readonly signal?: AbortSignal | undefined;
 }
 
 interface Candidate {
@@ -45,6 +47,8 @@ interface Candidate {
 
 /** The first nvcc of: flag, QUIKC_NVCC, quikc's cache, CUDA_HOME, PATH, /usr/local/cuda. */
 export async function findToolchain(options: FindOptions): Promise<Result<Toolchain, Diagnostic>> {
+  const timeout = readTimeout(options.env);
+  if (!timeout.ok) return timeout;
   const located = locateNvcc(options);
   if (!located.ok) return located;
   const { nvcc, source } = located.value;
@@ -52,7 +56,11 @@ export async function findToolchain(options: FindOptions): Promise<Result<Toolch
   const ptxas = isExecutableFile(beside) ? beside : findOnPath('ptxas', options.env);
   if (ptxas === undefined)
     return fail(toolFault.nvccUnusable(nvcc, 'there is no ptxas beside it or on PATH'));
-  const tools = await identifyTools(nvcc, realpathSync(ptxas), options.env);
+  const tools = await identifyTools(nvcc, realpathSync(ptxas), {
+    env: options.env,
+    timeoutMs: timeout.value,
+    signal: options.signal,
+  });
   if (!tools.ok) return tools;
   return succeed({ nvcc, ptxas: realpathSync(ptxas), source, ...tools.value });
 }

@@ -1,4 +1,5 @@
 import type { Diagnostic, DiagnosticCode } from '../diagnostics/diagnostic.ts';
+import { quoteText } from '../diagnostics/escape-text.ts';
 import type { ProcessOutcome } from '../support/run-process.ts';
 
 const install = 'run `quikc toolchain install`, or name an nvcc with --nvcc or QUIKC_NVCC';
@@ -65,6 +66,13 @@ export const toolFault = {
       ),
       severity: 'warning',
     };
+  },
+  badTimeout(text: string, most: number): Diagnostic {
+    return fault(
+      'QK617',
+      `QUIKC_BUILD_TIMEOUT is ${quoteText(text)}`,
+      `give seconds, from 0.001 to ${most}, or leave it unset`,
+    );
   },
   cancelled(): Diagnostic {
     return fault('QK616', 'the build was interrupted', 'run it again: what was finished is in the cache');

@@ -15,6 +15,12 @@ export interface ToolIdentity {
   readonly identity: string;
 }
 
+interface ProbeOptions {
+  readonly env: Environment;
+  readonly timeoutMs: number | undefined;
+  readonly signal: AbortSignal | undefined;
+}
+
 const versionTimeoutMs = 20_000;
 
 /**
@@ -24,15 +30,16 @@ const versionTimeoutMs = 20_000;
 export async function identifyTools(
   nvcc: string,
   ptxas: string,
-  env: Environment,
+  options: ProbeOptions,
 ): Promise<Result<ToolIdentity, Diagnostic>> {
+  const { env } = options;
   const programs = programsOf(nvcc, ptxas);
   const key = hashValue(programs.map((path) => stamp(path)));
   const folder = join(quikcCacheRoot(env), 'toolchain-identity');
   const known = readKnown(join(folder, `${key}.json`));
   if (known !== undefined) return succeed(known);
 
-  const version = await askVersion(nvcc, env);
+  const version = await askVersion(nvcc, options);
   if (!version.ok) return version;
   const digests = programs.map((path) => sha256(readFileSync(path)));
   const found = { version: version.value, identity: hashValue({ version: version.value, digests }) };
@@ -57,8 +64,10 @@ function stamp(path: string): object {
   return { path, size, mtimeMs, ctimeMs, ino };
 }
 
-async function askVersion(nvcc: string, env: Environment): Promise<Result<string, Diagnostic>> {
-  const outcome = await runProcess({ file: nvcc, args: ['--version'], env, timeoutMs: versionTimeoutMs });
+async function askVersion(nvcc: string, options: ProbeOptions): Promise<Result<string, Diagnostic>> {
+  const { env, signal, timeoutMs = versionTimeoutMs } = options;
+  const outcome = await runProcess({ file: nvcc, args: ['--version'], env, timeoutMs, signal });
+  if (outcome.kind === 'cancelled') return fail(toolFault.cancelled());
   if (outcome.kind !== 'exited' || outcome.code !== 0)
     return fail(toolFault.nvccUnusable(nvcc, `asked for its version, ${describeOutcome(outcome)}`));
   const version = /\bV(\d+\.\d+\.\d+)/.exec(outcome.stdout)?.[1];

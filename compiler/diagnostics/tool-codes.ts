@@ -19,6 +19,7 @@ export const toolCodes: CodeTable = {
   QK614: error('cannot write', 'point QUIKC_CACHE at a folder you can write to'),
   QK615: warning('cache not written', 'point QUIKC_CACHE at a folder you can write to'),
   QK616: error('build interrupted', 'run it again: what was finished is in the cache'),
+  QK617: error('not a time', 'give QUIKC_BUILD_TIMEOUT in seconds, or leave it unset'),
   QK620: error('a kernel does not compile', bug),
   QK621: warning('the compiler warns of a kernel', bug),
   QK622: error('the compiler took too long', 'raise QUIKC_BUILD_TIMEOUT if this machine is very slow'),

@@ -23,8 +23,8 @@ function servesRange(schedule: KernelSpec['schedule'], range: RankedRange): bool
 
 /**
  * Chooses a kernel for every M in [from, to] of one problem: one choice a range, though ranges side by side may come to
- * the same kernel. `isExcluded` takes schedules out of the running, e.g.
- * those that a build has shown not to work. Fails with QK401 where nothing legal is left, naming the commonest reasons.
+ * the same kernel. `exclude` takes schedules out of the running by giving a reason. Fails with QK401 where nothing
+ * legal is left, naming the commonest reasons.
  */
 export function chooseSchedules<F extends FamilyName>(
   family: KernelFamily<F>,
@@ -32,14 +32,14 @@ export function chooseSchedules<F extends FamilyName>(
   problem: ProblemOf<F>,
   tokens: { readonly from: number; readonly to?: number },
   target: CudaTarget,
-  isExcluded: (schedule: ScheduleOf<F>) => boolean = () => false,
+  exclude: (schedule: ScheduleOf<F>) => string | undefined = () => undefined,
 ): Result<readonly KernelChoice[], Diagnostic> {
   const support = family.supports(problem, target);
   if (!support.supported) return fail(unsupported(planned, support.reason, support.nearest));
   const space = surveySchedules(family, problem, target);
   const choices: KernelChoice[] = [];
   for (const range of tokenRanges(family.name, tokens.from, tokens.to)) {
-    const candidates = spaceOfRange(space, range, isExcluded);
+    const candidates = spaceOfRange(space, range, exclude);
     const ranked = rankSchedules(family, problem, candidates.legal, target, range.representative, rankedKept);
     const winner = ranked[0];
     if (winner === undefined) return fail(nothingFits(planned, range, candidates));
@@ -60,10 +60,16 @@ export function chooseSchedules<F extends FamilyName>(
 function spaceOfRange<F extends FamilyName>(
   space: ScheduleSpace<F>,
   range: RankedRange,
-  isExcluded: (schedule: ScheduleOf<F>) => boolean,
+  exclude: (schedule: ScheduleOf<F>) => string | undefined,
 ): ScheduleSpace<F> {
   const serving = space.legal.filter((schedule) => servesRange(schedule, range));
-  const legal = serving.filter((schedule) => !isExcluded(schedule));
+  const legal: ScheduleOf<F>[] = [];
+  const excluded: string[] = [];
+  for (const schedule of serving) {
+    const reason = exclude(schedule);
+    if (reason === undefined) legal.push(schedule);
+    else excluded.push(reason);
+  }
   const rejections = [
     ...space.rejections,
     {
@@ -71,7 +77,7 @@ function spaceOfRange<F extends FamilyName>(
       count: space.legal.length - serving.length,
       example: `M from ${range.from} on: decode kernels up to 16 tokens, tiles no taller than needed from 17 on`,
     },
-    { kind: 'excluded', count: serving.length - legal.length, example: 'taken out of the running' },
+    { kind: 'excluded', count: excluded.length, example: excluded[0] ?? '' },
   ];
   return {
     legal,

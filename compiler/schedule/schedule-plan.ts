@@ -12,9 +12,11 @@ import { chooseSchedules } from './choose-schedules.ts';
 export interface ScheduleOptions {
   readonly families: FamilyTable;
   readonly target: CudaTarget;
-  /** Takes kernels out of the running, e.g. such as a build has shown not to work. */
-  readonly isExcluded?: (spec: KernelSpec) => boolean;
+  readonly exclude?: Exclude | undefined;
 }
+
+/** Takes kernels out of the running, e.g. such as a build has shown not to work: gives the reason, or nothing. */
+export type Exclude = (spec: KernelSpec) => string | undefined;
 
 export interface ScheduledPlan {
   /** The plan with every site's buckets filled. */
@@ -53,13 +55,11 @@ export function schedulePlan(
 }
 
 function choose(planned: PlannedProblem, tokens: Site['tokens'], options: ScheduleOptions) {
-  const { families, target, isExcluded } = options;
+  const { families, target, exclude } = options;
   const { problem } = planned;
   const range = { from: tokens.min, ...(tokens.max === undefined ? {} : { to: tokens.max }) };
   return chooseSchedules(families[problem.family], planned, problem, range, target, (schedule) =>
-    isExcluded === undefined
-      ? false
-      : isExcluded({ family: problem.family, problem, schedule } as KernelSpec),
+    exclude?.({ family: problem.family, problem, schedule } as KernelSpec),
   );
 }
 

@@ -73,6 +73,30 @@ describe('findToolchain', () => {
     }
   });
 
+  test('a version that never comes ends after QUIKC_BUILD_TIMEOUT, or with Ctrl-C', async () => {
+    const fake = fakeToolchain();
+    writeScript(fake.folder, 'nvcc', 'sleep 30');
+    const started = performance.now();
+    const late = await findToolchain({ env: { ...fake.env, QUIKC_BUILD_TIMEOUT: '0.3' } });
+    expect(late).toMatchObject({ error: { code: 'QK602', message: expect.stringContaining('in time') } });
+    const controller = new AbortController();
+    setTimeout(() => controller.abort(), 200);
+    const stopped = await findToolchain({ env: fake.env, signal: controller.signal });
+    expect(stopped).toMatchObject({ error: { code: 'QK616' } });
+    expect(performance.now() - started).toBeLessThan(15_000); // and not the 20 s of an unbounded question
+  });
+
+  test.each(['soon', '-1', '0', '1e9', '3000000', '0x10'])(
+    'a QUIKC_BUILD_TIMEOUT of %s is refused',
+    async (QUIKC_BUILD_TIMEOUT) => {
+      const fake = fakeToolchain();
+      const result = await findToolchain({ env: { ...fake.env, QUIKC_BUILD_TIMEOUT } });
+      expect(result).toMatchObject({
+        error: { code: 'QK617', message: expect.stringContaining(QUIKC_BUILD_TIMEOUT) },
+      });
+    },
+  );
+
   test('asks the version once', async () => {
     const fake = fakeToolchain();
     const first = await fake.toolchain();

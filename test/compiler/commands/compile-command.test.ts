@@ -76,6 +76,19 @@ test('without nvcc sources are written all the same: one clear error, exit 3', a
   expect(readBundle(output).ok).toBe(true);
 });
 
+test('an nvcc that is there and does not work ends the compile, and what was at the output stays', async () => {
+  await run(tinyLlama);
+  const before = readFileSync(join(output, 'SHA256SUMS'), 'utf8');
+  const nvcc = join(root, 'nvcc');
+  for (const body of ['exit 1', 'echo hello', 'kill -9 $$']) {
+    writeFileSync(nvcc, `#!/bin/sh\n${body}\n`, { mode: 0o755 });
+    writeFileSync(join(root, 'ptxas'), '', { mode: 0o755 });
+    const { code, err } = await run(tinyLlama, { build: true, nvcc, outliers: '16' });
+    expect([code, err.match(/QK\d+/g)]).toEqual([3, ['QK602']]);
+  }
+  expect(readFileSync(join(output, 'SHA256SUMS'), 'utf8')).toBe(before);
+});
+
 test('--json is the manifest, --quiet is silence', async () => {
   const json = await run(tinyLlama, { json: true });
   expect(JSON.parse(json.out)).toMatchObject({ bundle: output, reused: false, manifest: { abi: 1 } });

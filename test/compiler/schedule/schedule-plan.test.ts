@@ -6,7 +6,7 @@ import { loadGraph } from '../../../compiler/load-graph.ts';
 import { type Lowered, lowerGraph } from '../../../compiler/lower/lower-graph.ts';
 import { runPasses } from '../../../compiler/passes/run-passes.ts';
 import { rankSchedules, surveySchedules } from '../../../compiler/schedule/rank-schedules.ts';
-import { schedulePlan } from '../../../compiler/schedule/schedule-plan.ts';
+import { type Exclude, schedulePlan } from '../../../compiler/schedule/schedule-plan.ts';
 import type { KernelSpec } from '../../../ir/kernel-spec.ts';
 import type { Bucket } from '../../../ir/plan.ts';
 import type { LinearProblem } from '../../../ir/problem.ts';
@@ -28,8 +28,8 @@ function mustLower(graph: Parameters<typeof lowerGraph>[0]): Lowered {
   return result.value;
 }
 
-function schedule({ plan }: Lowered, isExcluded?: (spec: KernelSpec) => boolean) {
-  const scheduled = schedulePlan(plan, { families, target: sm80, ...(isExcluded && { isExcluded }) });
+function schedule({ plan }: Lowered, exclude?: Exclude) {
+  const scheduled = schedulePlan(plan, { families, target: sm80, exclude });
   if (!scheduled.ok) throw new Error(JSON.stringify(scheduled.error));
   return scheduled.value;
 }
@@ -161,21 +161,25 @@ test('a tile taken out of the running gives way to the next best, and appears as
   // Runners-up are other tiles or warp layouts: stages, steps and residencies of the winner's own are left out.
   const shape = ({ problem, schedule: own }: KernelSpec): string =>
     JSON.stringify([problem, own.kind === 'tiled' ? [own.tileN, own.tileM, own.warpsN, own.warpsM] : own]);
-  const without = schedule(seven, (spec) => shape(spec) === shape(winner.spec));
+  const without = schedule(seven, (spec) =>
+    shape(spec) === shape(winner.spec) ? 'another tile is wanted' : undefined,
+  );
   expect(without.kernels.map(({ id }) => id)).not.toContain(winner.id);
   const next = without.kernels
     .filter(({ problem }) => problem === winner.problem)
     .flatMap(({ spec, choices }) => choices.map((entry) => ({ spec, ...entry })))
     .find(({ from }) => from === choice!.from)!;
   expect(next.spec.schedule).toEqual(choice!.report.runnersUp[0]!.schedule);
-  expect(next.report.rejections).toContainEqual(expect.objectContaining({ kind: 'excluded' }));
+  expect(next.report.rejections).toContainEqual(
+    expect.objectContaining({ kind: 'excluded', example: 'another tile is wanted' }),
+  );
 });
 
 test('where nothing is left, QK401 names the layer and why the others fell', () => {
   const result = schedulePlan(seven.plan, {
     families,
     target: sm80,
-    isExcluded: ({ schedule }) => schedule.kind === 'split-k',
+    exclude: ({ schedule }) => (schedule.kind === 'split-k' ? 'tiles are wanted' : undefined),
   });
   const faults = result.ok ? [] : result.error;
   expect(faults.map(({ code }) => code)).toEqual(Array(4).fill('QK401'));
