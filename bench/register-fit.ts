@@ -5,7 +5,9 @@
 import { buildKernels } from '../compiler/build/build-kernels.ts';
 import { findToolchain } from '../compiler/build/find-toolchain.ts';
 import { families } from '../compiler/families/index.ts';
-import type { KernelSpec, SpecOf } from '../ir/kernel-spec.ts';
+import type { KernelSpec } from '../ir/kernel-spec.ts';
+import { printSchedule } from '../ir/print-schedule.ts';
+import type { TiledSchedule } from '../ir/schedule.ts';
 import { sm80 } from '../targets/sm80.ts';
 import { familyOf, linearSpec, quantizeSpec, renderSpec } from '../test/support/kernel-workbench.ts';
 
@@ -23,49 +25,74 @@ const warpTiles = [
 
 const problem = { n: 4096, k: 4096, outliers: 256, epilogue: [{ op: 'residual' as const }] };
 
-function tiledSpecs(): readonly SpecOf<'linear'>[] {
-  const specs: SpecOf<'linear'>[] = [];
-  for (const [channels, tokens] of warpTiles) {
+function tiledSpecs(): readonly KernelSpec[] {
+  const schedules: TiledSchedule[] = [];
+  for (const warpTile of warpTiles) {
     for (const tileKBytes of [32, 64, 128] as const) {
       for (const warpsM of [2, 4]) {
-        for (const ctasPerSm of [2, 3, 4]) {
-          const tile = { tileN: channels * 2, tileM: tokens * warpsM, tileKBytes, warpsN: 2, warpsM };
-          specs.push(linearSpec(problem, { kind: 'tiled', ...tile, stages: 3, ctasPerSm }));
-        }
+        for (const ctasPerSm of [2, 3, 4])
+          schedules.push(tiledSchedule(warpTile, tileKBytes, warpsM, ctasPerSm));
       }
     }
   }
-  return specs;
+  return schedules.map((schedule) => linearSpec(problem, schedule));
+}
+
+function tiledSchedule(
+  [channels, tokens]: readonly [number, number],
+  tileKBytes: TiledSchedule['tileKBytes'],
+  warpsM: number,
+  ctasPerSm: number,
+): TiledSchedule {
+  const tile = { tileN: channels * 2, tileM: tokens * warpsM, tileKBytes, warpsN: 2, warpsM };
+  return { kind: 'tiled', ...tile, stages: 3, ctasPerSm };
 }
 
 /** Row lengths with vectors of 1, 2 and 8 values, from the shortest to the longest in use. */
 const rowLengths = [577, 1154, 2048, 4096, 11008, 28672];
 const prologues = [{ op: 'none' }, { op: 'rms-norm', eps: 1e-5 }, { op: 'silu-mul' }] as const;
 
-/** Schedules whose registers are near what there is: the others tell nothing of the edge. */
-function rowSpecs(): readonly SpecOf<'quantize'>[] {
-  const specs: SpecOf<'quantize'>[] = [];
-  for (const k of rowLengths) {
-    for (const prologue of prologues) {
+function rowSpecs(): readonly KernelSpec[] {
+  return rowLengths.flatMap((k) =>
+    prologues.flatMap((prologue) => {
       const { problem: row } = quantizeSpec({ k, outliers: 64, prologue }, 32);
-      for (const schedule of families.quantize.enumerate(row, target)) {
-        const rejection = families.quantize.reject(row, schedule, target);
-        if (rejection !== undefined && rejection.kind !== 'registers') continue;
-        if (schedule.threads * schedule.ctasPerSm > target.limits.threadsPerSm) continue;
-        const { registers, registerCap } = families.quantize.resources(row, schedule, target);
-        if (registerCap - registers > 16 || registers - registerCap > 12) continue;
-        specs.push(quantizeSpec({ k, outliers: 64, prologue }, schedule.threads, schedule.ctasPerSm));
-      }
-    }
-  }
-  return specs;
+      return [...families.quantize.enumerate(row, target)]
+        .map((schedule): KernelSpec => ({ family: 'quantize', problem: row, schedule }))
+        .filter(isNearItsCap);
+    }),
+  );
+}
+
+/** Split-K of both widths; two of the slice counts, which change no registers but those of addresses. */
+function splitKSpecs(): readonly KernelSpec[] {
+  const wide = { k: 11008, outliers: 688, weightBits: 8, activationBits: 8 } as const;
+  return [problem, { ...problem, ...wide }].flatMap((sizes) => {
+    const { problem: own } = linearSpec(sizes, tiledSchedule([16, 16], 32, 1, 1));
+    return [...families.linear.enumerate(own, target)]
+      .filter((schedule) => schedule.kind === 'split-k' && [3, 8].includes(schedule.slices))
+      .map((schedule): KernelSpec => ({ family: 'linear', problem: own, schedule }))
+      .filter(isNearItsCap);
+  });
+}
+
+/** Legal or not for registers alone, and near the edge: other schedules tell nothing of it. */
+function isNearItsCap(spec: KernelSpec): boolean {
+  const family = familyOf(spec);
+  const rejection = family.reject(spec.problem, spec.schedule, target);
+  if (rejection !== undefined && rejection.kind !== 'registers') return false;
+  const { threads, registers, registerCap } = family.resources(spec.problem, spec.schedule, target);
+  const ctas = spec.schedule.ctasPerSm;
+  if (threads * ctas > target.limits.threadsPerSm || ctas > target.limits.blocksPerSm) return false;
+  return registerCap - registers <= 16 && registers - registerCap <= 16;
 }
 
 function describe({ problem: own, schedule }: KernelSpec): string {
-  if (schedule.kind === 'row' && own.family === 'quantize')
-    return `${own.prologue.op} ${own.k}, ${schedule.threads} threads, ${schedule.ctasPerSm} CTAs an SM`;
-  if (schedule.kind !== 'tiled') return '';
-  const { tileN, tileM, warpsN, warpsM, tileKBytes, ctasPerSm } = schedule;
+  const { kind, ctasPerSm } = schedule;
+  if (kind === 'row' && own.family === 'quantize')
+    return `${own.prologue.op} ${own.k}, ${printSchedule(schedule)}`;
+  if (kind === 'split-k') return `${own.k} codes, ${printSchedule(schedule)}`;
+  if (kind !== 'tiled') return '';
+  const { tileN, tileM, warpsN, warpsM, tileKBytes } = schedule;
   return `${tileN / warpsN} x ${tileM / warpsM} a warp, ${tileKBytes} bytes a step, ${warpsN * warpsM} warps, ${ctasPerSm} CTAs an SM`;
 }
 
@@ -77,7 +104,7 @@ interface Fit {
 export async function main(): Promise<number> {
   const toolchain = await findToolchain({ env: process.env });
   if (!toolchain.ok) return 3;
-  const specs = [...tiledSpecs(), ...rowSpecs()];
+  const specs = [...tiledSpecs(), ...splitKSpecs(), ...rowSpecs()];
   const sources = specs.map((spec) => ({
     ...{ id: familyOf(spec).kernelId(spec), text: renderSpec(spec), virtualArch: target.virtualArch },
     ...{ realArchs: [target.realArch], gate: 'none' as const },
@@ -98,8 +125,8 @@ export async function main(): Promise<number> {
     [
       '# Registers: ptxas against the estimate',
       '',
-      `nvcc ${toolchain.value.version}, ${target.realArch}. Tiled linears: o_proj of LLaMA-2-7B (4096 x 4096, 256 outliers, residual), 3 stages; quantize: 4 bit,`,
-      '64 outliers. Counted by ptxas; made by `node test/support/run-typescript.mjs bench/register-fit.ts > bench/register-fit.md`.',
+      `nvcc ${toolchain.value.version}, ${target.realArch}. Linears: o_proj of LLaMA-2-7B (4096 x 4096, 256 outliers, residual), tiles with 3 stages; split-K also`,
+      'with 11008 codes of 8 bit; quantize: 4 bit, 64 outliers. Counted by ptxas; made by `node test/support/run-typescript.mjs bench/register-fit.ts > bench/register-fit.md`.',
       '',
       `Of ${fits.length} schedules, ${wrong} that the estimate calls legal spill. "rejected, fits" is the price of a safe side.`,
       '',

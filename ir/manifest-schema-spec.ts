@@ -21,6 +21,7 @@ const splitKSchema = z.strictObject({
   tileM: z.literal([8, 16]),
   warps: count,
   slices: count,
+  ctasPerSm: count,
 });
 
 const rowSchema = z.strictObject({ kind: z.literal('row'), threads: count, ctasPerSm: count });

@@ -1,6 +1,6 @@
 import type { Schedule } from './schedule.ts';
 
-/** A schedule in one word, e.g. `t128x128x64B s3 w2x4 c1`, `t64x16 split8 w4` or `256 threads c4`. */
+/** A schedule in one word, e.g. `t128x128x64B s3 w2x4 c1`, `t64x16 split8 w4 c6` or `256 threads c4`. */
 export function printSchedule(schedule: Schedule): string {
   switch (schedule.kind) {
     case 'tiled': {
@@ -8,8 +8,8 @@ export function printSchedule(schedule: Schedule): string {
       return `t${tileN}x${tileM}x${tileKBytes}B s${stages} w${warpsN}x${warpsM} c${ctasPerSm}`;
     }
     case 'split-k': {
-      const { tileN, tileM, slices, warps } = schedule;
-      return `t${tileN}x${tileM} split${slices} w${warps}`;
+      const { tileN, tileM, slices, warps, ctasPerSm } = schedule;
+      return `t${tileN}x${tileM} split${slices} w${warps} c${ctasPerSm}`;
     }
     case 'row':
       return `${schedule.threads} threads c${schedule.ctasPerSm}`;

@@ -25,6 +25,8 @@ export interface SplitKSchedule {
   readonly tileM: 8 | 16;
   readonly warps: number;
   readonly slices: number;
+  /** CTAs meant to be resident on an SM at once: registers are limited accordingly. */
+  readonly ctasPerSm: number;
 }
 
 export type LinearSchedule = TiledSchedule | SplitKSchedule;

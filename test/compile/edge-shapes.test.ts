@@ -29,7 +29,7 @@ const tile = (
   },
 });
 const split = (tileN: number, tileM: 8 | 16, warps: number, slices: number): LinearSchedule => ({
-  ...{ kind: 'split-k', tileN, tileM, warps, slices },
+  ...{ kind: 'split-k', tileN, tileM, warps, slices, ctasPerSm: 1 },
 });
 const residual = [{ op: 'residual' }] as const;
 const eight = { weightBits: 8, activationBits: 8 } as const;

@@ -19,7 +19,7 @@ const specs: readonly KernelSpec[] = [
   ),
   linearSpec(
     { n: 64, k: 24_000, outliers: 0 },
-    { kind: 'split-k', tileN: 64, tileM: 16, warps: 4, slices: 2 },
+    { kind: 'split-k', tileN: 64, tileM: 16, warps: 4, slices: 2, ctasPerSm: 1 },
   ),
   quantizeSpec({ k: 24_000, outliers: 100 }, 1024),
 ];

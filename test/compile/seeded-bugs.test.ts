@@ -17,7 +17,7 @@ const tiled = linearSpec(
 );
 const splitK = linearSpec(
   { n: 200, k: 1100, outliers: 40 },
-  { kind: 'split-k', tileN: 64, tileM: 16, warps: 4, slices: 3 },
+  { kind: 'split-k', tileN: 64, tileM: 16, warps: 4, slices: 3, ctasPerSm: 1 },
 );
 const quantize = quantizeSpec({ k: 1100, outliers: 40 }, 64);
 

@@ -27,6 +27,7 @@ const splitK = {
   tileM: [8, 16],
   warps: [2, 4, 8],
   slices: [1, 2, 3, 4, 5, 6, 8, 10, 12, 16],
+  ctasPerSm: [1, 2, 3, 4, 6, 8, 12, 16],
 } as const;
 
 /** The same for every problem, so it is made once. */
@@ -62,7 +63,9 @@ function* splitKSchedules(problem: LinearProblem): Iterable<SplitKSchedule> {
       for (const warps of splitK.warps) {
         // A slice without a segment would be a CTA without work; F = K has no base slice to cut.
         for (const slices of splitK.slices) {
-          if (slices <= Math.max(1, baseSegments)) yield { kind: 'split-k', tileN, tileM, warps, slices };
+          if (slices > Math.max(1, baseSegments)) continue;
+          for (const ctasPerSm of splitK.ctasPerSm)
+            yield { kind: 'split-k', tileN, tileM, warps, slices, ctasPerSm };
         }
       }
     }

@@ -29,10 +29,7 @@ export function estimateSplitK(
   const slices = schedule.slices + (problem.outliers > 0 ? 1 : 0);
   const ctas = tiles * slices;
   const resources = linearResources(problem, schedule, target);
-  const resident = Math.max(
-    1,
-    residentCtas({ ...resources, registers: Math.min(resources.registers, resources.registerCap) }, target),
-  );
+  const resident = residentCtas({ ...resources, registers: resources.registerCap }, target);
   const waves = ctas / (gpu.smCount * resident);
   const warps = threadsOf(schedule) / 32;
 

@@ -83,17 +83,18 @@ function rejectResources(
       reason: () => `${estimate.sharedBytes} bytes, ${limits.sharedBytesPerBlock} may be asked for`,
     };
   }
-  const ctas = schedule.kind === 'tiled' ? schedule.ctasPerSm : 1;
+  const { ctasPerSm } = schedule;
   const { registers, registerCap } = estimate;
   if (registers > registerCap) {
     return {
       kind: 'registers',
-      reason: () => `${registers} registers a thread needed, ${registerCap} there for ${ctas} CTAs an SM`,
+      reason: () =>
+        `${registers} registers a thread needed, ${registerCap} there for ${ctasPerSm} CTAs an SM`,
     };
   }
   const resident = residentCtas({ ...estimate, registers: registerCap }, target);
-  if (resident < ctas) {
-    return { kind: 'residency', reason: () => `${ctas} CTAs an SM wanted, ${resident} fit` };
+  if (resident < ctasPerSm) {
+    return { kind: 'residency', reason: () => `${ctasPerSm} CTAs an SM wanted, ${resident} fit` };
   }
   return undefined;
 }

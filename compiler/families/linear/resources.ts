@@ -3,19 +3,20 @@ import type { LinearSchedule, TiledSchedule } from '../../../ir/schedule.ts';
 import { registerCap } from '../../../targets/resident-ctas.ts';
 import type { CudaTarget } from '../../../targets/target.ts';
 import type { ResourceEstimate } from '../family.ts';
-import { stageBytes, threadsOf, tiledSharedBytes, warpTile } from './geometry.ts';
+import { segmentsAhead, stageBytes, threadsOf, tiledSharedBytes, warpTile } from './geometry.ts';
 import { splitKSharedBytes } from './split-k-sizes.ts';
 
 /**
- * Registers below which ptxas 13.0 spills, for tiles fitted to 126 compiled schedules (bench/register-fit.md) and kept on
- * the safe side, for split-K stated: accumulators, A fragments of a segment, B fragments and row addresses, addresses. With four segments a step
- * ptxas hoists loads across segments and needs room in proportion to the accumulators; with two it does so for the
- * largest warp tile, which then spills or not by the constants of the problem.
+ * Registers below which ptxas 13.0 spills, fitted to compiled schedules (bench/register-fit.md) and kept on the safe side.
+ * Split-K: both sums, the weight fragments in flight, addresses. Tiles: accumulators, A fragments of a segment, B fragments
+ * and row addresses, addresses; with four segments a step ptxas hoists loads across segments and needs room in proportion
+ * to the accumulators, with two it does so for the largest warp tile, which then spills or not by the constants of the
+ * problem: `scheduleAndBuild` falls back where it does.
  */
 function registersNeeded(schedule: LinearSchedule): number {
   const { blocks, groups } = warpTile(schedule);
   const accumulators = blocks * groups * 4;
-  if (schedule.kind === 'split-k') return accumulators * 2 + 4 * 4 * blocks + 44;
+  if (schedule.kind === 'split-k') return accumulators * 2 + 4 * segmentsAhead * blocks + 16;
   const hoisted =
     schedule.tileKBytes === 128 ? accumulators : schedule.tileKBytes === 64 && accumulators >= 128 ? 64 : 0;
   return accumulators + 4 * blocks + 3 * groups + 36 + hoisted;
@@ -31,7 +32,7 @@ export function linearResources(
   return {
     threads,
     registers: registersNeeded(schedule),
-    registerCap: registerCap(threads, schedule.kind === 'tiled' ? schedule.ctasPerSm : 1, target),
+    registerCap: registerCap(threads, schedule.ctasPerSm, target),
     sharedBytes:
       schedule.kind === 'tiled'
         ? tiledSharedBytes(schedule)

@@ -54,6 +54,7 @@ const splitKViewSchema = commonSchema.extend({
   tileM: count,
   warps: count,
   slices: count,
+  ctasPerSm: count,
   ahead: count,
   outliers: z.boolean(),
 });
@@ -116,6 +117,7 @@ function splitKView(problem: LinearProblem, schedule: SplitKSchedule, context: V
       tileM: schedule.tileM,
       warps: schedule.warps,
       slices: schedule.slices,
+      ctasPerSm: schedule.ctasPerSm,
       ahead: segmentsAhead,
       outliers: problem.outliers > 0,
     }),

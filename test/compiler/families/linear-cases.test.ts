@@ -73,7 +73,7 @@ describe('linearCases', () => {
     const splitK: SpecOf<'linear'> = {
       family: 'linear',
       problem,
-      schedule: { kind: 'split-k', tileN: 64, tileM: 16, warps: 4, slices: 3 },
+      schedule: { kind: 'split-k', tileN: 64, tileM: 16, warps: 4, slices: 3, ctasPerSm: 1 },
     };
     for (const spec of [tiled(), tiled({ weightBits: 8, activationBits: 8 }), splitK]) {
       const expected = linearContract(spec)
@@ -119,7 +119,7 @@ describe('linearCases', () => {
     const splitK: SpecOf<'linear'> = {
       family: 'linear',
       problem,
-      schedule: { kind: 'split-k', tileN: 64, tileM: 16, warps: 4, slices: 2 },
+      schedule: { kind: 'split-k', tileN: 64, tileM: 16, warps: 4, slices: 2, ctasPerSm: 1 },
     };
     const test = linearCases(splitK, 9, 3)[0]!;
     const read = runStandIn(splitK, test);

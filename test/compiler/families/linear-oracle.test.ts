@@ -21,7 +21,7 @@ const specOf = (columns: 'compact' | 'in-place'): SpecOf<'linear'> => ({
     columns,
     epilogue: [{ op: 'residual' }],
   },
-  schedule: { kind: 'split-k', tileN: 64, tileM: 16, warps: 4, slices: 2 },
+  schedule: { kind: 'split-k', tileN: 64, tileM: 16, warps: 4, slices: 2, ctasPerSm: 1 },
 });
 
 const nibble = (word: number, i: number) => (word << (28 - 4 * i)) >> 28;

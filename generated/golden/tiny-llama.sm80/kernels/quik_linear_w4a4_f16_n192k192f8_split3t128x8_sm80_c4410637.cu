@@ -1,10 +1,10 @@
-// quik_linear_w4a4_f16_n192k192f8_split3t128x8_sm80_0bbcaff9
+// quik_linear_w4a4_f16_n192k192f8_split3t128x8_sm80_c4410637
 // y[M, N] = dequantised(codes * weights) + outlier_rows * outlier_weights + bias (+ residual), for few tokens.
 // kSlices CTAs share the K of a tile; the last to finish writes y. Weights are MMA operand A, tokens operand B.
 // serves     layers.0-3.self_attn.o_proj (w4a4, 8 outlier columns, f16)
 // why        M 1-8: modelled 2.2 us at M = 8, 1 % of the roofline: hand-over 2.0, DRAM 0.2 us
-// why        best on A100-SXM4-80GB of 24 legal schedules; next 2.2 us: t256x8 split3 w4
-// made by    quikc <version>, templates <digest>, spec 0bbcaff9ce10
+// why        best on A100-SXM4-80GB of 144 legal schedules; next 2.2 us: t256x8 split3 w4 c1
+// made by    quikc <version>, templates <digest>, spec c441063785c7
 #include <cstdint>
 // ---- The problem ---------------------------------------------------------------------------------
 constexpr int kN = 192;  // output channels
@@ -32,6 +32,7 @@ constexpr int kBaseSlices = 3;  // CTAs that share the base columns of a tile; o
 constexpr int kOutlierSlices = kOutliers > 0 ? 1 : 0, kSlices = kBaseSlices + kOutlierSlices;
 constexpr int kSliceSegments = (kBaseSegments + kBaseSlices - 1) / kBaseSlices;
 constexpr int kAhead = 4;  // weight segments a warp keeps in flight, in registers
+constexpr int kCtasPerSm = 1;  // at least so many are resident at once: bounds registers
 constexpr int kThreads = kWarps * 32, kTilesN = (kN + kTileN - 1) / kTileN;
 constexpr int kWarpBlocks = kTileN / kWarps / 16;  // 16-channel MMA tiles of a warp
 constexpr int kWarpGroups = kTileM / 8;  // 8-token MMA tiles of a warp
@@ -113,8 +114,8 @@ __device__ __forceinline__ float2 unpack_pair(uint32_t pair) {
 // ---- Kernel --------------------------------------------------------------------------------------
 // Grid x: ceil(M / kTileM) * kTilesN tiles, channel tiles fastest; z: kSlices, the last adds all outlier columns, each
 // warp to its own channels. Tokens past M are computed on zeros and neither summed nor stored.
-extern "C" __global__ void __launch_bounds__(kThreads, 1)  // 1: all registers may be used, before any spills
-    quik_linear_w4a4_f16_n192k192f8_split3t128x8_sm80_0bbcaff9(
+extern "C" __global__ void __launch_bounds__(kThreads, kCtasPerSm)  // bounds registers
+    quik_linear_w4a4_f16_n192k192f8_split3t128x8_sm80_c4410637(
         const uint8_t* __restrict__ weights,  // [kChannelBlocks][kBaseSegments] blocks of 4-bit codes
         const uint8_t* __restrict__ column_meta,  // [kChannelBlocks * 16] {s_w, R, bias, 0} in FP32
         const uint8_t* __restrict__ outlier_weights,  // [kChannelBlocks][kOutlierSegments] blocks of f16

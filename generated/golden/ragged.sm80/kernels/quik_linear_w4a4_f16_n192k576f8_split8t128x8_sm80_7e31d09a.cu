@@ -1,14 +1,14 @@
-// quik_linear_w4a4_f16_n320k192f8_split3t256x8_sm80_2da89fb3
+// quik_linear_w4a4_f16_n192k576f8_split8t128x8_sm80_7e31d09a
 // y[M, N] = dequantised(codes * weights) + outlier_rows * outlier_weights + bias (+ residual), for few tokens.
 // kSlices CTAs share the K of a tile; the last to finish writes y. Weights are MMA operand A, tokens operand B.
-// serves     layers.0-3.self_attn.qkv_proj (w4a4, 8 outlier columns, f16)
-// why        M 1-8: modelled 2.2 us at M = 8, 1 % of the roofline: hand-over 2.0, DRAM 0.2 us
-// why        best on A100-SXM4-80GB of 24 legal schedules; next 2.2 us: t256x8 split3 w8
-// made by    quikc <version>, templates <digest>, spec 2da89fb3154a
+// serves     proj (w4a4, 8 outlier columns, f16)
+// why        M 1-8: modelled 2.3 us at M = 8, 2 % of the roofline: hand-over 2.0, DRAM 0.2 us
+// why        best on A100-SXM4-80GB of 336 legal schedules; next 2.3 us: t256x8 split8 w4 c1
+// made by    quikc <version>, templates <digest>, spec 7e31d09aa8cc
 #include <cstdint>
 // ---- The problem ---------------------------------------------------------------------------------
-constexpr int kN = 320;  // output channels
-constexpr int kBaseColumns = 184;  // input features in 4-bit codes, outlier columns cut out
+constexpr int kN = 192;  // output channels
+constexpr int kBaseColumns = 568;  // input features in 4-bit codes, outlier columns cut out
 constexpr int kOutliers = 8;  // input features kept in f16
 constexpr float kHalfRange = 8.0f;  // h: a code is stored minus 2^(4 - 1)
 
@@ -26,12 +26,13 @@ constexpr int kChannelBlocks = (kN + 16 - 1) / 16;
 using Piece = uint4;  // what y is stored in: the widest vector to which its rows are aligned
 
 // ---- The schedule --------------------------------------------------------------------------------
-constexpr int kTileN = 256, kTileM = 8;  // channels and tokens of a CTA
-constexpr int kWarps = 4;  // each owns kTileN / kWarps channels
-constexpr int kBaseSlices = 3;  // CTAs that share the base columns of a tile; one more has its outlier columns
+constexpr int kTileN = 128, kTileM = 8;  // channels and tokens of a CTA
+constexpr int kWarps = 2;  // each owns kTileN / kWarps channels
+constexpr int kBaseSlices = 8;  // CTAs that share the base columns of a tile; one more has its outlier columns
 constexpr int kOutlierSlices = kOutliers > 0 ? 1 : 0, kSlices = kBaseSlices + kOutlierSlices;
 constexpr int kSliceSegments = (kBaseSegments + kBaseSlices - 1) / kBaseSlices;
 constexpr int kAhead = 4;  // weight segments a warp keeps in flight, in registers
+constexpr int kCtasPerSm = 1;  // at least so many are resident at once: bounds registers
 constexpr int kThreads = kWarps * 32, kTilesN = (kN + kTileN - 1) / kTileN;
 constexpr int kWarpBlocks = kTileN / kWarps / 16;  // 16-channel MMA tiles of a warp
 constexpr int kWarpGroups = kTileM / 8;  // 8-token MMA tiles of a warp
@@ -42,7 +43,7 @@ static_assert(kWarpBlocks * kWarps * 16 == kTileN, "warps share the channels eve
 constexpr int kMetaBytes = kTileN * 16 + kTileM * 8;
 constexpr int kRowSegments = kSliceSegments > kOutlierSegments ? kSliceSegments : kOutlierSegments;
 constexpr int kRowPitch = kRowSegments * kSegmentBytes + 16;
-constexpr int kSharedBytes = 8256;  // what the caller must pass
+constexpr int kSharedBytes = 4160;  // what the caller must pass
 static_assert(kMetaBytes + kTileM * (kRowPitch > kTileN * 2 ? kRowPitch : kTileN * 2) <= kSharedBytes, "fits");
 
 // Workspace of a tile: int32 sums and FP32 outlier sums, each [16-channel block][8-token group][register][lane],
@@ -105,8 +106,8 @@ __device__ __forceinline__ uint32_t pack_pair(float low, float high) {
 // ---- Kernel --------------------------------------------------------------------------------------
 // Grid x: ceil(M / kTileM) * kTilesN tiles, channel tiles fastest; z: kSlices, the last adds all outlier columns, each
 // warp to its own channels. Tokens past M are computed on zeros and neither summed nor stored.
-extern "C" __global__ void __launch_bounds__(kThreads, 1)  // 1: all registers may be used, before any spills
-    quik_linear_w4a4_f16_n320k192f8_split3t256x8_sm80_2da89fb3(
+extern "C" __global__ void __launch_bounds__(kThreads, kCtasPerSm)  // bounds registers
+    quik_linear_w4a4_f16_n192k576f8_split8t128x8_sm80_7e31d09a(
         const uint8_t* __restrict__ weights,  // [kChannelBlocks][kBaseSegments] blocks of 4-bit codes
         const uint8_t* __restrict__ column_meta,  // [kChannelBlocks * 16] {s_w, R, bias, 0} in FP32
         const uint8_t* __restrict__ outlier_weights,  // [kChannelBlocks][kOutlierSegments] blocks of f16

@@ -1,24 +1,24 @@
-// quik_linear_w4a4_f16_n192k576f8_split8t128x8_sm80_b35f95d0
+// quik_linear_w8a8_f16_n192k512f16_split16t128x8_sm80_e18c984f
 // y[M, N] = dequantised(codes * weights) + outlier_rows * outlier_weights + bias (+ residual), for few tokens.
 // kSlices CTAs share the K of a tile; the last to finish writes y. Weights are MMA operand A, tokens operand B.
-// serves     proj (w4a4, 8 outlier columns, f16)
-// why        M 1-8: modelled 2.3 us at M = 8, 2 % of the roofline: hand-over 2.0, DRAM 0.2 us
-// why        best on A100-SXM4-80GB of 56 legal schedules; next 2.3 us: t256x8 split8 w4
-// made by    quikc <version>, templates <digest>, spec b35f95d0dc89
+// serves     layers.0-3.mlp.down_proj (w8a8, 16 outlier columns, f16)
+// why        M 1-8: modelled 2.2 us at M = 8, 3 % of the roofline: hand-over 2.0, DRAM 0.2 us
+// why        best on A100-SXM4-80GB of 480 legal schedules; next 2.2 us: t256x8 split16 w4 c1
+// made by    quikc <version>, templates <digest>, spec e18c984fd109
 #include <cstdint>
 // ---- The problem ---------------------------------------------------------------------------------
 constexpr int kN = 192;  // output channels
-constexpr int kBaseColumns = 568;  // input features in 4-bit codes, outlier columns cut out
-constexpr int kOutliers = 8;  // input features kept in f16
-constexpr float kHalfRange = 8.0f;  // h: a code is stored minus 2^(4 - 1)
+constexpr int kBaseColumns = 496;  // input features in 8-bit codes, outlier columns cut out
+constexpr int kOutliers = 16;  // input features kept in f16
+constexpr float kHalfRange = 128.0f;  // h: a code is stored minus 2^(8 - 1)
 
 // ---- Layouts: all operands are cut along K into segments of 256 bits, the K of every MMA here ------
-constexpr int kBaseSegments = (kBaseColumns + 64 - 1) / 64;  // the last padded with code 0
+constexpr int kBaseSegments = (kBaseColumns + 32 - 1) / 32;  // the last padded with code 0
 constexpr int kOutlierSegments = (kOutliers + 16 - 1) / 16;  // the last padded with value 0
 // Token rows lie in order of k, low bits first. A weight block is 16 channels x 1 segment, 16 bytes a lane, at byte
 // block * kBlockBytes + lane * 16 + register * 4:
-//   base W[n, k]:     block (n / 16) * kBaseSegments + k / 64, lane 4 * (n % 8) + k / 8 % 4,
-//                     register n / 8 % 2 + 2 * (k / 32 % 2), bit 4 * (k % 8)
+//   base W[n, k]:     block (n / 16) * kBaseSegments + k / 32, lane 4 * (n % 8) + k / 4 % 4,
+//                     register n / 8 % 2 + 2 * (k / 16 % 2), bit 8 * (k % 4)
 //   outlier W[n, f]:  block (n / 16) * kOutlierSegments + f / 16, lane 4 * (n % 8) + f / 2 % 4,
 //                     register n / 8 % 2 + 2 * (f / 8 % 2), bit 16 * (f % 2)
 constexpr int kSegmentBytes = 32, kBlockBytes = 16 * kSegmentBytes;
@@ -28,10 +28,11 @@ using Piece = uint4;  // what y is stored in: the widest vector to which its row
 // ---- The schedule --------------------------------------------------------------------------------
 constexpr int kTileN = 128, kTileM = 8;  // channels and tokens of a CTA
 constexpr int kWarps = 2;  // each owns kTileN / kWarps channels
-constexpr int kBaseSlices = 8;  // CTAs that share the base columns of a tile; one more has its outlier columns
+constexpr int kBaseSlices = 16;  // CTAs that share the base columns of a tile; one more has its outlier columns
 constexpr int kOutlierSlices = kOutliers > 0 ? 1 : 0, kSlices = kBaseSlices + kOutlierSlices;
 constexpr int kSliceSegments = (kBaseSegments + kBaseSlices - 1) / kBaseSlices;
 constexpr int kAhead = 4;  // weight segments a warp keeps in flight, in registers
+constexpr int kCtasPerSm = 1;  // at least so many are resident at once: bounds registers
 constexpr int kThreads = kWarps * 32, kTilesN = (kN + kTileN - 1) / kTileN;
 constexpr int kWarpBlocks = kTileN / kWarps / 16;  // 16-channel MMA tiles of a warp
 constexpr int kWarpGroups = kTileM / 8;  // 8-token MMA tiles of a warp
@@ -80,10 +81,10 @@ __device__ __forceinline__ uint32_t transpose_8x8(uint32_t pair) {
   return pair;
 }
 
-// D[16 channels x 8 tokens] += A[16 x 64 codes] * B[64 codes x 8], exact in int32. Of the lane 4 * group + quad,
+// D[16 channels x 8 tokens] += A[16 x 32 codes] * B[32 codes x 8], exact in int32. Of the lane 4 * group + quad,
 // d[0], d[1] are channel group, tokens 2 * quad, + 1, and d[2], d[3] channel group + 8; FP32 tiles lie alike.
 __device__ __forceinline__ void multiply_codes(int (&d)[4], const uint4& a, const uint32_t (&b)[2]) {
-  asm volatile("mma.sync.aligned.m16n8k64.row.col.s32.s4.s4.s32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+  asm volatile("mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
                : "+r"(d[0]), "+r"(d[1]), "+r"(d[2]), "+r"(d[3])
                : "r"(a.x), "r"(a.y), "r"(a.z), "r"(a.w), "r"(b[0]), "r"(b[1]));
 }
@@ -102,17 +103,26 @@ __device__ __forceinline__ uint32_t pack_pair(float low, float high) {
   return pair;
 }
 
+__device__ __forceinline__ float2 unpack_pair(uint32_t pair) {
+  float2 values;
+  asm("{ .reg .b16 l, h; mov.b32 {l, h}, %2; cvt.f32.f16 %0, l; cvt.f32.f16 %1, h; }"
+      : "=f"(values.x), "=f"(values.y)
+      : "r"(pair));
+  return values;
+}
+
 // ---- Kernel --------------------------------------------------------------------------------------
 // Grid x: ceil(M / kTileM) * kTilesN tiles, channel tiles fastest; z: kSlices, the last adds all outlier columns, each
 // warp to its own channels. Tokens past M are computed on zeros and neither summed nor stored.
-extern "C" __global__ void __launch_bounds__(kThreads, 1)  // 1: all registers may be used, before any spills
-    quik_linear_w4a4_f16_n192k576f8_split8t128x8_sm80_b35f95d0(
-        const uint8_t* __restrict__ weights,  // [kChannelBlocks][kBaseSegments] blocks of 4-bit codes
+extern "C" __global__ void __launch_bounds__(kThreads, kCtasPerSm)  // bounds registers
+    quik_linear_w8a8_f16_n192k512f16_split16t128x8_sm80_e18c984f(
+        const uint8_t* __restrict__ weights,  // [kChannelBlocks][kBaseSegments] blocks of 8-bit codes
         const uint8_t* __restrict__ column_meta,  // [kChannelBlocks * 16] {s_w, R, bias, 0} in FP32
         const uint8_t* __restrict__ outlier_weights,  // [kChannelBlocks][kOutlierSegments] blocks of f16
-        const uint8_t* __restrict__ codes,  // [M][kBaseSegments * kSegmentBytes], 4-bit codes
+        const uint8_t* __restrict__ codes,  // [M][kBaseSegments * kSegmentBytes], 8-bit codes
         const uint8_t* __restrict__ row_meta,  // [M] {s_a, z} in FP32
         const uint8_t* __restrict__ outlier_rows,  // [M][kOutlierSegments * kSegmentBytes], f16
+        const uint8_t* residual,  // [M][kN] f16, added before y is rounded; may be y itself
         uint8_t* y,  // [M][kN] f16
         int* workspace,  // [tiles][kTileWords], zero before and after
         int M) {
@@ -224,11 +234,15 @@ extern "C" __global__ void __launch_bounds__(kThreads, 1)  // 1: all registers m
     }
   };
 
-  // store: FP32 tile -> f16, rounded once -> shared memory, token-major -> coalesced to y. 8 x 8 transposes
+  // store: FP32 tile + residual -> f16, rounded once -> shared memory, token-major -> coalesced to y. 8 x 8 transposes
   // turn channel `group` of tokens 2 * quad, + 1 into token `group`, channels 2 * quad, + 1: a word of the tile.
   const auto store = [&] {
     __syncthreads();  // no copy is in flight and every warp has read its operands: the tile may lie over them
     uint8_t* tile = reinterpret_cast<uint8_t*>(shared_memory) + kMetaBytes;
+    for_each_piece([&](int byte, int64_t source, bool inside) {
+      *reinterpret_cast<Piece*>(tile + byte) = inside ? *reinterpret_cast<const Piece*>(residual + source) : Piece{};
+    });
+    __syncthreads();  // the residual's tile is complete; each lane replaces the words it reads
 #pragma unroll
     for (int i = 0; i < 2 * kWarpBlocks; ++i) {  // 8 channels x all tokens of the warp
       const int channel = (warp_n * kWarpBlocks + i / 2) * 16 + i % 2 * 8 + 2 * quad;
@@ -236,10 +250,14 @@ extern "C" __global__ void __launch_bounds__(kThreads, 1)  // 1: all registers m
         const int byte = swizzle<kTileN / 8>((warp_m * kWarpGroups + j) * 8 + group, channel * 2);
         return reinterpret_cast<uint32_t*>(tile + byte);
       };
+      uint32_t added[kWarpGroups];  // loaded before the first store, behind which they would have to wait
+#pragma unroll
+      for (int j = 0; j < kWarpGroups; ++j) added[j] = *word(j);
 #pragma unroll
       for (int j = 0; j < kWarpGroups; ++j) {
         const float* pair = &out[i / 2][j][i % 2 * 2];
-        *word(j) = transpose_8x8(pack_pair(pair[0], pair[1]));
+        const float2 add = unpack_pair(transpose_8x8(added[j]));
+        *word(j) = transpose_8x8(pack_pair(pair[0] + add.x, pair[1] + add.y));
       }
     }
     __syncthreads();  // the output tile is complete
