@@ -139,7 +139,9 @@ export interface ScaleRule {
   readonly granularity: 'channel';
   readonly symmetric: true;
   readonly clip: 'none' | 'search';
+  /** What clamp, in `rule`, keeps a code within. */
   readonly codes: { readonly min: number; readonly max: number };
+  /** The same in words, with every rounding: fl32 to FP32, rne to an integer, both to nearest, ties to even. */
   readonly rule: string;
 }
 

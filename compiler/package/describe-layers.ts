@@ -11,6 +11,7 @@ import {
   paddedChannels,
   paddedOutliers,
 } from '../reference/layouts.ts';
+import { clipSearch } from '../reference/quantise-weights.ts';
 import { assert } from '../support/assert.ts';
 import { layerId } from './describe-plan.ts';
 
@@ -52,14 +53,21 @@ function describeLayer(
   };
 }
 
+/** In words that suffice to write a packer of the same bytes: every rounding, the norm, and which of equals wins. */
 function scaleRule(bits: 4 | 8, clip: ScaleRule['clip']): ScaleRule {
   const half = 2 ** (bits - 1);
+  const { grid, candidates, exponent, marginPower } = clipSearch;
+  const full = `max(fl32(max |w| over base columns / ${half - 1}), 2^-64)`;
+  const search =
+    `s_w = the clipped scale of least error: s_i = max(fl32(s_0 * (1 - i / ${grid})), 2^-64) for i = 0, 1 ... ${candidates - 1}, ` +
+    `with s_0 = ${full}; its error is the sum over base columns of |w - s_i * clamp(rne(fl32(w / s_i)))|^${exponent}; ` +
+    `in the order of i, a scale replaces the best so far if its error is below (1 - 2^${marginPower}) times that one's; all in float64 but for fl32`;
   return {
     granularity: 'channel',
     symmetric: true,
     clip,
     codes: { min: -half, max: half - 1 },
-    rule: `s_w = max(max |w| over base columns / ${half - 1}, 2^-64)${clip === 'search' ? ', shrunk by the factor of 1.00 ... 0.21 that errs least' : ''}; code = clamp(rne(w / s_w)); R = fl32(s_w * sum of the base codes)`,
+    rule: `${clip === 'search' ? search : `s_w = ${full}`}; code = clamp(rne(fl32(w / s_w))); R = fl32(s_w * sum of the base codes)`,
   };
 }
 

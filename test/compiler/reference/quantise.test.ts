@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { baseColumnsOf, outlierColumns } from '../../../compiler/reference/outlier-columns.ts';
 import { quantiseRow } from '../../../compiler/reference/quantise-row.ts';
 import { channelScale, quantiseWeights } from '../../../compiler/reference/quantise-weights.ts';
+import { tiedWeights } from '../../support/tied-weights.ts';
 
 describe('quantiseRow', () => {
   it('reproduces a hand-computed 4-bit row', () => {
@@ -52,6 +53,12 @@ describe('quantiseWeights', () => {
     expect(error(clipped)).toBeLessThan(error(quantiseWeights(weights, 4)));
     // 0.21 is the last of 80 candidates.
     expect(clipped.scale).toBeGreaterThanOrEqual(Math.fround(channelScale(weights, 4) * 0.2099));
+  });
+
+  it('takes the larger of two clipped scales with equal errors, in whatever order those are summed', () => {
+    const weights = tiedWeights(64, 63);
+    for (let n = 0; n < 64; n++)
+      expect(quantiseWeights(weights.subarray(63 * n, 63 * n + 63), 4, { clip: true }).scale).toBe(88);
   });
 
   it('survives an all-zero channel', () => {
