@@ -1,14 +1,6 @@
-import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { unpackBlocks, unpackCodes } from '../../../compiler/reference/pack-codes.ts';
 import { packQuik } from '../../../compiler/reference/pack-quik.ts';
-
-const script = fileURLToPath(new URL('../../../compiler/package/pack_quik.py', import.meta.url));
-const hasNumpy = spawnSync('python3', ['-c', 'import numpy']).status === 0;
 
 function sample(n: number, k: number, outliers: number[]) {
   const weights = Float32Array.from({ length: n * k }, (_, i) => Math.sin(i * 12.9898 + 1) ** 3 / 7);
@@ -55,40 +47,5 @@ describe('packQuik', () => {
     );
     expect([0, 5, 6, 69].map((column) => place[column])).toEqual([0, 0, 0, 0]);
     expect([...place].filter((_, column) => ![0, 5, 6, 69].includes(column))).toEqual([...compact]);
-  });
-
-  it.skipIf(!hasNumpy)('gives the same bytes as pack_quik.py (skipped where python3 has no numpy)', () => {
-    const folder = mkdtempSync(path.join(tmpdir(), 'quikc-pack-'));
-    try {
-      for (const [n, k, outliers, bits, inPlace] of [
-        [19, 70, [0, 5, 6, 69], 4, false],
-        [16, 200, [], 8, false],
-        [33, 130, [3, 64, 65], 8, true],
-        [16, 128, [127], 4, true],
-      ] as const) {
-        const linear = sample(n, k, [...outliers]);
-        writeFileSync(path.join(folder, 'w'), linear.weights);
-        writeFileSync(path.join(folder, 'b'), linear.bias);
-        const program = `
-import sys, numpy as np
-sys.path.insert(0, ${JSON.stringify(path.dirname(script))})
-sys.dont_write_bytecode = True
-from pack_quik import pack_quik
-w = np.fromfile('w', np.float32).reshape(${n}, ${k})
-out = pack_quik(w, np.array(${JSON.stringify(outliers)}, np.int64), ${bits}, bias=np.fromfile('b', np.float32),
-                in_place=${inPlace ? 'True' : 'False'})
-for name, data in zip('123', out): open(name, 'wb').write(data)
-`;
-        execFileSync('python3', ['-c', program], { cwd: folder });
-        const columns = inPlace ? 'in-place' : 'compact';
-        const packed = packQuik(linear, { bits, dtype: 'f16', columns });
-        const read = (name: string) => new Uint8Array(readFileSync(path.join(folder, name)));
-        expect(read('1')).toEqual(packed.weights);
-        expect(read('2')).toEqual(packed.columnMeta);
-        expect(read('3')).toEqual(packed.outlierWeights);
-      }
-    } finally {
-      rmSync(folder, { recursive: true });
-    }
   });
 });
