@@ -41,6 +41,7 @@ export const codes: CodeTable = {
   QK204: error('gate and up differ', 'both inputs of a gated activation have as many features'),
   QK301: error('the target cannot run this layer', 'quikc targets lists what each target supports'),
   QK302: error('target unknown', 'quikc targets lists the targets'),
+  QK303: error('no kernel to write', 'quantise a layer, e.g. with --scheme quik-4b'),
   ...toolCodes,
   QK401: error('no schedule fits', 'quikc targets lists what the target has room for'),
   QK402: error('no kernel for this problem', 'quikc targets lists what each target supports'),

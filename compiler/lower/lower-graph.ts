@@ -25,7 +25,10 @@ export interface Lowered {
   readonly plan: Plan;
 }
 
-/** The fused graph on a target: the distinct problems to solve, and the plan that launches their kernels. */
+/**
+ * The fused graph on a target: the distinct problems to solve, and the plan that launches their kernels. Fails with QK301
+ * for each problem that no family computes, with QK303 where there is none at all.
+ */
 export function lowerGraph(
   graph: Graph,
   target: CudaTarget,
@@ -79,6 +82,10 @@ export function lowerGraph(
   });
   if (faults.length > 0) return fail(faults);
   const settled = sites.settle();
+  if (settled.length === 0) {
+    const message = `every linear of ${graph.name} stays in 16 bit and is left to the host`;
+    return fail([diagnose('QK303', { message })]);
+  }
   return succeed({
     problems: distinct(settled.flatMap((site) => [site.quantize, ...site.linears])),
     plan: {

@@ -229,3 +229,12 @@ test('a repeated block whose output cannot lie where its input was swaps the two
 test('lowering twice gives the same text', () => {
   expect(JSON.stringify(lower(example('7b')))).toBe(JSON.stringify(lower(example('7b'))));
 });
+
+test('a model without a quantised linear has nothing to lower to', () => {
+  const passed = runPasses(importGraph(explicit([linear('proj', 'input', 64, 64, { scheme: 'f16' })])));
+  if (!passed.ok) throw new Error(JSON.stringify(passed.error));
+  const lowered = lowerGraph(passed.value.graph, sm80, anything);
+  expect(lowered.ok ? [] : lowered.error.map(({ code, hint }) => [code, hint])).toEqual([
+    ['QK303', expect.stringContaining('--scheme quik-4b')],
+  ]);
+});
