@@ -4,9 +4,6 @@ import type { FamilyTable } from '../families/family.ts';
 import { assert } from '../support/assert.ts';
 import type { KernelSource } from './kernel-source.ts';
 
-/** A row's scale and its reciprocal are correctly rounded FP32 divisions, each a subroutine; a linear divides nowhere. */
-const callsAllowed = { linear: 0, quantize: 2 } as const;
-
 /** A rendered kernel as a unit to build, with what its machine code must consist of. */
 export function toKernelSource(
   { id, spec }: ScheduledKernel,
@@ -26,7 +23,7 @@ export function toKernelSource(
     realArchs: [target.realArch],
     gate: {
       mma: { IMMA: imma, HMMA: hmma },
-      calls: callsAllowed[spec.family],
+      calls: family.callsAllowed,
       maxRegisters: registerCap,
       staticSharedBytes: sharedBytes - family.contract(spec).launch.dynamicSharedBytes,
     },

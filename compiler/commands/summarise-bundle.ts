@@ -1,7 +1,8 @@
 import type { Manifest, ManifestKernel } from '../../ir/manifest.ts';
 import { printSchedule, printTokens } from '../../ir/print-schedule.ts';
-import { addsResidual } from '../../ir/problem.ts';
 import type { RangeChoice } from '../../ir/schedule-choice.ts';
+import type { FamilyTable } from '../families/family.ts';
+import { families as allFamilies } from '../families/index.ts';
 import { type Column, formatTable } from './format-table.ts';
 
 const columns: readonly Column[] = [
@@ -58,15 +59,9 @@ function formatRow(
   ];
 }
 
-/** `linear w4a4 4096 x 4096 + residual`: outputs x inputs; a quantize has its columns and the outliers among them. */
-function describeProblem(spec: ManifestKernel['spec']): string {
-  if (spec.family === 'quantize') {
-    const { bits, k, outliers, prologue } = spec.problem;
-    const before = prologue.op === 'none' ? '' : `${prologue.op} `;
-    return `${before}quantize a${bits} ${k} (${outliers} outliers)`;
-  }
-  const { n, k, weightBits, activationBits } = spec.problem;
-  return `linear w${weightBits}a${activationBits} ${n} x ${k}${addsResidual(spec.problem) ? ' + residual' : ''}`;
+function describeProblem({ family, problem }: ManifestKernel['spec']): string {
+  const families: FamilyTable = allFamilies;
+  return families[family].describeProblem(problem);
 }
 
 function totals(manifest: Manifest): readonly string[] {

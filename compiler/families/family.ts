@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { CallContract } from '../../ir/call-contract.ts';
 import type { FamilyName, ProblemOf, ScheduleOf, SpecOf } from '../../ir/kernel-spec.ts';
+import type { Tolerance } from '../../ir/manifest.ts';
 import type { CudaTarget } from '../../targets/target.ts';
 
 export type Support =
@@ -39,6 +40,12 @@ export interface CostEstimate {
   /** Fraction of the mixed-precision roofline that the estimate reaches, 0…1. */
   readonly rooflineFraction: number;
   readonly waves: number;
+}
+
+/** Tokens from `from` to `to`; without `to`, all from there on. */
+export interface TokenRange {
+  readonly from: number;
+  readonly to?: number;
 }
 
 /** Tensor-core instructions by SASS class: as they stand in the text (checked in the cubin), or as executed. */
@@ -115,10 +122,24 @@ export interface KernelFamily<F extends FamilyName> {
     target: CudaTarget,
     m: number,
   ): { readonly microseconds: number; readonly weightBytes: number } | undefined;
+  /** Token counts with which a range of M ends, ascending: beyond each another kernel may be better. */
+  readonly rangeEdges: readonly number[];
+  /** Whether a legal schedule is meant for all M of a range. */
+  servesRange(schedule: ScheduleOf<F>, range: TokenRange): boolean;
+  /** What one sees of a schedule from afar, e.g. tile and warps: runners-up of other shapes tell more than variants. */
+  shapeOf(schedule: ScheduleOf<F>): string;
   readonly templates: readonly TemplateContract[];
+  /** Widths in bits, e.g. `w4a4`. */
+  widths(problem: ProblemOf<F>): string;
+  /** Operation, widths and sizes on one line of a table. */
+  describeProblem(problem: ProblemOf<F>): string;
   view(spec: SpecOf<F>, context: ViewContext): KernelView;
   /** Tensor-core instructions in the kernel's text. */
   staticMma(spec: SpecOf<F>): MmaExpectation;
+  /** Subroutine calls that its machine code may hold. */
+  readonly callsAllowed: number;
+  /** How far each output may be from the float64 oracle, as docs/numerics.md derives it. */
+  tolerances(spec: SpecOf<F>): readonly Tolerance[];
   /** Tensor-core instructions that CTA `cta` executes for M tokens, all warps together. */
   executedMma(spec: SpecOf<F>, cta: CtaIndex, m: number): MmaExpectation;
   /** Bytes that CTA `cta` has to move through shared memory if each goes in once and out once. */
@@ -126,6 +147,8 @@ export interface KernelFamily<F extends FamilyName> {
   /** Up to `limit` output tiles' CTAs: corners, ragged edges, inside; those of a split group always together. */
   sampleCtas(spec: SpecOf<F>, m: number, limit: number, seed: number): readonly CtaIndex[];
   cases(spec: SpecOf<F>, m: number, seed: number): readonly VerificationCase[];
+  /** Rough work of verifying `tiles` output tiles (all of them if absent) at M tokens, in integer MACs. */
+  verificationCost(spec: SpecOf<F>, m: number, tiles?: number): number;
 }
 
 /**
@@ -147,6 +170,8 @@ export interface OutputTile {
 export interface LinearFamily extends KernelFamily<'linear'> {
   /** The tile of the last channels and the last tokens: the ragged one, if there is one. */
   lastTile(spec: SpecOf<'linear'>, m: number): OutputTile;
+  /** Roundings between the exact sum of a value's terms and the kernel's: c of docs/numerics.md. */
+  roundings(spec: SpecOf<'linear'>): number;
 }
 
 /** What a view prints beyond its spec: who the kernel is for, and why it looks as it does. */

@@ -3,7 +3,6 @@ import type { ScheduledKernel } from '../../ir/schedule-choice.ts';
 import { residentCtas } from '../../targets/resident-ctas.ts';
 import type { CudaTarget } from '../../targets/target.ts';
 import type { FamilyTable } from '../families/family.ts';
-import { describeTolerances } from './describe-tolerances.ts';
 
 /** What the machine code of a kernel says of itself. */
 export type BuiltResources = NonNullable<ManifestResources['built']>;
@@ -32,7 +31,7 @@ export function describeKernel(
     serves,
     sites,
     resources: describeResources(kernel, built, context),
-    tolerances: describeTolerances(spec),
+    tolerances: family.tolerances(spec),
     explain: choices,
     files,
   };

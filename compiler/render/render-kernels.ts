@@ -18,12 +18,13 @@ export function renderKernels(
   const render = createRenderer(templates);
   return new Map(
     kernels.map(({ id, spec, specHash, serves, choices }) => {
-      const view = families[spec.family].view(spec, {
+      const family = families[spec.family];
+      const view = family.view(spec, {
         id,
         specHash,
         version,
         templatesDigest: templates.digest,
-        scheme: describeScheme(spec.problem),
+        scheme: describeScheme(spec.problem, family.widths(spec.problem)),
         serves,
         whyThisSchedule: describeChoice(choices),
       });

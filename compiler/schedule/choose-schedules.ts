@@ -1,5 +1,6 @@
 import type { FamilyName, KernelSpec, ProblemOf, ScheduleOf, SpecOf } from '../../ir/kernel-spec.ts';
 import type { PlannedProblem } from '../../ir/plan.ts';
+import { printTokens } from '../../ir/print-schedule.ts';
 import type { KernelChoice, RankedSchedule, ScheduleReport } from '../../ir/schedule-choice.ts';
 import type { CudaTarget } from '../../targets/target.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
@@ -12,14 +13,6 @@ import { type RankedRange, tokenRanges } from './token-ranges.ts';
 const rankedKept = 240;
 /** Runner-up schedules kept for `explain`. */
 const runnersUpKept = 12;
-
-/** Whether a schedule may serve a range of M, beyond being legal: decode kernels up to 16 tokens, tiles from 17 on. */
-function servesRange(schedule: KernelSpec['schedule'], range: RankedRange): boolean {
-  if (schedule.kind === 'row') return true;
-  if (schedule.kind === 'split-k')
-    return range.to !== undefined && range.to <= schedule.tileM && schedule.tileM < range.to + 8;
-  return range.from > 16 && schedule.tileM < 2 * Math.max(16, range.to ?? Number.POSITIVE_INFINITY);
-}
 
 /**
  * Chooses a kernel for every M in [from, to] of one problem: one choice a range, though ranges side by side may come to
@@ -38,8 +31,8 @@ export function chooseSchedules<F extends FamilyName>(
   if (!support.supported) return fail(unsupported(planned, support.reason, support.nearest));
   const space = surveySchedules(family, problem, target);
   const choices: KernelChoice[] = [];
-  for (const range of tokenRanges(family.name, tokens.from, tokens.to)) {
-    const candidates = spaceOfRange(space, range, exclude);
+  for (const range of tokenRanges(family.rangeEdges, tokens.from, tokens.to)) {
+    const candidates = spaceOfRange(family, space, range, exclude);
     const ranked = rankSchedules(family, problem, candidates.legal, target, range.representative, rankedKept);
     const winner = ranked[0];
     if (winner === undefined) return fail(nothingFits(planned, range, candidates));
@@ -58,11 +51,12 @@ export function chooseSchedules<F extends FamilyName>(
 
 /** What of a space is left for one range of M. */
 function spaceOfRange<F extends FamilyName>(
+  family: KernelFamily<F>,
   space: ScheduleSpace<F>,
   range: RankedRange,
   exclude: (schedule: ScheduleOf<F>) => string | undefined,
 ): ScheduleSpace<F> {
-  const serving = space.legal.filter((schedule) => servesRange(schedule, range));
+  const serving = space.legal.filter((schedule) => family.servesRange(schedule, range));
   const legal: ScheduleOf<F>[] = [];
   const excluded: string[] = [];
   for (const schedule of serving) {
@@ -75,7 +69,7 @@ function spaceOfRange<F extends FamilyName>(
     {
       kind: 'meant for other M',
       count: space.legal.length - serving.length,
-      example: `M from ${range.from} on: decode kernels up to 16 tokens, tiles no taller than needed from 17 on`,
+      example: `not for M = ${printTokens(range)}: tiles of other heights, decode kernels beyond 16 tokens`,
     },
     { kind: 'excluded', count: excluded.length, example: excluded[0] ?? '' },
   ];
@@ -100,7 +94,7 @@ function report<F extends FamilyName>(
     tokens: range.representative,
     chosen: summary(winner.schedule, winner.estimate),
     terms: winner.estimate.terms(),
-    runnersUp: pickRunnersUp(ranked).map((entry) => summary(entry.schedule, entry.estimate)),
+    runnersUp: pickRunnersUp(family, ranked).map((entry) => summary(entry.schedule, entry.estimate)),
     legal: space.legal.length,
     rejections: space.rejections,
     ...(cost === undefined ? {} : { outlierCost: cost }),
@@ -108,30 +102,21 @@ function report<F extends FamilyName>(
 }
 
 /** The best of every other tile or warp layout; then, where those are few, variants of the ones there are. */
-function pickRunnersUp<F extends FamilyName>(ranked: readonly Ranked<F>[]): readonly Ranked<F>[] {
+function pickRunnersUp<F extends FamilyName>(
+  family: KernelFamily<F>,
+  ranked: readonly Ranked<F>[],
+): readonly Ranked<F>[] {
   const [winner, ...rest] = ranked;
-  const taken = new Set(winner === undefined ? [] : [shapeOf(winner.schedule)]);
+  const taken = new Set(winner === undefined ? [] : [family.shapeOf(winner.schedule)]);
   const others: Ranked<F>[] = [];
   const variants: Ranked<F>[] = [];
   for (const entry of rest) {
-    const shape = shapeOf(entry.schedule);
+    const shape = family.shapeOf(entry.schedule);
     (taken.has(shape) ? variants : others).push(entry);
     taken.add(shape);
   }
   const picked = [...others.slice(0, runnersUpKept), ...variants].slice(0, runnersUpKept);
   return picked.sort((a, b) => a.estimate.microseconds - b.estimate.microseconds);
-}
-
-/** What one sees of a schedule from afar: tile and warps, without stages, step and residency. */
-function shapeOf(schedule: KernelSpec['schedule']): string {
-  switch (schedule.kind) {
-    case 'tiled':
-      return `${schedule.tileN}x${schedule.tileM} ${schedule.warpsN}x${schedule.warpsM}`;
-    case 'split-k':
-      return `${schedule.tileN} ${schedule.slices}`;
-    case 'row':
-      return `${schedule.threads}`;
-  }
 }
 
 function summary(schedule: KernelSpec['schedule'], estimate: CostEstimate): RankedSchedule {

@@ -1,5 +1,5 @@
-import { addsResidual } from '../../ir/problem.ts';
 import type { Comparison, OutputTile } from '../families/family.ts';
+import { families } from '../families/index.ts';
 import { ComparisonTally } from '../reference/comparison-tally.ts';
 import { floatLinear, rowError } from '../reference/float-linear.ts';
 import * as layouts from '../reference/layouts.ts';
@@ -7,7 +7,7 @@ import { baseColumnsOf } from '../reference/outlier-columns.ts';
 import { unpackCodes } from '../reference/pack-codes.ts';
 import { runPrologue } from '../reference/prologue.ts';
 import { quantiseWeights } from '../reference/quantise-weights.ts';
-import { codeRoundings, gamma, linearRoundings, scaleRoundings, underflow } from '../reference/tolerance.ts';
+import { codeRoundings, gamma, scaleRoundings, underflow } from '../reference/tolerance.ts';
 import type { ChainData } from './chain-data.ts';
 import type { ChainJob } from './verification.ts';
 
@@ -18,18 +18,12 @@ type Read = (argument: string, offset: number, length: number) => Uint8Array;
  * their codes), the prologue's rounding interval, the bound of the linear's arithmetic, half an ulp of the result.
  */
 export function compareChain(job: ChainJob, data: ChainData, tile: OutputTile, read: Read): Comparison {
-  const { problem, schedule } = job.linear.spec;
-  const { n, k, activationBits: bits, outliers } = problem;
+  const { problem } = job.linear.spec;
+  const { n, k, activationBits: bits } = problem;
   const { float } = data;
   const base = baseColumnsOf(k, data.outlierColumns);
   const half = 2 ** (bits - 1);
-  const relative = gamma(
-    linearRoundings({
-      paddedOutliers: layouts.paddedOutliers(outliers),
-      residual: addsResidual(problem),
-      outliersApart: schedule.kind === 'split-k' && outliers > 0,
-    }),
-  );
+  const relative = gamma(families.linear.roundings(job.linear.spec));
   const channels = Array.from({ length: tile.n1 - tile.n0 }, (_, i) =>
     channelOf(data, base, tile.n0 + i, bits, k),
   );

@@ -1,5 +1,5 @@
 import type { SpecOf } from '../../../ir/kernel-spec.ts';
-import type { LinearProblem } from '../../../ir/problem.ts';
+import { addsResidual, type LinearProblem } from '../../../ir/problem.ts';
 import type { LinearSchedule } from '../../../ir/schedule.ts';
 import type { CudaTarget } from '../../../targets/target.ts';
 import { hashValue } from '../../support/hash.ts';
@@ -18,6 +18,8 @@ import { rejectLinear } from './reject.ts';
 import { linearResources } from './resources.ts';
 import { sampleLinearCtas } from './sample-ctas.ts';
 import { supportsLinear } from './supports.ts';
+import { linearRangeEdges, linearShape, servesLinearRange } from './token-ranges.ts';
+import { linearTolerances, roundingsOf } from './tolerances.ts';
 import { linearTemplates, linearView } from './view.ts';
 import { linearWork } from './work.ts';
 
@@ -32,15 +34,36 @@ export const linear: LinearFamily = {
   resources: linearResources,
   estimate: estimateLinear,
   outlierCost,
+  rangeEdges: linearRangeEdges,
+  servesRange: servesLinearRange,
+  shapeOf: linearShape,
   templates: linearTemplates,
+  widths,
+  describeProblem: (problem) =>
+    `linear ${widths(problem)} ${problem.n} x ${problem.k}${addsResidual(problem) ? ' + residual' : ''}`,
   view: linearView,
   staticMma,
+  callsAllowed: 0,
+  tolerances: linearTolerances,
+  roundings: roundingsOf,
   executedMma,
   leastSharedBytes,
   sampleCtas: sampleLinearCtas,
   lastTile,
   cases: linearCases,
+  verificationCost,
 };
+
+function widths({ weightBits, activationBits }: LinearProblem): string {
+  return `w${weightBits}a${activationBits}`;
+}
+
+function verificationCost({ problem, schedule }: SpecOf<'linear'>, m: number, tiles?: number): number {
+  const all = ceilDiv(problem.n, schedule.tileN) * ceilDiv(m, schedule.tileM);
+  // FP16 MMAs round every partial sum and cost about eight times an integer MAC.
+  const macs = schedule.tileN * schedule.tileM * (problem.k + 7 * problem.outliers);
+  return Math.min(all, tiles ?? all) * macs;
+}
 
 function estimateLinear(
   problem: LinearProblem,

@@ -4,10 +4,11 @@ import { integerProduct } from '../../reference/integer-product.ts';
 import { paddedOutliers } from '../../reference/layouts.ts';
 import { narrowFloat } from '../../reference/narrow-float.ts';
 import { outlierProduct } from '../../reference/outlier-product.ts';
-import { gamma, linearRoundings, underflow } from '../../reference/tolerance.ts';
+import { gamma, underflow } from '../../reference/tolerance.ts';
 import type { ActivationData } from './data-activations.ts';
 import type { ColumnMeta, WeightData } from './data-weights.ts';
 import type { OutputRegion } from './region.ts';
+import { roundingsOf } from './tolerances.ts';
 
 /** y[m,n] in float64, term by term, and what FP32 may make of it. */
 export interface ExpectedElement {
@@ -30,15 +31,6 @@ export interface ExpectedElement {
 /** The oracle of one tile of y: `at(n, m)` for channels and tokens inside the region. */
 export interface TileOracle {
   at(n: number, m: number): ExpectedElement;
-}
-
-/** c of docs/numerics.md for this kernel. */
-function roundingsOf({ problem, schedule }: SpecOf<'linear'>): number {
-  return linearRoundings({
-    paddedOutliers: paddedOutliers(problem.outliers),
-    residual: addsResidual(problem),
-    outliersApart: schedule.kind === 'split-k' && problem.outliers > 0,
-  });
 }
 
 /**

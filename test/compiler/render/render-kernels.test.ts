@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { describeChoice } from '../../../compiler/render/describe-choice.ts';
 import { describeScheme } from '../../../compiler/render/describe-scheme.ts';
 import type { RangeChoice } from '../../../ir/schedule-choice.ts';
+import { familyOf } from '../../support/kernel-workbench.ts';
 import { compileFixture, llama7b } from '../compile-fixture.ts';
 
 const { manifest, files } = await compileFixture(llama7b);
@@ -13,7 +14,7 @@ describe('the banner', () => {
     ({ id, spec, serves, explain }) => {
       const banner = textOf(id).split('#include')[0]!;
       for (const line of banner.split('\n')) expect(line.length).toBeLessThanOrEqual(120);
-      expect(banner).toContain(describeScheme(spec.problem));
+      expect(banner).toContain(describeScheme(spec.problem, familyOf(spec).widths(spec.problem)));
       expect(banner).toContain(serves.join(', '));
       for (const line of describeChoice(explain)) expect(banner).toContain(line);
     },

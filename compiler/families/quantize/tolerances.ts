@@ -1,38 +1,15 @@
-import type { KernelSpec, SpecOf } from '../../ir/kernel-spec.ts';
-import type { Tolerance } from '../../ir/manifest.ts';
-import { addsResidual } from '../../ir/problem.ts';
-import { paddedOutliers } from '../reference/layouts.ts';
+import type { SpecOf } from '../../../ir/kernel-spec.ts';
+import type { Tolerance } from '../../../ir/manifest.ts';
 import {
   codeRoundings,
-  linearRoundings,
   rmsNormRoundings,
   scaleRoundings,
   underflow,
   unitRoundoff,
-} from '../reference/tolerance.ts';
+} from '../../reference/tolerance.ts';
 
-/** How far each output of a kernel may be from the float64 oracle, as docs/numerics.md derives it. */
-export function describeTolerances(spec: KernelSpec): readonly Tolerance[] {
-  return spec.family === 'linear' ? linearTolerances(spec) : quantizeTolerances(spec);
-}
-
-function linearTolerances({ problem, schedule }: SpecOf<'linear'>): readonly Tolerance[] {
-  const roundings = linearRoundings({
-    paddedOutliers: paddedOutliers(problem.outliers),
-    residual: addsResidual(problem),
-    outliersApart: schedule.kind === 'split-k' && problem.outliers > 0,
-  });
-  return [
-    {
-      output: 'y',
-      rule: 'y in [round16(v - e), round16(v + e)] with e = gamma(roundings) * sum |terms| + underflow, gamma(c) = c u / (1 - c u); bit-exact where every term is a multiple of one power of two and no sum passes 2^24 of it',
-      constants: { roundings, u: unitRoundoff, underflow },
-      derivation: 'docs/numerics.md, 3 Linear',
-    },
-  ];
-}
-
-function quantizeTolerances({ problem, schedule }: SpecOf<'quantize'>): readonly Tolerance[] {
+/** How far codes, row meta and the row after its prologue may be from the oracle. */
+export function quantizeTolerances({ problem, schedule }: SpecOf<'quantize'>): readonly Tolerance[] {
   const { prologue } = problem;
   const rules: Tolerance[] = [
     {
