@@ -174,6 +174,11 @@ export interface LinearFamily extends KernelFamily<'linear'> {
   roundings(spec: SpecOf<'linear'>): number;
 }
 
+export interface QuantizeFamily extends KernelFamily<'quantize'> {
+  /** Roundings of a value before it is rounded to the activation dtype, where the prologue is rms-norm. */
+  normRoundings(spec: SpecOf<'quantize'>): number;
+}
+
 /** What a view prints beyond its spec: who the kernel is for, and why it looks as it does. */
 export interface ViewContext {
   readonly id: string;

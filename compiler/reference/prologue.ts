@@ -1,7 +1,7 @@
 import type { Prologue } from '../../ir/problem.ts';
 import { unreachable } from '../support/assert.ts';
 import type { NarrowFloat } from './narrow-float.ts';
-import { gamma, rmsNormRoundings, siluDenominatorLimit, siluMulRoundings, underflow } from './tolerance.ts';
+import { gamma, siluDenominatorLimit, siluMulRoundings, underflow } from './tolerance.ts';
 
 /**
  * x of one row after its prologue: the activation-dtype values between which the kernel's rounded x must lie, both ends
@@ -16,8 +16,8 @@ export interface RowInterval {
 export interface PrologueInput {
   readonly values: Float64Array;
   readonly gamma?: Float64Array;
-  /** Threads of the CTA that sums a row: the depth of rms-norm's reduction. */
-  readonly threads: number;
+  /** Roundings of a value normalised by the kernel's order of summation; 0 without a norm. */
+  readonly normRoundings: number;
 }
 
 /** The prologue in float64, and the interval its FP32 evaluation may round to. */
@@ -29,14 +29,14 @@ export function runPrologue(prologue: Prologue, input: PrologueInput, float: Nar
 }
 
 function rmsNorm(
-  { values, gamma: weights, threads }: PrologueInput,
+  { values, gamma: weights, normRoundings }: PrologueInput,
   eps: number,
   float: NarrowFloat,
 ): RowInterval {
   let sum = 0;
   for (const value of values) sum += value * value;
   const factor = 1 / Math.sqrt(sum / values.length + eps);
-  const relative = gamma(rmsNormRoundings(values.length, threads));
+  const relative = gamma(normRoundings);
   const row = makeInterval(values.length);
   for (let i = 0; i < values.length; i++) {
     const exact = (values[i] ?? 0) * factor * (weights?.[i] ?? 1);

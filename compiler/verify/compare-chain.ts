@@ -87,12 +87,12 @@ function channelOf(data: ChainData, base: Int32Array, n: number, bits: 4 | 8, k:
 
 /** A row of x after its prologue, how far the kernel's rounding may be from it, and what the kernel made of it. */
 function rowOf(job: ChainJob, data: ChainData, base: Int32Array, m: number, read: Read) {
-  const { problem, schedule } = job.quantize.spec;
+  const { problem } = job.quantize.spec;
   const { bits, prologue, columns, k } = problem;
   const values = data.inputRow(m);
   const input = {
     values,
-    threads: schedule.threads,
+    normRoundings: families.quantize.normRoundings(job.quantize.spec),
     ...(prologue.op === 'rms-norm' ? { gamma: data.gamma } : {}),
   };
   const { low, high } = runPrologue(prologue, input, data.float);

@@ -1,28 +1,19 @@
 import { evaluate } from '../../../ir/formula.ts';
-import type { SpecOf } from '../../../ir/kernel-spec.ts';
+import type { LinearProblem } from '../../../ir/problem.ts';
 import { ComparisonTally } from '../../reference/comparison-tally.ts';
 import { narrowFloat } from '../../reference/narrow-float.ts';
-import { assert } from '../../support/assert.ts';
 import { ceilDiv } from '../../support/integer.ts';
 import type { Comparison, CtaIndex } from '../family.ts';
-import { linearContract } from './contract.ts';
+import { type LinearCover, type OutputRegion, regionOf, type TilePlace, tilesAlongN } from './cover.ts';
 import type { ActivationData } from './data-activations.ts';
 import type { DatasetKind } from './data-patterns.ts';
 import type { WeightData } from './data-weights.ts';
 import { makeTileOracle } from './oracle.ts';
 import { diagnoseElement } from './oracle-diagnosis.ts';
-import {
-  ctasOfTile,
-  ctasPerTile,
-  type OutputRegion,
-  outputRegion,
-  type TilePlace,
-  tileOfCta,
-  tilesAlongN,
-} from './region.ts';
 
 export interface LinearDataset {
-  readonly spec: SpecOf<'linear'>;
+  readonly problem: LinearProblem;
+  readonly cover: LinearCover;
   readonly m: number;
   readonly kind: DatasetKind;
   readonly weights: WeightData;
@@ -37,31 +28,30 @@ export type ReadOutput = (argument: string, offset: number, length: number) => U
 export function compareLinear(data: LinearDataset, read: ReadOutput, ctas: readonly CtaIndex[]): Comparison {
   const tally = new ComparisonTally();
   const tiles = new Map<number, { readonly place: TilePlace; readonly seen: Set<number> }>();
+  const { problem, cover } = data;
   for (const cta of ctas) {
-    const place = tileOfCta(data.spec, cta);
-    const { m0, m1 } = outputRegion(data.spec, cta, data.m);
+    const { place, slice } = cover.placeOf(cta);
+    const { m0, m1 } = regionOf(problem, cover, place, data.m);
     if (m0 >= m1) continue; // of a group that is not full: it has no tile
-    const key = tileKey(data.spec, place);
+    const key = tileKey(data, place);
     const tile = tiles.get(key) ?? { place, seen: new Set() };
-    tiles.set(key, { place, seen: tile.seen.add(data.spec.schedule.kind === 'tiled' ? 0 : cta[2]) });
+    tiles.set(key, { place, seen: tile.seen.add(slice) });
   }
-  const complete = [...tiles.values()].filter(({ seen }) => seen.size === ctasPerTile(data.spec));
+  const complete = [...tiles.values()].filter(({ seen }) => seen.size === cover.ctasPerTile);
   const incomplete = tiles.size - complete.length;
   if (incomplete > 0) tally.note(`${incomplete} tile(s) not compared: some of their slices did not run`);
   for (const { place } of complete) {
-    const [cta] = ctasOfTile(data.spec, place);
-    assert(cta !== undefined, 'a tile has a CTA');
-    const region = outputRegion(data.spec, cta, data.m);
+    const region = regionOf(problem, cover, place, data.m);
     compareTile(data, read, region, tally);
     compareBorder(data, read, region, new Set(tiles.keys()), tally);
-    compareWorkspace(data, read, tileKey(data.spec, place), tally);
+    compareWorkspace(data, read, tileKey(data, place), tally);
   }
   return tally.result();
 }
 
 /** Tiles by number, channel tiles fastest: the order of the split-K workspace. */
-function tileKey(spec: SpecOf<'linear'>, { n, m }: TilePlace): number {
-  return m * tilesAlongN(spec) + n;
+function tileKey({ problem, cover }: LinearDataset, { n, m }: TilePlace): number {
+  return m * tilesAlongN(problem, cover) + n;
 }
 
 function compareTile(
@@ -70,12 +60,12 @@ function compareTile(
   region: OutputRegion,
   tally: ComparisonTally,
 ): void {
-  const { spec, kind, weights, activations } = data;
-  const float = narrowFloat(spec.problem.dtype);
-  const oracle = makeTileOracle(spec, weights, activations, region, kind === 'integer');
+  const { problem, cover, kind, weights, activations } = data;
+  const float = narrowFloat(problem.dtype);
+  const oracle = makeTileOracle(problem, cover.roundings, weights, activations, region, kind === 'integer');
   const { n0, n1, m0, m1 } = region;
   for (let m = m0; m < m1; m++) {
-    const row = read('y', (m * spec.problem.n + n0) * 2, (n1 - n0) * 2);
+    const row = read('y', (m * problem.n + n0) * 2, (n1 - n0) * 2);
     for (let n = n0; n < n1; n++) {
       const at = 2 * (n - n0);
       const actual = float.decode((row[at] ?? 0) | ((row[at + 1] ?? 0) << 8));
@@ -107,16 +97,16 @@ function compareTile(
 
 /** One element around the tile must be as it was before the launch, unless a neighbouring CTA ran as well. */
 function compareBorder(
-  { spec, m }: LinearDataset,
+  { problem, cover, m }: LinearDataset,
   read: ReadOutput,
   { n0, n1, m0, m1 }: OutputRegion,
   ran: ReadonlySet<number>,
   tally: ComparisonTally,
 ): void {
-  const { n } = spec.problem;
-  const tiles = tilesAlongN(spec);
+  const { n } = problem;
+  const tiles = tilesAlongN(problem, cover);
   const check = (row: number, first: number, last: number): void => {
-    const tile = Math.floor(row / spec.schedule.tileM) * tiles + Math.floor(first / spec.schedule.tileN);
+    const tile = Math.floor(row / cover.tileM) * tiles + Math.floor(first / cover.tileN);
     if (row < 0 || row >= m || first < 0 || last > n || ran.has(tile)) return;
     const bytes = read('y', (row * n + first) * 2, (last - first) * 2);
     const stray = bytes.findIndex((byte) => byte !== untouchedByte);
@@ -135,15 +125,14 @@ export const untouchedByte = 0xcd;
 
 /** A finished tile leaves its part of the workspace zero. */
 function compareWorkspace(
-  { spec, m }: LinearDataset,
+  { problem, cover, m }: LinearDataset,
   read: ReadOutput,
   x: number,
   tally: ComparisonTally,
 ): void {
-  const workspace = linearContract(spec).arguments.find((argument) => argument.name === 'workspace');
-  if (workspace?.kind !== 'buffer') return;
-  const tiles = tilesAlongN(spec) * ceilDiv(m, spec.schedule.tileM);
-  const bytes = evaluate(workspace.bytes, m) / tiles;
+  if (cover.workspaceBytes === undefined) return;
+  const tiles = tilesAlongN(problem, cover) * ceilDiv(m, cover.tileM);
+  const bytes = evaluate(cover.workspaceBytes, m) / tiles;
   const stray = read('workspace', x * bytes, bytes).findIndex((byte) => byte !== 0);
   if (stray >= 0) tally.fail(`workspace byte ${x * bytes + stray} (tile ${x}) was not left zero`);
 }

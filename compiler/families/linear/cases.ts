@@ -1,12 +1,11 @@
 import { evaluate } from '../../../ir/formula.ts';
-import type { SpecOf } from '../../../ir/kernel-spec.ts';
-import { addsResidual, baseColumns } from '../../../ir/problem.ts';
+import { addsResidual, baseColumns, type LinearProblem } from '../../../ir/problem.ts';
 import { bitsOfFloat, fillBlocks, fillElements, fillRows } from '../../reference/fill-layout.ts';
 import * as layouts from '../../reference/layouts.ts';
 import { assert } from '../../support/assert.ts';
 import type { CaseBuffer, VerificationCase } from '../family.ts';
 import { compareLinear, untouchedByte } from './cases-compare.ts';
-import { linearContract } from './contract.ts';
+import type { LinearCover } from './cover.ts';
 import { type ActivationData, makeActivationData } from './data-activations.ts';
 import type { DatasetKind } from './data-patterns.ts';
 import { makeWeightData, type WeightData } from './data-weights.ts';
@@ -15,17 +14,21 @@ import { makeWeightData, type WeightData } from './data-weights.ts';
  * Two datasets over the kernel's arguments. Inputs are computed from their byte offset when read, in the packed layout;
  * the oracle computes them again from (row, column), so that a mistake in a layout cannot cancel out.
  */
-export function linearCases(spec: SpecOf<'linear'>, m: number, seed: number): readonly VerificationCase[] {
-  const { problem } = spec;
+export function linearCases(
+  problem: LinearProblem,
+  cover: LinearCover,
+  m: number,
+  seed: number,
+): readonly VerificationCase[] {
   assert(problem.weightBits === problem.activationBits, 'weights and activations have equal bits');
   return (['integer', 'real'] as const).map((kind) => {
-    const weights = weightData(spec, seed, kind);
+    const weights = weightData(problem, seed, kind);
     const activations = makeActivationData(problem, seed, kind);
     return {
       name: kind,
       m,
-      buffers: makeBuffers(spec, m, weights, activations),
-      compare: (read, ctas) => compareLinear({ spec, m, kind, weights, activations }, read, ctas),
+      buffers: makeBuffers(problem, cover, m, weights, activations),
+      compare: (read, ctas) => compareLinear({ problem, cover, m, kind, weights, activations }, read, ctas),
     };
   });
 }
@@ -33,7 +36,7 @@ export function linearCases(spec: SpecOf<'linear'>, m: number, seed: number): re
 // The last few weight datasets: they do not depend on M, and one kernel is verified at several M in a row.
 const recent = new Map<string, WeightData>();
 
-function weightData({ problem }: SpecOf<'linear'>, seed: number, kind: DatasetKind): WeightData {
+function weightData(problem: LinearProblem, seed: number, kind: DatasetKind): WeightData {
   const key = JSON.stringify([problem, seed, kind]);
   const data = recent.get(key) ?? makeWeightData(problem, seed, kind);
   recent.delete(key);
@@ -43,13 +46,14 @@ function weightData({ problem }: SpecOf<'linear'>, seed: number, kind: DatasetKi
 }
 
 function makeBuffers(
-  spec: SpecOf<'linear'>,
+  problem: LinearProblem,
+  { workspaceBytes }: LinearCover,
   m: number,
   weights: WeightData,
   activations: ActivationData,
 ): readonly CaseBuffer[] {
-  const { n, outliers, weightBits: bits } = spec.problem;
-  const codeStride = layouts.codesRowStride(baseColumns(spec.problem), bits);
+  const { n, outliers, weightBits: bits } = problem;
+  const codeStride = layouts.codesRowStride(baseColumns(problem), bits);
   const outlierColumns = layouts.paddedOutliers(outliers);
   const outlierStride = layouts.outlierRowStride(outliers);
   const pair = (at: (row: number, f: number) => number) => (row: number, w: number) =>
@@ -83,7 +87,7 @@ function makeBuffers(
       fillRows(at, into, outlierStride, pair(activations.outlierBits)),
     ),
   ];
-  if (addsResidual(spec.problem)) {
+  if (addsResidual(problem)) {
     const bitsAt = (index: number): number => activations.residualBits(Math.floor(index / n), index % n);
     list.push(input('residual', m * n * 2, (at, into) => fillElements(at, into, bitsAt)));
   }
@@ -93,9 +97,8 @@ function makeBuffers(
     access: 'output',
     fill: (_, into) => into.fill(untouchedByte),
   });
-  const workspace = linearContract(spec).arguments.find((argument) => argument.name === 'workspace');
-  if (workspace?.kind === 'buffer') {
-    const bytes = evaluate(workspace.bytes, m);
+  if (workspaceBytes !== undefined) {
+    const bytes = evaluate(workspaceBytes, m);
     list.push({ argument: 'workspace', bytes, access: 'workspace', fill: (_, into) => into.fill(0) });
   }
   return list;

@@ -1,14 +1,12 @@
-import type { SpecOf } from '../../../ir/kernel-spec.ts';
-import { addsResidual } from '../../../ir/problem.ts';
+import { addsResidual, type LinearProblem } from '../../../ir/problem.ts';
 import { integerProduct } from '../../reference/integer-product.ts';
 import { paddedOutliers } from '../../reference/layouts.ts';
 import { narrowFloat } from '../../reference/narrow-float.ts';
 import { outlierProduct } from '../../reference/outlier-product.ts';
 import { gamma, underflow } from '../../reference/tolerance.ts';
+import type { OutputRegion } from './cover.ts';
 import type { ActivationData } from './data-activations.ts';
 import type { ColumnMeta, WeightData } from './data-weights.ts';
-import type { OutputRegion } from './region.ts';
-import { roundingsOf } from './tolerances.ts';
 
 /** y[m,n] in float64, term by term, and what FP32 may make of it. */
 export interface ExpectedElement {
@@ -38,13 +36,13 @@ export interface TileOracle {
  * of two and every other factor an integer or such a multiple, so that all terms are multiples of s_a * s_w.
  */
 export function makeTileOracle(
-  spec: SpecOf<'linear'>,
+  problem: LinearProblem,
+  roundings: number,
   weights: WeightData,
   activations: ActivationData,
   region: OutputRegion,
   unitsAreExact: boolean,
 ): TileOracle {
-  const { problem } = spec;
   const { n0, n1, m0, m1 } = region;
   const float = narrowFloat(problem.dtype);
   const channels = weights.tile(n0, n1);
@@ -63,7 +61,7 @@ export function makeTileOracle(
     columns,
   );
   const half = 2 ** (problem.activationBits - 1);
-  const relative = gamma(roundingsOf(spec));
+  const relative = gamma(roundings);
   const hasResidual = addsResidual(problem);
   const channelMeta: ColumnMeta[] = Array.from({ length: n1 - n0 }, (_, i) => weights.meta(n0 + i));
   const rowMeta = Array.from({ length: m1 - m0 }, (_, i) => activations.meta(m0 + i));

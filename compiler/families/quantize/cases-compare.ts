@@ -1,32 +1,36 @@
-import type { SpecOf } from '../../../ir/kernel-spec.ts';
-import { baseColumns } from '../../../ir/problem.ts';
+import { baseColumns, type QuantizeProblem } from '../../../ir/problem.ts';
 import { ComparisonTally } from '../../reference/comparison-tally.ts';
 import { codesRowStride, outlierRowStride, paddedBase, rowMetaStride } from '../../reference/layouts.ts';
 import { narrowFloat, roundHalfEven } from '../../reference/narrow-float.ts';
 import { unpackCodes } from '../../reference/pack-codes.ts';
 import { codeRoundings, gamma } from '../../reference/tolerance.ts';
 import type { Comparison, CtaIndex } from '../family.ts';
+import type { QuantizeCover } from './cover.ts';
 import type { QuantizeData } from './data-rows.ts';
 import { type ExpectedRow, expectRow } from './oracle.ts';
-import { rowsOfCta } from './rows-of-cta.ts';
 
 export type ReadOutput = (argument: string, offset: number, length: number) => Uint8Array;
 
+export interface QuantizeDataset {
+  readonly problem: QuantizeProblem;
+  readonly cover: QuantizeCover;
+  readonly data: QuantizeData;
+  readonly m: number;
+}
+
 /** Compares codes, row meta, outliers and padding of the rows that `ctas` had to write. */
 export function compareQuantize(
-  spec: SpecOf<'quantize'>,
-  data: QuantizeData,
-  m: number,
+  { problem, cover, data, m }: QuantizeDataset,
   read: ReadOutput,
   ctas: readonly CtaIndex[],
 ): Comparison {
   const tally = new ComparisonTally();
   let ambiguous = 0;
-  for (const row of new Set(ctas.flatMap((cta) => rowsOfCta(spec, cta, m)))) {
-    const expected = expectRow(spec, data, row);
+  for (const row of new Set(ctas.flatMap((cta) => cover.rowsOf(cta, m)))) {
+    const expected = expectRow(problem, cover.normRoundings, data, row);
     const meta = compareMeta(expected, row, read, tally);
-    ambiguous += compareCodes(spec, expected, meta, row, read, tally);
-    if (spec.problem.outliers > 0) compareOutliers(spec, data, expected, row, read, tally);
+    ambiguous += compareCodes(problem, expected, meta, row, read, tally);
+    if (problem.outliers > 0) compareOutliers(problem, data, expected, row, read, tally);
   }
   tally.note(
     `${ambiguous} codes lay within their error of a rounding boundary: either neighbour was allowed`,
@@ -73,15 +77,15 @@ function compareMeta(expected: ExpectedRow, row: number, read: ReadOutput, tally
 
 /** Returns how many codes had two right answers. */
 function compareCodes(
-  spec: SpecOf<'quantize'>,
+  problem: QuantizeProblem,
   expected: ExpectedRow,
   { scale, zero }: RowMeta,
   row: number,
   read: ReadOutput,
   tally: ComparisonTally,
 ): number {
-  const { bits } = spec.problem;
-  const base = baseColumns(spec.problem);
+  const { bits } = problem;
+  const base = baseColumns(problem);
   const stride = codesRowStride(base, bits);
   const codes = unpackCodes(read('codes', row * stride, stride), paddedBase(base, bits), bits);
   const half = 2 ** (bits - 1);
@@ -111,14 +115,14 @@ function compareCodes(
 }
 
 function compareOutliers(
-  spec: SpecOf<'quantize'>,
+  problem: QuantizeProblem,
   data: QuantizeData,
   expected: ExpectedRow,
   row: number,
   read: ReadOutput,
   tally: ComparisonTally,
 ): void {
-  const { outliers, dtype, prologue } = spec.problem;
+  const { outliers, dtype, prologue } = problem;
   const float = narrowFloat(dtype);
   const stride = outlierRowStride(outliers);
   const bytes = read('outlier_rows', row * stride, stride);

@@ -1,9 +1,9 @@
-import type { SpecOf } from '../../../ir/kernel-spec.ts';
-import { baseColumns } from '../../../ir/problem.ts';
+import { baseColumns, type QuantizeProblem } from '../../../ir/problem.ts';
 import { fillElements, fillRows } from '../../reference/fill-layout.ts';
 import * as layouts from '../../reference/layouts.ts';
 import type { CaseBuffer, VerificationCase } from '../family.ts';
 import { compareQuantize } from './cases-compare.ts';
+import type { QuantizeCover } from './cover.ts';
 import { makeQuantizeData } from './data-rows.ts';
 
 /** Where each dataset's rows start in the list of row patterns. */
@@ -14,15 +14,16 @@ const datasets = [
 
 /** Two datasets over the kernel's arguments; see linearCases. */
 export function quantizeCases(
-  spec: SpecOf<'quantize'>,
+  problem: QuantizeProblem,
+  cover: QuantizeCover,
   m: number,
   seed: number,
 ): readonly VerificationCase[] {
-  const { k, outliers, bits, prologue } = spec.problem;
-  const base = baseColumns(spec.problem);
+  const { k, outliers, bits, prologue } = problem;
+  const base = baseColumns(problem);
   const canary: NonNullable<CaseBuffer['fill']> = (_, into) => into.fill(0xcd);
   return datasets.map(({ name, first }) => {
-    const data = makeQuantizeData(spec.problem, seed, first);
+    const data = makeQuantizeData(problem, seed, first);
     const elementBits = (index: number): number =>
       data.bits(Math.floor(index / data.width), index % data.width);
     const buffers: CaseBuffer[] = [
@@ -46,6 +47,11 @@ export function quantizeCases(
       { argument: 'row_meta', bytes: m * layouts.rowMetaStride, access: 'output', fill: canary },
       { argument: 'outlier_rows', bytes: outlierBytes, access: 'output', fill: canary },
     );
-    return { name, m, buffers, compare: (read, ctas) => compareQuantize(spec, data, m, read, ctas) };
+    return {
+      name,
+      m,
+      buffers,
+      compare: (read, ctas) => compareQuantize({ problem, cover, data, m }, read, ctas),
+    };
   });
 }

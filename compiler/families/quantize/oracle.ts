@@ -1,4 +1,4 @@
-import type { SpecOf } from '../../../ir/kernel-spec.ts';
+import type { QuantizeProblem } from '../../../ir/problem.ts';
 import { narrowFloat } from '../../reference/narrow-float.ts';
 import { baseColumnsOf } from '../../reference/outlier-columns.ts';
 import { runPrologue } from '../../reference/prologue.ts';
@@ -26,15 +26,19 @@ export interface ExpectedRow {
 }
 
 /** Evaluates row `m` in float64. */
-export function expectRow(spec: SpecOf<'quantize'>, data: QuantizeData, m: number): ExpectedRow {
-  const { problem, schedule } = spec;
+export function expectRow(
+  problem: QuantizeProblem,
+  normRoundings: number,
+  data: QuantizeData,
+  m: number,
+): ExpectedRow {
   const float = narrowFloat(problem.dtype);
   const x = runPrologue(
     problem.prologue,
     {
       values: Float64Array.from({ length: data.width }, (_, i) => float.decode(data.bits(m, i))),
       gamma: Float64Array.from({ length: problem.k }, (_, k) => float.decode(data.gammaBits(k))),
-      threads: schedule.threads,
+      normRoundings,
     },
     float,
   );

@@ -1,16 +1,12 @@
-import type { SpecOf } from '../../../ir/kernel-spec.ts';
 import type { Tolerance } from '../../../ir/manifest.ts';
-import {
-  codeRoundings,
-  rmsNormRoundings,
-  scaleRoundings,
-  underflow,
-  unitRoundoff,
-} from '../../reference/tolerance.ts';
+import type { QuantizeProblem } from '../../../ir/problem.ts';
+import { codeRoundings, scaleRoundings, underflow, unitRoundoff } from '../../reference/tolerance.ts';
 
 /** How far codes, row meta and the row after its prologue may be from the oracle. */
-export function quantizeTolerances({ problem, schedule }: SpecOf<'quantize'>): readonly Tolerance[] {
-  const { prologue } = problem;
+export function quantizeTolerances(
+  { prologue }: QuantizeProblem,
+  normRoundings: number,
+): readonly Tolerance[] {
   const rules: Tolerance[] = [
     {
       output: 'row_meta',
@@ -32,8 +28,7 @@ export function quantizeTolerances({ problem, schedule }: SpecOf<'quantize'>): r
     },
   ];
   if (prologue.op === 'none') return rules;
-  const columnRoundings =
-    prologue.op === 'rms-norm' ? { roundings: rmsNormRoundings(problem.k, schedule.threads) } : {};
+  const columnRoundings = prologue.op === 'rms-norm' ? { roundings: normRoundings } : {};
   const formula =
     prologue.op === 'rms-norm'
       ? 'gamma(roundings)'

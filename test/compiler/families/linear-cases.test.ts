@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { CtaIndex } from '../../../compiler/families/family.ts';
-import { linearCases } from '../../../compiler/families/linear/cases.ts';
-import { linearContract } from '../../../compiler/families/linear/contract.ts';
-import { executedMma } from '../../../compiler/families/linear/mma-counts.ts';
-import { outputRegion } from '../../../compiler/families/linear/region.ts';
+import { linearContract } from '../../../compiler/families/linear/cuda/contract.ts';
+import { outputRegion } from '../../../compiler/families/linear/cuda/cover.ts';
+import { linear } from '../../../compiler/families/linear/cuda/index.ts';
+import { executedMma } from '../../../compiler/families/linear/cuda/mma-counts.ts';
 import { evaluate } from '../../../ir/formula.ts';
 import type { SpecOf } from '../../../ir/kernel-spec.ts';
 import type { LinearProblem } from '../../../ir/problem.ts';
@@ -47,7 +47,7 @@ describe('linearCases', () => {
     ['no outliers, no residual, odd N', tiled({ outliers: 0, epilogue: [], n: 101 })],
     ['all outliers', tiled({ outliers: 200 })],
   ])('passes an FP32 stand-in reading the packed buffers: %s', (_, spec) => {
-    for (const test of linearCases(spec, m, 3)) {
+    for (const test of linear.cases(spec, m, 3)) {
       for (const order of [0, 1]) {
         const result = test.compare(runStandIn(spec, test, {}, order), one);
         expect(result.notes.filter((note) => !note.includes('bit for bit'))).toEqual([]);
@@ -61,7 +61,7 @@ describe('linearCases', () => {
   it('compares most of the integer dataset bit for bit', () => {
     for (const over of [{}, { weightBits: 8, activationBits: 8 } as const]) {
       const spec = tiled(over);
-      const test = linearCases(spec, m, 3)[0]!;
+      const test = linear.cases(spec, m, 3)[0]!;
       const note = test
         .compare(runStandIn(spec, test), one)
         .notes.find((text) => text.includes('bit for bit'));
@@ -79,7 +79,7 @@ describe('linearCases', () => {
       const expected = linearContract(spec)
         .arguments.filter((argument) => argument.kind === 'buffer')
         .map((argument) => [argument.name, evaluate(argument.bytes, m)]);
-      for (const test of linearCases(spec, m, 3)) {
+      for (const test of linear.cases(spec, m, 3)) {
         expect(test.buffers.map(({ argument, bytes }) => [argument, bytes])).toEqual(expected);
       }
     }
@@ -102,13 +102,13 @@ describe('linearCases', () => {
     ['a finite number in a NaN row', { nanAsZero: true }, /expected NaN, got 0/],
     ['a stray write left of the tile', { stray: { n: 63, m: 2 } }, /was written, outside/],
   ] as const)('catches %s', (_, faults, explanation) => {
-    const results = linearCases(spec, m, 3).map((test) => test.compare(runStandIn(spec, test, faults), one));
+    const results = linear.cases(spec, m, 3).map((test) => test.compare(runStandIn(spec, test, faults), one));
     expect(results.some((result) => result.failures > 0)).toBe(true);
     expect(results.flatMap((result) => result.notes).join('\n')).toMatch(explanation);
   });
 
   it('does not let a dropped outlier column or bias pass in the real dataset', () => {
-    const test = linearCases(spec, m, 3)[1]!;
+    const test = linear.cases(spec, m, 3)[1]!;
     for (const faults of [{ dropBias: true }, { dropOutliersFrom: 23 }, { dropCode: 7 }]) {
       const result = test.compare(runStandIn(spec, test, faults), one);
       expect(result.failures).toBeGreaterThan(result.elements / 4);
@@ -121,7 +121,7 @@ describe('linearCases', () => {
       problem,
       schedule: { kind: 'split-k', tileN: 64, tileM: 16, warps: 4, slices: 2, ctasPerSm: 1 },
     };
-    const test = linearCases(splitK, 9, 3)[0]!;
+    const test = linear.cases(splitK, 9, 3)[0]!;
     const read = runStandIn(splitK, test);
     const all: CtaIndex[] = [
       [1, 0, 0],
@@ -140,7 +140,7 @@ describe('linearCases', () => {
   it('gives equal data for equal seeds and other data for others', () => {
     const bytes = (seed: number, kind: number) => {
       const into = new Uint8Array(1024);
-      linearCases(spec, m, seed)[kind]!.buffers[0]!.fill!(0, into);
+      linear.cases(spec, m, seed)[kind]!.buffers[0]!.fill!(0, into);
       return Buffer.from(into).toString('hex');
     };
     expect(bytes(3, 0)).toBe(bytes(3, 0));

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { linear } from '../../../compiler/families/linear/cuda/index.ts';
 import { makeActivationData } from '../../../compiler/families/linear/data-activations.ts';
 import { makeWeightData } from '../../../compiler/families/linear/data-weights.ts';
 import { makeTileOracle } from '../../../compiler/families/linear/oracle.ts';
@@ -31,7 +32,14 @@ describe('the linear oracle', () => {
     const spec = specOf('compact');
     const weights = makeWeightData(spec.problem, 5, 'real');
     const activations = makeActivationData(spec.problem, 5, 'real');
-    const oracle = makeTileOracle(spec, weights, activations, { n0: 16, n1: 64, m0: 0, m1: 14 }, false);
+    const oracle = makeTileOracle(
+      spec.problem,
+      linear.roundings(spec),
+      weights,
+      activations,
+      { n0: 16, n1: 64, m0: 0, m1: 14 },
+      false,
+    );
     const f16 = narrowFloat('f16');
     for (const [n, m] of [
       [16, 0],

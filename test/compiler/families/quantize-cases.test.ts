@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { CtaIndex, VerificationCase } from '../../../compiler/families/family.ts';
-import { quantizeCases } from '../../../compiler/families/quantize/cases.ts';
-import { quantizeContract } from '../../../compiler/families/quantize/contract.ts';
+import { quantizeContract } from '../../../compiler/families/quantize/cuda/contract.ts';
+import { quantize } from '../../../compiler/families/quantize/cuda/index.ts';
 import { paddedBase, paddedOutliers } from '../../../compiler/reference/layouts.ts';
 import { narrowFloat } from '../../../compiler/reference/narrow-float.ts';
 import { packCodes } from '../../../compiler/reference/pack-codes.ts';
@@ -125,7 +125,7 @@ describe('quantizeCases', () => {
     ['silu-mul', specOf({ prologue: { op: 'silu-mul' } })],
     ['silu-mul, 8 bit, bf16', specOf({ prologue: { op: 'silu-mul' }, bits: 8, dtype: 'bf16' })],
   ])('passes an FP32 stand-in: %s', (_, spec) => {
-    for (const test of quantizeCases(spec, m, 11)) {
+    for (const test of quantize.cases(spec, m, 11)) {
       for (const backwards of [false, true]) {
         const result = test.compare(runStandIn(spec, test, {}, backwards), all);
         expect(result.notes.slice(0, -1)).toEqual([]);
@@ -144,7 +144,7 @@ describe('quantizeCases', () => {
       const expected = quantizeContract(spec)
         .arguments.filter((argument) => argument.kind === 'buffer')
         .map((argument) => [argument.name, evaluate(argument.bytes, m)]);
-      for (const test of quantizeCases(spec, m, 11)) {
+      for (const test of quantize.cases(spec, m, 11)) {
         expect(test.buffers.map(({ argument, bytes }) => [argument, bytes])).toEqual(expected);
       }
     }
@@ -156,7 +156,7 @@ describe('quantizeCases', () => {
       specOf({ k: 4096, prologue: rms }),
       specOf({ k: 4096, prologue: { op: 'silu-mul' } }),
     ]) {
-      const test = quantizeCases(spec, m, 11)[0]!;
+      const test = quantize.cases(spec, m, 11)[0]!;
       const result = test.compare(runStandIn(spec, test), all);
       const undecided = Number(result.notes.at(-1)!.split(' ')[0]);
       expect(undecided / result.elements).toBeLessThan(0.05);
@@ -174,15 +174,15 @@ describe('quantizeCases', () => {
     ['a missing activation function', { prologue: { op: 'silu-mul' } }, { noSiluRounding: true }, /./],
   ] as const)('catches %s', (_, over, faults, explanation) => {
     const spec = specOf(over);
-    const results = quantizeCases(spec, m, 11).map((test) =>
-      test.compare(runStandIn(spec, test, faults), all),
-    );
+    const results = quantize
+      .cases(spec, m, 11)
+      .map((test) => test.compare(runStandIn(spec, test, faults), all));
     expect(results.every((result) => result.failures > 0)).toBe(true);
     expect(results[0]!.notes.join('\n')).toMatch(explanation);
   });
 
   it('compares only the rows it is asked for', () => {
-    const test = quantizeCases(specOf(), m, 11)[0]!;
+    const test = quantize.cases(specOf(), m, 11)[0]!;
     const result = test.compare(runStandIn(specOf(), test), [[3, 0, 0]]);
     expect(result.elements).toBe(176 + 2 + 24);
   });

@@ -1,10 +1,10 @@
-import type { LinearProblem } from '../../../ir/problem.ts';
-import type { LinearSchedule, TiledSchedule } from '../../../ir/schedule.ts';
-import { registerCap } from '../../../targets/resident-ctas.ts';
-import type { CudaTarget } from '../../../targets/target.ts';
-import type { ResourceEstimate } from '../family.ts';
-import { segmentsAhead, stageBytes, threadsOf, tiledSharedBytes, warpTile } from './geometry.ts';
+import type { LinearProblem } from '../../../../ir/problem.ts';
+import type { LinearSchedule, TiledSchedule } from '../../../../ir/schedule.ts';
+import { registerCap } from '../../../../targets/resident-ctas.ts';
+import type { CudaTarget } from '../../../../targets/target.ts';
+import type { ResourceEstimate } from '../../family.ts';
 import { splitKSharedBytes } from './split-k-sizes.ts';
+import { segmentsAhead, stageBytes, threadsOf, tiledSharedBytes, warpTile } from './tile-geometry.ts';
 
 /**
  * Registers below which ptxas 13.0 spills, fitted to compiled schedules (bench/register-fit.md) and kept on the safe side.

@@ -1,5 +1,5 @@
-import type { LinearSchedule } from '../../../ir/schedule.ts';
-import type { TokenRange } from '../family.ts';
+import type { LinearSchedule } from '../../../../ir/schedule.ts';
+import type { TokenRange } from '../../family.ts';
 
 /** Decode ends here: two MMA token groups. */
 const decodeTokens = 16;

@@ -1,10 +1,10 @@
-import type { QuantizeProblem } from '../../../ir/problem.ts';
-import type { QuantizeSchedule } from '../../../ir/schedule.ts';
-import { registerCap, residentCtas } from '../../../targets/resident-ctas.ts';
-import type { CudaTarget } from '../../../targets/target.ts';
-import { ceilDiv, roundUp } from '../../support/integer.ts';
-import type { Rejection, ResourceEstimate } from '../family.ts';
-import { quantizeGeometry, quantizeSharedBytes } from './geometry.ts';
+import type { QuantizeProblem } from '../../../../ir/problem.ts';
+import type { QuantizeSchedule } from '../../../../ir/schedule.ts';
+import { registerCap, residentCtas } from '../../../../targets/resident-ctas.ts';
+import type { CudaTarget } from '../../../../targets/target.ts';
+import { ceilDiv, roundUp } from '../../../support/integer.ts';
+import type { Rejection, ResourceEstimate } from '../../family.ts';
+import { quantizeGeometry, quantizeSharedBytes } from '../geometry.ts';
 
 const threadCounts = [32, 64, 128, 256, 512, 1024];
 const mostThreads = 1024;

@@ -1,25 +1,25 @@
-import type { SpecOf } from '../../../ir/kernel-spec.ts';
-import { addsResidual, type LinearProblem } from '../../../ir/problem.ts';
-import type { LinearSchedule } from '../../../ir/schedule.ts';
-import type { CudaTarget } from '../../../targets/target.ts';
-import { hashValue } from '../../support/hash.ts';
-import { ceilDiv } from '../../support/integer.ts';
-import type { CostEstimate, LinearFamily } from '../family.ts';
-import { linearKernelId } from '../kernel-name.ts';
-import { linearCases } from './cases.ts';
+import type { SpecOf } from '../../../../ir/kernel-spec.ts';
+import { addsResidual, type LinearProblem } from '../../../../ir/problem.ts';
+import type { LinearSchedule } from '../../../../ir/schedule.ts';
+import type { CudaTarget } from '../../../../targets/target.ts';
+import { hashValue } from '../../../support/hash.ts';
+import { ceilDiv } from '../../../support/integer.ts';
+import type { CostEstimate, LinearFamily } from '../../family.ts';
+import { linearKernelId } from '../../kernel-name.ts';
+import { linearCases } from '../cases.ts';
+import { linearTolerances } from '../tolerances.ts';
 import { linearContract } from './contract.ts';
+import { ctasOfTile, cudaCover, outputRegion } from './cover.ts';
 import { enumerateLinear } from './enumerate-linear.ts';
 import { estimateSplitK } from './estimate-split-k.ts';
 import { estimateTiled } from './estimate-tiled.ts';
 import { leastSharedBytes } from './least-shared-bytes.ts';
 import { executedMma, staticMma } from './mma-counts.ts';
-import { ctasOfTile, outputRegion, tilesAlongN } from './region.ts';
 import { rejectLinear } from './reject.ts';
 import { linearResources } from './resources.ts';
 import { sampleLinearCtas } from './sample-ctas.ts';
 import { supportsLinear } from './supports.ts';
 import { linearRangeEdges, linearShape, servesLinearRange } from './token-ranges.ts';
-import { linearTolerances, roundingsOf } from './tolerances.ts';
 import { linearTemplates, linearView } from './view.ts';
 import { linearWork } from './work.ts';
 
@@ -44,13 +44,13 @@ export const linear: LinearFamily = {
   view: linearView,
   staticMma,
   callsAllowed: 0,
-  tolerances: linearTolerances,
-  roundings: roundingsOf,
+  tolerances: (spec) => linearTolerances(cudaCover(spec).roundings),
+  roundings: (spec) => cudaCover(spec).roundings,
   executedMma,
   leastSharedBytes,
   sampleCtas: sampleLinearCtas,
   lastTile,
-  cases: linearCases,
+  cases: (spec, m, seed) => linearCases(spec.problem, cudaCover(spec), m, seed),
   verificationCost,
 };
 
@@ -58,7 +58,11 @@ function widths({ weightBits, activationBits }: LinearProblem): string {
   return `w${weightBits}a${activationBits}`;
 }
 
-function verificationCost({ problem, schedule }: SpecOf<'linear'>, m: number, tiles?: number): number {
+function verificationCost(
+  { problem, schedule }: SpecOf<'linear', 'cuda'>,
+  m: number,
+  tiles?: number,
+): number {
   const all = ceilDiv(problem.n, schedule.tileN) * ceilDiv(m, schedule.tileM);
   // FP16 MMAs round every partial sum and cost about eight times an integer MAC.
   const macs = schedule.tileN * schedule.tileM * (problem.k + 7 * problem.outliers);
@@ -85,8 +89,11 @@ function outlierCost(problem: LinearProblem, schedule: LinearSchedule, target: C
   return { microseconds: time(problem) - time(without), weightBytes: bytes(problem) - bytes(without) };
 }
 
-function lastTile(spec: SpecOf<'linear'>, m: number) {
-  const place = { n: tilesAlongN(spec) - 1, m: ceilDiv(m, spec.schedule.tileM) - 1 };
+function lastTile(spec: SpecOf<'linear', 'cuda'>, m: number) {
+  const place = {
+    n: ceilDiv(spec.problem.n, spec.schedule.tileN) - 1,
+    m: ceilDiv(m, spec.schedule.tileM) - 1,
+  };
   const ctas = ctasOfTile(spec, place);
   return { ...outputRegion(spec, ctas[0] ?? [0, 0, 0], m), ctas };
 }

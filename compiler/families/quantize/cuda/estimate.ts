@@ -1,10 +1,10 @@
-import type { QuantizeProblem } from '../../../ir/problem.ts';
-import type { QuantizeSchedule } from '../../../ir/schedule.ts';
-import { residentCtas } from '../../../targets/resident-ctas.ts';
-import type { CudaTarget } from '../../../targets/target.ts';
-import { ceilDiv } from '../../support/integer.ts';
-import type { CostEstimate, CostTerm } from '../family.ts';
-import { codeRowBytes, quantizeGeometry } from './geometry.ts';
+import type { QuantizeProblem } from '../../../../ir/problem.ts';
+import type { QuantizeSchedule } from '../../../../ir/schedule.ts';
+import { residentCtas } from '../../../../targets/resident-ctas.ts';
+import type { CudaTarget } from '../../../../targets/target.ts';
+import { ceilDiv } from '../../../support/integer.ts';
+import type { CostEstimate, CostTerm } from '../../family.ts';
+import { codeRowBytes, quantizeGeometry } from '../geometry.ts';
 import { quantizeResources, vectorsPerThread } from './schedule-space.ts';
 
 /** Part of the second longest term that does not hide behind the longest. Stated. */

@@ -1,8 +1,9 @@
-import { constant, type Formula, tokens } from '../../../ir/formula.ts';
-import type { LinearProblem } from '../../../ir/problem.ts';
-import type { SplitKSchedule } from '../../../ir/schedule.ts';
-import { ceilDiv } from '../../support/integer.ts';
-import { linearGeometry, metaBytes, outputTileBytes, segmentBytes, sliceSegments } from './geometry.ts';
+import { constant, type Formula, tokens } from '../../../../ir/formula.ts';
+import type { LinearProblem } from '../../../../ir/problem.ts';
+import type { SplitKSchedule } from '../../../../ir/schedule.ts';
+import { ceilDiv } from '../../../support/integer.ts';
+import { linearGeometry, segmentBytes } from '../geometry.ts';
+import { metaBytes, outputTileBytes, sliceSegments } from './tile-geometry.ts';
 
 /** Bytes a token row takes in shared memory: the longest slice, plus 16 against bank conflicts. */
 function splitKRowPitch(problem: LinearProblem, schedule: SplitKSchedule): number {

@@ -1,7 +1,7 @@
-import type { LinearProblem } from '../../../ir/problem.ts';
-import type { CudaTarget } from '../../../targets/target.ts';
-import type { Support } from '../family.ts';
-import { blockBytes, linearGeometry } from './geometry.ts';
+import type { LinearProblem } from '../../../../ir/problem.ts';
+import type { CudaTarget } from '../../../../targets/target.ts';
+import type { Support } from '../../family.ts';
+import { blockBytes, linearGeometry } from '../geometry.ts';
 
 /** |product| is at most 2^(2b-2) a column: from 2^31 / 2^(2b-2) columns on, int32 accumulators could overflow. */
 const longestBase = { 4: 2 ** 25 - 1, 8: 2 ** 17 - 1 } as const;

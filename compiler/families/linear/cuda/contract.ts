@@ -1,21 +1,14 @@
-import type { BufferArgument, CallContract, KernelArgument } from '../../../ir/call-contract.ts';
-import { constant, type Formula, tokens } from '../../../ir/formula.ts';
-import type { SpecOf } from '../../../ir/kernel-spec.ts';
-import { addsResidual } from '../../../ir/problem.ts';
-import { ceilDiv } from '../../support/integer.ts';
-import {
-  blockBytes,
-  blockChannels,
-  linearGeometry,
-  segmentBytes,
-  threadsOf,
-  tiledSharedBytes,
-  tokenGroup,
-} from './geometry.ts';
+import type { BufferArgument, CallContract, KernelArgument } from '../../../../ir/call-contract.ts';
+import { constant, type Formula, tokens } from '../../../../ir/formula.ts';
+import type { SpecOf } from '../../../../ir/kernel-spec.ts';
+import { addsResidual } from '../../../../ir/problem.ts';
+import { ceilDiv } from '../../../support/integer.ts';
+import { blockBytes, blockChannels, linearGeometry, segmentBytes } from '../geometry.ts';
 import { splitKSharedBytes, splitKWorkspaceBytes } from './split-k-sizes.ts';
+import { threadsOf, tiledSharedBytes, tokenGroup } from './tile-geometry.ts';
 
 /** Arguments in signature order, launch, and for split-K the workspace's protocol. */
-export function linearContract(spec: SpecOf<'linear'>): CallContract {
+export function linearContract(spec: SpecOf<'linear', 'cuda'>): CallContract {
   const { problem, schedule } = spec;
   const tilesN = constant(ceilDiv(problem.n, schedule.tileN));
   const tilesM: Formula = { ceilDiv: [tokens, constant(schedule.tileM)] };
@@ -48,7 +41,7 @@ export function linearContract(spec: SpecOf<'linear'>): CallContract {
   };
 }
 
-function linearArguments({ problem, schedule }: SpecOf<'linear'>): readonly KernelArgument[] {
+function linearArguments({ problem, schedule }: SpecOf<'linear', 'cuda'>): readonly KernelArgument[] {
   const geometry = linearGeometry(problem);
   const { n, dtype } = problem;
   const channels = constant(geometry.channelBlocks * blockChannels);

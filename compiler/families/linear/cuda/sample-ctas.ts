@@ -1,19 +1,19 @@
-import type { SpecOf } from '../../../ir/kernel-spec.ts';
-import { ceilDiv } from '../../support/integer.ts';
-import type { CtaIndex } from '../family.ts';
-import { ctasOfTile, tilesAlongN } from './region.ts';
+import type { SpecOf } from '../../../../ir/kernel-spec.ts';
+import { ceilDiv } from '../../../support/integer.ts';
+import type { CtaIndex } from '../../family.ts';
+import { ctasOfTile } from './cover.ts';
 
 /**
  * Tiles worth running when the whole grid is too much: the four corners (the last row and column are the ragged ones),
  * then some inside, spread by a seed. Split-K tiles come with all their slices; `limit` counts tiles.
  */
 export function sampleLinearCtas(
-  spec: SpecOf<'linear'>,
+  spec: SpecOf<'linear', 'cuda'>,
   m: number,
   limit: number,
   seed: number,
 ): readonly CtaIndex[] {
-  const alongN = tilesAlongN(spec);
+  const alongN = ceilDiv(spec.problem.n, spec.schedule.tileN);
   const alongM = ceilDiv(m, spec.schedule.tileM);
   const tiles = new Set<number>();
   const add = (n: number, t: number): void => {

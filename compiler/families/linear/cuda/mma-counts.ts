@@ -1,16 +1,17 @@
-import type { SpecOf } from '../../../ir/kernel-spec.ts';
-import type { CtaIndex, MmaExpectation } from '../family.ts';
-import { linearGeometry, segmentsAhead, sliceSegments, threadsOf, warpTile } from './geometry.ts';
-import { outputRegion } from './region.ts';
+import type { SpecOf } from '../../../../ir/kernel-spec.ts';
+import type { CtaIndex, MmaExpectation } from '../../family.ts';
+import { linearGeometry } from '../geometry.ts';
+import { outputRegion } from './cover.ts';
+import { segmentsAhead, sliceSegments, threadsOf, warpTile } from './tile-geometry.ts';
 
 /** MMAs of all warps of a CTA for one segment of K. */
-function perSegment(spec: SpecOf<'linear'>): number {
+function perSegment(spec: SpecOf<'linear', 'cuda'>): number {
   const { blocks, groups } = warpTile(spec.schedule);
   return blocks * groups * (threadsOf(spec.schedule) / 32);
 }
 
 /** What CTA `cta` executes: every segment once, K padded to the MMA's and no further; nothing if it has no tile. */
-export function executedMma(spec: SpecOf<'linear'>, cta: CtaIndex, m: number): MmaExpectation {
+export function executedMma(spec: SpecOf<'linear', 'cuda'>, cta: CtaIndex, m: number): MmaExpectation {
   const { problem, schedule } = spec;
   const { baseSegments, outlierSegments } = linearGeometry(problem);
   const { m0, m1 } = outputRegion(spec, cta, m);
@@ -28,7 +29,7 @@ export function executedMma(spec: SpecOf<'linear'>, cta: CtaIndex, m: number): M
  * (split-K) once each for base and outlier columns, shorter where the compiler knows that there are fewer segments than
  * that: not where several slices share them, since each finds its own end at run time.
  */
-export function staticMma({ problem, schedule }: SpecOf<'linear'>): MmaExpectation {
+export function staticMma({ problem, schedule }: SpecOf<'linear', 'cuda'>): MmaExpectation {
   const { baseSegments, outlierSegments } = linearGeometry(problem);
   const { blocks, groups } = warpTile(schedule);
   const unrolled = schedule.kind === 'tiled' ? schedule.tileKBytes / 32 : segmentsAhead;

@@ -1,6 +1,6 @@
-import { addsResidual, type LinearProblem } from '../../../ir/problem.ts';
-import type { CudaTarget } from '../../../targets/target.ts';
-import { blockBytes, linearGeometry, segmentBytes } from './geometry.ts';
+import { addsResidual, type LinearProblem } from '../../../../ir/problem.ts';
+import type { CudaTarget } from '../../../../targets/target.ts';
+import { blockBytes, linearGeometry, segmentBytes } from '../geometry.ts';
 
 /** MACs and bytes that any schedule has to do for `m` tokens. K is padded to the MMA's, M and N are not. */
 export interface LinearWork {

@@ -1,11 +1,12 @@
-import type { LinearProblem } from '../../../ir/problem.ts';
-import type { SplitKSchedule } from '../../../ir/schedule.ts';
-import { residentCtas } from '../../../targets/resident-ctas.ts';
-import type { CudaTarget } from '../../../targets/target.ts';
-import { ceilDiv } from '../../support/integer.ts';
-import type { CostEstimate, CostTerm } from '../family.ts';
-import { blockBytes, linearGeometry, segmentsAhead, sliceSegments, threadsOf, warpTile } from './geometry.ts';
+import type { LinearProblem } from '../../../../ir/problem.ts';
+import type { SplitKSchedule } from '../../../../ir/schedule.ts';
+import { residentCtas } from '../../../../targets/resident-ctas.ts';
+import type { CudaTarget } from '../../../../targets/target.ts';
+import { ceilDiv } from '../../../support/integer.ts';
+import type { CostEstimate, CostTerm } from '../../family.ts';
+import { blockBytes, linearGeometry } from '../geometry.ts';
 import { linearResources } from './resources.ts';
+import { segmentsAhead, sliceSegments, threadsOf, warpTile } from './tile-geometry.ts';
 import { launchWork } from './work.ts';
 
 /** DRAM latency in nanoseconds under load: what bytes in flight have to cover. Stated, not measured. */

@@ -1,7 +1,7 @@
-import type { QuantizeProblem } from '../../../ir/problem.ts';
-import type { CudaTarget } from '../../../targets/target.ts';
-import type { Support } from '../family.ts';
-import { quantizeSharedBytes } from './geometry.ts';
+import type { QuantizeProblem } from '../../../../ir/problem.ts';
+import type { CudaTarget } from '../../../../targets/target.ts';
+import type { Support } from '../../family.ts';
+import { quantizeSharedBytes } from '../geometry.ts';
 import { holdsRow, longestRow } from './schedule-space.ts';
 
 /** Whether the quantize template can serve `problem` on `target`, or the first reason why not. */

@@ -1,10 +1,10 @@
-import type { BufferArgument, CallContract, KernelArgument } from '../../../ir/call-contract.ts';
-import { constant, tokens } from '../../../ir/formula.ts';
-import type { SpecOf } from '../../../ir/kernel-spec.ts';
-import { codeRowBytes, quantizeGeometry, quantizeSharedBytes } from './geometry.ts';
+import type { BufferArgument, CallContract, KernelArgument } from '../../../../ir/call-contract.ts';
+import { constant, tokens } from '../../../../ir/formula.ts';
+import type { SpecOf } from '../../../../ir/kernel-spec.ts';
+import { codeRowBytes, quantizeGeometry, quantizeSharedBytes } from '../geometry.ts';
 
 /** Arguments in signature order, and launch: one CTA a row. */
-export function quantizeContract({ problem, schedule }: SpecOf<'quantize'>): CallContract {
+export function quantizeContract({ problem, schedule }: SpecOf<'quantize', 'cuda'>): CallContract {
   const geometry = quantizeGeometry(problem);
   const { k, outliers, dtype, prologue } = problem;
   const rows = (

@@ -1,12 +1,13 @@
-import { addsResidual, type LinearProblem } from '../../../ir/problem.ts';
-import type { TiledSchedule } from '../../../ir/schedule.ts';
-import { residentCtas } from '../../../targets/resident-ctas.ts';
-import type { CudaTarget } from '../../../targets/target.ts';
-import { formatCount } from '../../support/format-count.ts';
-import { ceilDiv } from '../../support/integer.ts';
-import type { CostEstimate, CostTerm } from '../family.ts';
-import { linearGeometry, stageBytes, tokenGroup, warpTile } from './geometry.ts';
+import { addsResidual, type LinearProblem } from '../../../../ir/problem.ts';
+import type { TiledSchedule } from '../../../../ir/schedule.ts';
+import { residentCtas } from '../../../../targets/resident-ctas.ts';
+import type { CudaTarget } from '../../../../targets/target.ts';
+import { formatCount } from '../../../support/format-count.ts';
+import { ceilDiv } from '../../../support/integer.ts';
+import type { CostEstimate, CostTerm } from '../../family.ts';
+import { linearGeometry } from '../geometry.ts';
 import { linearResources, sharedBytesPerStep } from './resources.ts';
+import { stageBytes, tokenGroup, warpTile } from './tile-geometry.ts';
 import { launchWork } from './work.ts';
 
 /**

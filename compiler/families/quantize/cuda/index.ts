@@ -1,18 +1,19 @@
-import type { QuantizeProblem } from '../../../ir/problem.ts';
-import { hashValue } from '../../support/hash.ts';
-import type { CtaIndex, KernelFamily } from '../family.ts';
-import { quantizeKernelId } from '../kernel-name.ts';
-import { quantizeCases } from './cases.ts';
+import type { QuantizeProblem } from '../../../../ir/problem.ts';
+import { hashValue } from '../../../support/hash.ts';
+import type { CtaIndex, QuantizeFamily } from '../../family.ts';
+import { quantizeKernelId } from '../../kernel-name.ts';
+import { quantizeCases } from '../cases.ts';
+import { quantizeSharedBytes } from '../geometry.ts';
+import { quantizeTolerances } from '../tolerances.ts';
 import { quantizeContract } from './contract.ts';
+import { cudaCover } from './cover.ts';
 import { estimateQuantize } from './estimate.ts';
-import { quantizeSharedBytes } from './geometry.ts';
 import { enumerateQuantize, quantizeResources, rejectQuantize } from './schedule-space.ts';
 import { supportsQuantize } from './supports.ts';
-import { quantizeTolerances } from './tolerances.ts';
 import { quantizeTemplates, quantizeView } from './view.ts';
 
 /** Prologue, outlier split, minimum and range, codes and row meta, in one kernel. */
-export const quantize: KernelFamily<'quantize'> = {
+export const quantize: QuantizeFamily = {
   name: 'quantize',
   supports: supportsQuantize,
   kernelId: (spec) => quantizeKernelId(spec.problem, spec.schedule.threads, hashValue(spec)),
@@ -32,12 +33,13 @@ export const quantize: KernelFamily<'quantize'> = {
   staticMma: () => ({ imma: 0, hmma: 0 }),
   // A row's scale and its reciprocal are correctly rounded FP32 divisions, each a subroutine.
   callsAllowed: 2,
-  tolerances: quantizeTolerances,
+  tolerances: (spec) => quantizeTolerances(spec.problem, cudaCover(spec).normRoundings),
   executedMma: () => ({ imma: 0, hmma: 0 }),
   // The staged row, the column list, once in and once out each.
   leastSharedBytes: ({ problem }) => 2 * quantizeSharedBytes(problem),
   sampleCtas: (_spec, m, limit) => sampleRows(m, limit),
-  cases: quantizeCases,
+  cases: (spec, m, seed) => quantizeCases(spec.problem, cudaCover(spec), m, seed),
+  normRoundings: (spec) => cudaCover(spec).normRoundings,
   // A row costs about as much as a hundred MACs a column.
   verificationCost: ({ problem }, m, rows) => Math.min(m, rows ?? m) * problem.k * 100,
 };

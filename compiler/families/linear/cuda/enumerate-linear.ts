@@ -1,6 +1,6 @@
-import type { LinearProblem } from '../../../ir/problem.ts';
-import type { LinearSchedule, SplitKSchedule, TiledSchedule } from '../../../ir/schedule.ts';
-import { linearGeometry } from './geometry.ts';
+import type { LinearProblem } from '../../../../ir/problem.ts';
+import type { LinearSchedule, SplitKSchedule, TiledSchedule } from '../../../../ir/schedule.ts';
+import { linearGeometry } from '../geometry.ts';
 
 /** The values every field of a tiled schedule may take; their product is filtered by `rejectLinear`. */
 const tiled = {

@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import type { SpecOf } from '../../../ir/kernel-spec.ts';
-import { bannerSchema, bannerView } from '../banner-view.ts';
-import type { KernelView, TemplateContract, ViewContext } from '../family.ts';
-import { quantizeGeometry, quantizeSharedBytes } from './geometry.ts';
+import type { SpecOf } from '../../../../ir/kernel-spec.ts';
+import { bannerSchema, bannerView } from '../../banner-view.ts';
+import type { KernelView, TemplateContract, ViewContext } from '../../family.ts';
+import { quantizeGeometry, quantizeSharedBytes } from '../geometry.ts';
 
 const count = z.int().nonnegative();
 
@@ -52,7 +52,10 @@ export const quantizeTemplates: readonly TemplateContract[] = [
 ];
 
 /** The plain object that templates/cuda/quantize prints, and the fillers of its slots. */
-export function quantizeView({ problem, schedule }: SpecOf<'quantize'>, context: ViewContext): KernelView {
+export function quantizeView(
+  { problem, schedule }: SpecOf<'quantize', 'cuda'>,
+  context: ViewContext,
+): KernelView {
   const geometry = quantizeGeometry(problem);
   const { prologue } = problem;
   return {

@@ -1,15 +1,16 @@
-import type { SpecOf } from '../../../ir/kernel-spec.ts';
-import { addsResidual } from '../../../ir/problem.ts';
-import type { CtaIndex } from '../family.ts';
-import { linearGeometry, metaBytes, outputTileBytes, segmentBytes, sliceSegments } from './geometry.ts';
-import { outputRegion } from './region.ts';
+import type { SpecOf } from '../../../../ir/kernel-spec.ts';
+import { addsResidual } from '../../../../ir/problem.ts';
+import type { CtaIndex } from '../../family.ts';
+import { linearGeometry, segmentBytes } from '../geometry.ts';
+import { outputRegion } from './cover.ts';
+import { metaBytes, outputTileBytes, sliceSegments } from './tile-geometry.ts';
 
 /**
  * Bytes into and out of shared memory that the tile itself asks for: operands and meta once in and once out, the output
  * tile likewise, twice with a residual. Fragments that several warps need are read more than once: that is the rest.
  * Split-K stages token rows only, and counts the output tile in none of its slices: only the last to arrive writes it.
  */
-export function leastSharedBytes(spec: SpecOf<'linear'>, cta: CtaIndex, m: number): number {
+export function leastSharedBytes(spec: SpecOf<'linear', 'cuda'>, cta: CtaIndex, m: number): number {
   const { problem, schedule } = spec;
   const { m0, m1 } = outputRegion(spec, cta, m);
   if (m0 >= m1) return 0;

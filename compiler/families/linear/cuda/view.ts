@@ -1,11 +1,12 @@
 import { z } from 'zod';
-import type { SpecOf } from '../../../ir/kernel-spec.ts';
-import { addsResidual, type LinearProblem } from '../../../ir/problem.ts';
-import type { LinearSchedule, SplitKSchedule, TiledSchedule } from '../../../ir/schedule.ts';
-import { bannerSchema, bannerView } from '../banner-view.ts';
-import type { KernelView, TemplateContract, ViewContext } from '../family.ts';
-import { linearGeometry, segmentsAhead, tiledSharedBytes, tokenGroup } from './geometry.ts';
+import type { SpecOf } from '../../../../ir/kernel-spec.ts';
+import { addsResidual, type LinearProblem } from '../../../../ir/problem.ts';
+import type { LinearSchedule, SplitKSchedule, TiledSchedule } from '../../../../ir/schedule.ts';
+import { bannerSchema, bannerView } from '../../banner-view.ts';
+import type { KernelView, TemplateContract, ViewContext } from '../../family.ts';
+import { linearGeometry } from '../geometry.ts';
 import { splitKSharedBytes } from './split-k-sizes.ts';
+import { segmentsAhead, tiledSharedBytes, tokenGroup } from './tile-geometry.ts';
 
 const count = z.int().nonnegative();
 
@@ -80,7 +81,10 @@ export const linearTemplates: readonly TemplateContract[] = [
 ];
 
 /** The plain object that templates/cuda/linear prints, and the fillers of its slots. */
-export function linearView({ problem, schedule }: SpecOf<'linear'>, context: ViewContext): KernelView {
+export function linearView(
+  { problem, schedule }: SpecOf<'linear', 'cuda'>,
+  context: ViewContext,
+): KernelView {
   return schedule.kind === 'tiled'
     ? tiledView(problem, schedule, context)
     : splitKView(problem, schedule, context);

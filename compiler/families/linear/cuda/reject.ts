@@ -1,10 +1,10 @@
-import type { LinearProblem } from '../../../ir/problem.ts';
-import type { LinearSchedule, SplitKSchedule, TiledSchedule } from '../../../ir/schedule.ts';
-import { residentCtas } from '../../../targets/resident-ctas.ts';
-import type { CudaTarget } from '../../../targets/target.ts';
-import type { Rejection } from '../family.ts';
-import { threadsOf, warpTile } from './geometry.ts';
+import type { LinearProblem } from '../../../../ir/problem.ts';
+import type { LinearSchedule, SplitKSchedule, TiledSchedule } from '../../../../ir/schedule.ts';
+import { residentCtas } from '../../../../targets/resident-ctas.ts';
+import type { CudaTarget } from '../../../../targets/target.ts';
+import type { Rejection } from '../../family.ts';
 import { linearResources } from './resources.ts';
+import { threadsOf, warpTile } from './tile-geometry.ts';
 
 /** The first reason why `schedule` cannot serve `problem` on `target`; undefined if it can. */
 export function rejectLinear(
