@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // The command line: options to values, and the exit code. Each command's own module is loaded when it runs.
-import { Command, CommanderError, Option } from 'commander';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import type { CommandContext, ExitCode } from './commands/command.ts';
 import { readSurroundings } from './options.ts';
 import { version } from './support/version.ts';
@@ -11,8 +11,14 @@ const context: CommandContext = {
   err: (text) => process.stderr.write(text),
 };
 
+/** Every value: an empty one is a variable that a script forgot to set, never what was meant. */
+function given(value: string): string {
+  if (value === '') throw new InvalidArgumentError('It is empty.');
+  return value;
+}
+
 function collect(value: string, before: readonly string[] = []): readonly string[] {
-  return [...before, value];
+  return [...before, given(value)];
 }
 
 function withOutputOptions(command: Command): Command {
@@ -21,8 +27,8 @@ function withOutputOptions(command: Command): Command {
 
 function withModelOptions(command: Command): Command {
   return withOutputOptions(command)
-    .option('--scheme <preset>', "default scheme instead of the model's: quik-4b, quik-8b or f16")
-    .option('--outliers <n>', 'outlier columns per layer, the n of proportional rules too')
+    .option('--scheme <preset>', "default scheme instead of the model's: quik-4b, quik-8b or f16", given)
+    .option('--outliers <n>', 'outlier columns per layer, the n of proportional rules too', given)
     .option(
       '--layer <glob=settings>',
       "e.g. '*.down_proj=quik-8b,outliers=896' (repeatable, last wins)",
@@ -34,7 +40,7 @@ function withModelOptions(command: Command): Command {
         'in-place',
       ]),
     )
-    .option('--dump <dir>', 'write the graph after each pass into a folder');
+    .option('--dump <dir>', 'write the graph after each pass into a folder', given);
 }
 
 const program = new Command('quikc')
@@ -47,11 +53,11 @@ let exitCode: ExitCode = 0;
 
 withModelOptions(program.command('compile'))
   .description('compile a model to kernels')
-  .argument('<model>', 'path of a model.json')
-  .option('--target <id>', 'architecture to compile for', 'sm80')
-  .option('-o, --output <dir>', 'bundle to write (default: generated/build/<model>.<target>)')
+  .argument('<model>', 'path of a model.json', given)
+  .option('--target <id>', 'architecture to compile for', given, 'sm80')
+  .option('-o, --output <dir>', 'bundle to write (default: generated/build/<model>.<target>)', given)
   .option('--no-build', 'write sources and manifest only')
-  .option('--nvcc <path>', 'the nvcc to build with')
+  .option('--nvcc <path>', 'the nvcc to build with', given)
   .action(async (file, options) => {
     const { compile } = await import('./commands/compile.ts');
     exitCode = await compile(file, options, context);
@@ -59,7 +65,7 @@ withModelOptions(program.command('compile'))
 
 withModelOptions(program.command('inspect'))
   .description('show what a model consists of, and what its scheme makes of it')
-  .argument('<model>', 'path of a model.json')
+  .argument('<model>', 'path of a model.json', given)
   .action(async (file, options) => {
     const { inspect } = await import('./commands/inspect.ts');
     exitCode = await inspect(file, options, context);
@@ -67,12 +73,12 @@ withModelOptions(program.command('inspect'))
 
 withOutputOptions(program.command('verify'))
   .description("execute a bundle's kernels on the CPU and compare them with the float64 oracle")
-  .argument('<bundle>', 'folder that compile wrote')
-  .option('--kernel <id>', 'only the kernels whose id begins so')
-  .option('--m <list>', 'token counts instead of the edges of each range, e.g. 1,16,17,2048')
-  .option('--seed <n>', 'data, order of warps and CTAs, errors of approximate instructions', '1')
+  .argument('<bundle>', 'folder that compile wrote', given)
+  .option('--kernel <id>', 'only the kernels whose id begins so', given)
+  .option('--m <list>', 'token counts instead of the edges of each range, e.g. 1,16,17,2048', given)
+  .option('--seed <n>', 'data, order of warps and CTAs, errors of approximate instructions', given, '1')
   .option('--full', 'every CTA instead of a sample')
-  .option('--threads <n>', 'worker threads (default: one a core)')
+  .option('--threads <n>', 'worker threads (default: one a core)', given)
   .action(async (folder, options) => {
     const { verify } = await import('./commands/verify.ts');
     exitCode = await verify(folder, options, context, new URL('./verify-worker.js', import.meta.url));
@@ -80,8 +86,8 @@ withOutputOptions(program.command('verify'))
 
 withOutputOptions(program.command('explain'))
   .description('show the kernels of a bundle, or why one of them is as it is')
-  .argument('<bundle>', 'folder that compile wrote')
-  .argument('[kernel]', 'its id, or a unique beginning or ending of it')
+  .argument('<bundle>', 'folder that compile wrote', given)
+  .argument('[kernel]', 'its id, or a unique beginning or ending of it', given)
   .action(async (folder, kernel, options) => {
     const { explain } = await import('./commands/explain.ts');
     exitCode = await explain(folder, kernel, options, context);
@@ -96,7 +102,7 @@ withOutputOptions(program.command('targets'))
 
 withOutputOptions(program.command('doctor'))
   .description('check whether this machine can build kernels')
-  .option('--nvcc <path>', 'the nvcc to build with')
+  .option('--nvcc <path>', 'the nvcc to build with', given)
   .action(async (options) => {
     const { doctor } = await import('./commands/doctor.ts');
     exitCode = await doctor(options, context);

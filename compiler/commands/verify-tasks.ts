@@ -8,11 +8,10 @@ import { assert } from '../support/assert.ts';
 import { fail, type Result, succeed } from '../support/result.ts';
 import { tokensToVerify } from '../verify/tokens-to-verify.ts';
 import type { ChainKernel, PlannedLaunch, VerificationJob, VerifyTask } from '../verify/verification.ts';
+import type { VerifyChoices } from './read-verify-options.ts';
 
 export interface VerifySelection {
   readonly kernel?: string;
-  readonly m?: string;
-  readonly seed?: string;
   readonly full?: boolean;
 }
 
@@ -23,18 +22,14 @@ const sampledTiles = 6;
 export function verifyTasks(
   bundle: Bundle,
   options: VerifySelection,
+  { tokens: asked, seed }: VerifyChoices,
 ): Result<readonly VerifyTask[], Diagnostic> {
-  const asked = options.m === undefined ? succeed(undefined) : parseTokens(options.m);
-  if (!asked.ok) return asked;
-  const seed = Number(options.seed ?? '1');
-  if (!Number.isSafeInteger(seed) || seed < 0) {
-    return fail(usage(`--seed ${quoteText(options.seed ?? '')}`, 'a whole number from 0 on'));
-  }
   const { kernel } = options;
   const kernels = bundle.manifest.kernels.filter(({ id }) => kernel === undefined || id.startsWith(kernel));
   if (kernels.length === 0) {
     const expected = 'an id, or the beginning of one; see quikc explain';
-    return fail(usage(`--kernel ${quoteText(kernel ?? '')} names no kernel of this bundle`, expected));
+    const message = `--kernel ${quoteText(kernel ?? '')} names no kernel of this bundle`;
+    return fail(diagnose('QK701', { message, expected }));
   }
   const unbuilt = kernels.find(({ files }) => files.ptx === undefined);
   if (unbuilt !== undefined) {
@@ -43,7 +38,7 @@ export function verifyTasks(
     );
   }
   const jobs = kernels.map((entry): VerifyTask => {
-    const launches = asked.value?.map((tokens) => ({ tokens, tiles: sampledTiles })) ?? launchesOf(entry);
+    const launches = asked?.map((tokens) => ({ tokens, tiles: sampledTiles })) ?? launchesOf(entry);
     const { source } = kernelFiles(bundle, entry);
     const job: VerificationJob = {
       ...{ ...part(bundle, entry), source, seed },
@@ -106,16 +101,4 @@ function launchesOf(kernel: ManifestKernel): readonly PlannedLaunch[] {
     }
   }
   return [...byTokens.values()].sort((a, b) => a.tokens - b.tokens);
-}
-
-function parseTokens(text: string): Result<readonly number[], Diagnostic> {
-  const counts = text.split(',').map((count) => (/^\s*\d+\s*$/.test(count) ? Number(count) : Number.NaN));
-  const isGood = counts.every((count) => Number.isSafeInteger(count) && count >= 1 && count < 2 ** 31);
-  return isGood
-    ? succeed(counts)
-    : fail(usage(`--m ${quoteText(text)}`, 'token counts from 1 on, e.g. 1,16,17,2048'));
-}
-
-function usage(message: string, expected: string): Diagnostic {
-  return diagnose('QK701', { message, expected });
 }

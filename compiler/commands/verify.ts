@@ -4,12 +4,11 @@ import type { CommandContext, ExitCode, OutputOptions } from './command.ts';
 import { exitCodeOf, reportDiagnostics } from './command.ts';
 import { formatVerification } from './format-verification.ts';
 import { interruptible } from './interruptible.ts';
+import { readVerifyOptions, type VerifyNumbers } from './read-verify-options.ts';
 import { showFraction } from './show-fraction.ts';
 import { type VerifySelection, verifyTasks } from './verify-tasks.ts';
 
-export interface VerifyCommandOptions extends OutputOptions, VerifySelection {
-  readonly threads?: string;
-}
+export interface VerifyCommandOptions extends OutputOptions, VerifySelection, VerifyNumbers {}
 
 /** `quikc verify`: executes a bundle's PTX on the CPU and compares with the float64 oracle. `worker`: its built thread. */
 export async function verify(
@@ -18,25 +17,30 @@ export async function verify(
   context: CommandContext,
   worker: URL,
 ): Promise<ExitCode> {
+  const choices = readVerifyOptions(options);
+  if (!choices.ok) {
+    reportDiagnostics([choices.error], options, context);
+    return 2;
+  }
   const bundle = readBundle(folder);
   if (!bundle.ok) {
     reportDiagnostics(bundle.error, options, context);
     return exitCodeOf(bundle.error);
   }
-  const tasks = verifyTasks(bundle.value, options);
+  const tasks = verifyTasks(bundle.value, options, choices.value);
   if (!tasks.ok) {
     reportDiagnostics([tasks.error], options, context);
     return tasks.error.code === 'QK701' ? 2 : 1;
   }
   const progress = showFraction('verifying', options, context);
   const started = performance.now();
-  const threads = Number(options.threads ?? '0');
+  const { threads } = choices.value;
   const outcome = await interruptible((signal) =>
     runTasks(tasks.value, {
       worker,
       signal,
       onProgress: progress.onFraction,
-      ...(threads >= 1 ? { threads: Math.floor(threads) } : {}),
+      ...(threads === undefined ? {} : { threads }),
     }).catch((cause: unknown) => {
       if (signal.aborted) return [];
       throw cause;
