@@ -1,4 +1,5 @@
-import { type FileHandle, open } from 'node:fs/promises';
+import type { Stats } from 'node:fs';
+import { type FileHandle, open, stat } from 'node:fs/promises';
 import { diagnose } from '../diagnostics/codes.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import type { Result } from '../support/result.ts';
@@ -8,10 +9,18 @@ import type { SourceFile } from './source-file.ts';
 /** 80 layers x 7 linears x 1024 listed columns are 4 MB; anything near this limit is not a description. */
 const largestModelBytes = 64 * 1024 * 1024;
 
-/** Reads a model.json as UTF-8 text. */
+/**
+ * Reads a model.json as UTF-8 text. Only a plain file is opened: a pipe would be waited for, and in a way that no
+ * signal ends; a device may have no end.
+ */
 export async function readSource(file: string): Promise<Result<SourceFile, readonly Diagnostic[]>> {
   let bytes: Uint8Array;
   try {
+    const kind = kindOf(await stat(file));
+    if (kind !== undefined) {
+      const hint = 'save the model to a file, and name that';
+      return fail([diagnose('QK100', { file, message: `this is ${kind}, not a file`, hint })]);
+    }
     const handle = await open(file);
     try {
       const { size } = await handle.stat();
@@ -37,7 +46,15 @@ export async function readSource(file: string): Promise<Result<SourceFile, reado
   }
 }
 
-/** All bytes of a file, or undefined if there are more than `limit`: a device or a pipe does not tell its size. */
+/** What is there in place of a plain file; undefined where it is one. */
+function kindOf(stats: Stats): string | undefined {
+  if (stats.isFile()) return undefined;
+  if (stats.isDirectory()) return 'a folder';
+  if (stats.isFIFO()) return 'a pipe';
+  return stats.isSocket() ? 'a socket' : 'a device';
+}
+
+/** All bytes of a file, or undefined if there are more than `limit`: files of the system do not tell their size. */
 async function readAtMost(handle: FileHandle, limit: number): Promise<Uint8Array | undefined> {
   const parts: Uint8Array[] = [];
   for (let total = 0; total <= limit; ) {
@@ -51,7 +68,7 @@ async function readAtMost(handle: FileHandle, limit: number): Promise<Uint8Array
 
 const reasons: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such file',
-  EISDIR: 'this is a folder, not a file',
+  ELOOP: 'the link leads back to itself',
   EACCES: 'permission to read it is denied',
 };
 
