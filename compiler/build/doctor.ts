@@ -1,11 +1,11 @@
 import { existsSync, rmSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
+import { describeFileError } from '../support/describe-file-error.ts';
 import { findOnPath } from '../support/find-on-path.ts';
 import type { Environment } from '../support/quikc-cache-root.ts';
 import { quikcCacheRoot } from '../support/quikc-cache-root.ts';
 import { makeScratchFolder } from '../support/scratch-folder.ts';
 import { type FindOptions, findToolchain } from './find-toolchain.ts';
-import { describeFileError } from './tool-fault.ts';
 
 /** One line of `quikc doctor`. `fail`: building kernels will not work; `warn`: something optional is missing. */
 export interface Check {

@@ -1,5 +1,6 @@
 import type { Diagnostic, DiagnosticCode } from '../diagnostics/diagnostic.ts';
 import { quoteText } from '../diagnostics/escape-text.ts';
+import { describeFileError } from '../support/describe-file-error.ts';
 import type { ProcessOutcome } from '../support/run-process.ts';
 
 const install = 'run `quikc toolchain install`, or name an nvcc with --nvcc or QUIKC_NVCC';
@@ -93,15 +94,6 @@ export function describeOutcome(outcome: ProcessOutcome): string {
     case 'not-started':
       return `it could not be started: ${outcome.reason}`;
   }
-}
-
-/** A file system error without its stack: "no space left on device (ENOSPC)". */
-export function describeFileError(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined;
-  if (code === undefined) return error.message;
-  const words = /^[A-Z]+: ([^,]+)/.exec(error.message)?.[1] ?? error.message;
-  return `${words} (${code})`;
 }
 
 function fault(code: DiagnosticCode, message: string, hint: string): Diagnostic {

@@ -36,8 +36,8 @@ export const passes: readonly Pass[] = [
 
 export interface PassOptions {
   readonly columns?: ColumnMode;
-  /** Sees the graph as imported (index 0, "import") and after each pass: `--dump`. */
-  readonly onGraph?: (index: number, name: string, graph: Graph) => void;
+  /** Sees the graph as imported (index 0, "import") and after each pass: `--dump`. A fault that it returns is told. */
+  readonly onGraph?: (index: number, name: string, graph: Graph) => Diagnostic | undefined;
 }
 
 export interface PassedGraph {
@@ -57,7 +57,11 @@ export function runPasses(
   const diagnostics: Diagnostic[] = [];
   const notes: PassNote[] = [];
   let graph = imported;
-  options.onGraph?.(0, 'import', graph);
+  const show = (index: number, name: string): void => {
+    const fault = options.onGraph?.(index, name, graph);
+    if (fault !== undefined) diagnostics.push(fault);
+  };
+  show(0, 'import');
   for (const [index, pass] of passes.entries()) {
     if (hasErrors(diagnostics) && pass === mergeProjections) break;
     graph = pass.run(graph, {
@@ -65,7 +69,7 @@ export function runPasses(
       report: (diagnostic) => diagnostics.push(diagnostic),
       note: (block, node, text) => notes.push({ pass: pass.name, block, node, text }),
     });
-    options.onGraph?.(index + 1, pass.name, graph);
+    show(index + 1, pass.name);
     const findings = hasErrors(diagnostics) ? [] : [...verifyGraph(graph), ...pass.check(graph)];
     assert(findings.length === 0, `${pass.name} ensures that ${pass.ensures}; found: ${findings.join('; ')}`);
   }

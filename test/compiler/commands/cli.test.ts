@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import { build, type Metafile } from 'esbuild';
@@ -80,6 +81,18 @@ describe('exit codes of the process', () => {
     const run = await execa('bash', ['-c', `set -o pipefail; ${command}`], { reject: false });
     expect([run.exitCode, run.stderr]).toEqual([0, '']);
   });
+});
+
+// In a process, which can be ended should it hang: Node's own recursive mkdir never returns here.
+test.skipIf(!existsSync('/proc/self'))('--dump below /proc is one fault (needs /proc)', async () => {
+  const args = ['inspect', 'test/fixtures/models/ragged.json', '--dump', '/proc/quikc-dump', '--json'];
+  const run = await execa('node', [join(folder, 'cli.js'), ...args], {
+    reject: false,
+    timeout: 5000,
+    killSignal: 'SIGKILL',
+  });
+  expect(run.exitCode).toBe(1);
+  expect(JSON.parse(run.stdout).diagnostics).toMatchObject([{ code: 'QK553', file: '/proc/quikc-dump' }]);
 });
 
 test('--help loads commander alone: no zod, handlebars or ts-morph', async () => {
