@@ -2,6 +2,8 @@ import { z } from 'zod';
 import type { Formula } from './formula.ts';
 
 export const count = z.int().nonnegative();
+/** Of what there must be some. */
+export const size = z.int().positive();
 export const digest = z.string().regex(/^[0-9a-f]{64}$/);
 /** Kernel ids and symbols: they name files, so nothing else is let through. */
 export const identifier = z
@@ -48,7 +50,7 @@ export const argumentSchema = z.discriminatedUnion('kind', [
     shape: z.array(formulaSchema),
     rowStrideBytes: count.exactOptional(),
     bytes: formulaSchema,
-    alignment: count,
+    alignment: size,
     meaning: z.string(),
   }),
   z.strictObject({ kind: z.literal('token-count'), name: z.string() }),
@@ -56,8 +58,9 @@ export const argumentSchema = z.discriminatedUnion('kind', [
 
 export const launchSchema = z.strictObject({
   grid: z.tuple([formulaSchema, formulaSchema, formulaSchema]),
-  block: z.tuple([count, count, count]),
-  dynamicSharedBytes: count,
+  block: z.tuple([size, size, size]),
+  /** No GPU has more on an SM than 228 KiB. */
+  dynamicSharedBytes: count.max(256 * 1024),
 });
 
 export const workspaceSchema = z.strictObject({

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Formula } from './formula.ts';
-import { count, digest } from './manifest-schema-call.ts';
+import { count, digest, size } from './manifest-schema-call.ts';
 
 const hostStep = z.strictObject({
   kind: z.literal('host'),
@@ -41,7 +41,7 @@ export function planSchema<W extends z.ZodType>(formula: z.ZodType<Formula>, wei
     name: z.string(),
     prefix: z.string(),
     origin: z.string(),
-    repeat: z.strictObject({ first: count, count }).exactOptional(),
+    repeat: z.strictObject({ first: count, count: size }).exactOptional(),
     steps: z.array(z.discriminatedUnion('kind', [quantizeStep, linearStep, hostStep])),
     buffers: z.array(
       z.strictObject({ name: z.string(), bytes: formula, slot: count, from: count, to: count }),

@@ -1,30 +1,30 @@
 import { z } from 'zod';
-import { count, dtypeSchema, targetSchema } from './manifest-schema-call.ts';
+import { count, dtypeSchema, size, targetSchema } from './manifest-schema-call.ts';
 
 const bits = z.literal([4, 8]);
 const columns = z.enum(['compact', 'in-place']);
 
 const tiledSchema = z.strictObject({
   kind: z.literal('tiled'),
-  tileN: count,
-  tileM: count,
+  tileN: size,
+  tileM: size,
   tileKBytes: z.literal([32, 64, 128]),
-  warpsN: count,
-  warpsM: count,
-  stages: count,
-  ctasPerSm: count,
+  warpsN: size,
+  warpsM: size,
+  stages: size,
+  ctasPerSm: size,
 });
 
 const splitKSchema = z.strictObject({
   kind: z.literal('split-k'),
-  tileN: count,
+  tileN: size,
   tileM: z.literal([8, 16]),
-  warps: count,
-  slices: count,
-  ctasPerSm: count,
+  warps: size,
+  slices: size,
+  ctasPerSm: size,
 });
 
-const rowSchema = z.strictObject({ kind: z.literal('row'), threads: count, ctasPerSm: count });
+const rowSchema = z.strictObject({ kind: z.literal('row'), threads: size, ctasPerSm: size });
 
 /** All that determines a kernel's text. */
 export const specSchema = z.discriminatedUnion('family', [
@@ -33,8 +33,8 @@ export const specSchema = z.discriminatedUnion('family', [
     problem: z.strictObject({
       family: z.literal('linear'),
       target: targetSchema,
-      n: count,
-      k: count,
+      n: size,
+      k: size,
       outliers: count,
       weightBits: bits,
       activationBits: bits,
@@ -49,7 +49,7 @@ export const specSchema = z.discriminatedUnion('family', [
     problem: z.strictObject({
       family: z.literal('quantize'),
       target: targetSchema,
-      k: count,
+      k: size,
       outliers: count,
       bits,
       dtype: dtypeSchema,
@@ -73,11 +73,11 @@ const ranked = z.strictObject({
 
 /** Why a kernel serves a range of M. Times are modelled, never measured. */
 export const explainSchema = z.strictObject({
-  from: count,
-  to: count.exactOptional(),
+  from: size,
+  to: size.exactOptional(),
   report: z.strictObject({
     gpu: z.string(),
-    tokens: count,
+    tokens: size,
     chosen: ranked,
     terms: z.array(z.strictObject({ name: z.string(), microseconds: z.number(), how: z.string() })),
     runnersUp: z.array(ranked),

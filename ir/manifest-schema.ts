@@ -9,6 +9,7 @@ import {
   identifier,
   launchSchema,
   layoutSchema,
+  size,
   targetSchema,
   workspaceSchema,
 } from './manifest-schema-call.ts';
@@ -27,7 +28,7 @@ const fileSchema = z.strictObject({
 });
 
 const resourcesSchema = z.strictObject({
-  threads: count,
+  threads: size,
   dynamicSharedBytes: count,
   estimated: z.strictObject({ registers: count, registerCap: count, sharedBytes: count }),
   residentCtas: count,
@@ -79,11 +80,11 @@ const kernelSchema = z.strictObject({
 
 const siteSchema = z.strictObject({
   id: z.string(),
-  tokens: z.strictObject({ min: count, max: count.exactOptional() }),
+  tokens: z.strictObject({ min: size, max: size.exactOptional() }),
   buckets: z.array(
     z.strictObject({
-      from: count,
-      to: count.exactOptional(),
+      from: size,
+      to: size.exactOptional(),
       launches: z.array(z.strictObject({ problem: digest, kernel: identifier })),
     }),
   ),
@@ -97,9 +98,9 @@ const layerSchema = z.strictObject({
   name: z.string(),
   site: z.string(),
   problem: digest,
-  repeat: z.strictObject({ first: count, count }).exactOptional(),
-  n: count,
-  k: count,
+  repeat: z.strictObject({ first: count, count: size }).exactOptional(),
+  n: size,
+  k: size,
   bits,
   columnMode: z.enum(['compact', 'in-place']),
   parts: z.array(
@@ -107,7 +108,7 @@ const layerSchema = z.strictObject({
       name: z.string(),
       origin: z.string(),
       firstRow: count,
-      rows: count,
+      rows: size,
       weight: weightSchema.exactOptional(),
       bias: weightSchema.exactOptional(),
     }),

@@ -1,11 +1,15 @@
+import { join } from 'node:path';
 import type { ManifestKernel, ManifestSite } from '../../ir/manifest.ts';
 import { diagnose } from '../diagnostics/codes.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import { quoteText } from '../diagnostics/escape-text.ts';
+import { bundleFault } from '../package/bundle-fault.ts';
 import { kernelFiles } from '../package/kernel-files.ts';
+import { manifestFile } from '../package/make-bundle.ts';
 import type { Bundle } from '../package/read-bundle.ts';
 import { assert } from '../support/assert.ts';
 import { fail, type Result, succeed } from '../support/result.ts';
+import { checkContract } from '../verify/check-contract.ts';
 import { tokensToVerify } from '../verify/tokens-to-verify.ts';
 import type { ChainKernel, PlannedLaunch, VerificationJob, VerifyTask } from '../verify/verification.ts';
 import type { VerifyChoices } from './read-verify-options.ts';
@@ -30,6 +34,12 @@ export function verifyTasks(
     const expected = 'an id, or the beginning of one; see quikc explain';
     const message = `--kernel ${quoteText(kernel ?? '')} names no kernel of this bundle`;
     return fail(diagnose('QK701', { message, expected }));
+  }
+  for (const entry of kernels) {
+    const fault = checkContract(entry);
+    if (fault === undefined) continue;
+    const pointer = `/kernels/${bundle.manifest.kernels.indexOf(entry)}/${fault.field}`;
+    return fail(bundleFault.badManifest(join(bundle.folder, manifestFile), pointer, fault.message));
   }
   const unbuilt = kernels.find(({ files }) => files.ptx === undefined);
   if (unbuilt !== undefined) {

@@ -51,6 +51,7 @@ export const codes: CodeTable = {
   ),
   QK551: error('the bundle cannot be written', 'check the folder, its permissions and the space on its disk'),
   QK553: error('graphs cannot be dumped', 'name a folder that you can write to with --dump'),
+  QK554: error('the output is where you are', 'name a folder of its own, e.g. -o bundle'),
   QK560: error('not a bundle', 'name the folder that quikc compile wrote'),
   QK561: error('a file of the bundle was altered', 'compile the model again'),
   QK562: error('a file of the bundle is missing', 'compile the model again'),
@@ -58,6 +59,7 @@ export const codes: CodeTable = {
   QK564: error('the manifest is not valid', 'compile the model again'),
   QK565: error('the bundle is of another version', 'compile the model again with this version of quikc'),
   QK566: error('no such kernel', 'quikc explain <bundle> lists the kernels'),
+  QK567: error('a file of the bundle cannot be read', 'check its permissions, or compile the model again'),
   QK900: error('internal error', 'this is a fault of quikc: please report it with this text'),
 };
 

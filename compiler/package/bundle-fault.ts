@@ -1,5 +1,6 @@
 import { diagnose } from '../diagnostics/codes.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
+import { describeFileError } from '../support/describe-file-error.ts';
 
 /** Every fault of writing and reading bundles. */
 export const bundleFault = {
@@ -14,11 +15,22 @@ export const bundleFault = {
   },
 
   cannotWrite(folder: string, error: unknown): Diagnostic {
-    return diagnose('QK551', { file: folder, message: describe(error) });
+    return diagnose('QK551', { file: folder, message: describeFileError(error) });
   },
 
   notReadable(folder: string, error: unknown): Diagnostic {
-    return diagnose('QK560', { file: folder, message: describe(error) });
+    return diagnose('QK560', { file: folder, message: describeFileError(error) });
+  },
+
+  fileNotReadable(file: string, error: unknown): Diagnostic {
+    return diagnose('QK567', { file, message: describeFileError(error) });
+  },
+
+  workingFolder(folder: string): Diagnostic {
+    return diagnose('QK554', {
+      file: folder,
+      message: 'a bundle replaces its folder, and this one is the working folder or holds it',
+    });
   },
 
   badSums(file: string): Diagnostic {
@@ -46,7 +58,3 @@ export const bundleFault = {
     return diagnose('QK565', { file, message: `the bundle has ABI version ${found}`, expected: 'version 1' });
   },
 };
-
-function describe(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}

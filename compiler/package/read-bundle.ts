@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { lstatSync, readdirSync, readFileSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
 import { type Manifest, type ManifestFile, manifestAbi } from '../../ir/manifest.ts';
 import { manifestSchema } from '../../ir/manifest-schema.ts';
@@ -6,6 +6,7 @@ import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import { sha256 } from '../support/hash.ts';
 import { fail, type Result, succeed } from '../support/result.ts';
 import { bundleFault } from './bundle-fault.ts';
+import { checkManifest, isDeeperThan } from './check-manifest.ts';
 import { type BundleFiles, manifestFile } from './make-bundle.ts';
 import { recoverBundle } from './recover-bundle.ts';
 import { parseSums, sumsFile } from './sums.ts';
@@ -19,6 +20,9 @@ export interface Bundle {
 }
 
 type Faults = readonly Diagnostic[];
+
+/** Real ones are 12 deep, in formulas; the schema follows them recursively, and must not run out of stack. */
+const deepestManifest = 64;
 
 /**
  * Reads a bundle whole. Every file has to be the one that SHA256SUMS names, and the manifest has to be valid and to
@@ -40,8 +44,11 @@ function readFiles(folder: string): Result<BundleFiles, Faults> {
   let present: readonly string[];
   let text: string;
   try {
+    // Before anything is listed: the folder may be any, and as large as a disk.
+    const sums = join(folder, sumsFile);
+    if (!lstatSync(sums).isFile()) return fail([bundleFault.badSums(sums)]);
+    text = readFileSync(sums, 'utf8');
     present = listFiles(folder);
-    text = readFileSync(join(folder, sumsFile), 'utf8');
   } catch (error) {
     return fail([bundleFault.notReadable(folder, error)]);
   }
@@ -54,7 +61,8 @@ function readFiles(folder: string): Result<BundleFiles, Faults> {
       faults.push(bundleFault.missing(join(folder, path)));
       continue;
     }
-    const bytes = readFileSync(join(folder, path));
+    const bytes = readPart(join(folder, path), faults);
+    if (bytes === undefined) continue;
     if (sha256(bytes) !== digest) faults.push(bundleFault.altered(join(folder, path)));
     files.set(path, bytes);
   }
@@ -62,6 +70,16 @@ function readFiles(folder: string): Result<BundleFiles, Faults> {
     if (path !== sumsFile && !sums.has(path)) faults.push(bundleFault.extra(join(folder, path)));
   }
   return faults.length > 0 ? fail(faults) : succeed(files);
+}
+
+/** A file's bytes; where it cannot be read, a fault more. */
+function readPart(file: string, faults: Diagnostic[]): Uint8Array | undefined {
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    faults.push(bundleFault.fileNotReadable(file, error));
+    return undefined;
+  }
 }
 
 /** Plain files below `folder`, and whatever else is no folder: a link is reported as a file that is not listed. */
@@ -84,10 +102,19 @@ function readManifest(folder: string, files: BundleFiles): Result<Manifest, Faul
   } catch {
     return fail([bundleFault.badManifest(path, '', 'the file is not JSON')]);
   }
+  if (isDeeperThan(value, deepestManifest)) {
+    const message = `values lie more than ${deepestManifest} deep in each other`;
+    return fail([bundleFault.badManifest(path, '', message)]);
+  }
   const abi = typeof value === 'object' && value !== null && 'abi' in value ? value.abi : undefined;
   if (typeof abi === 'number' && abi !== manifestAbi) return fail([bundleFault.otherAbi(path, abi)]);
   const checked = manifestSchema.safeParse(value);
-  if (checked.success) return succeed(checked.data as Manifest);
+  if (checked.success) {
+    const manifest = checked.data as Manifest;
+    const wrong = checkManifest(manifest);
+    if (wrong.length === 0) return succeed(manifest);
+    return fail(wrong.map(({ pointer, message }) => bundleFault.badManifest(path, pointer, message)));
+  }
   const faults = checked.error.issues.map((issue) =>
     bundleFault.badManifest(path, issue.path.map((key) => `/${String(key)}`).join(''), issue.message),
   );

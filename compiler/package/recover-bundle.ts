@@ -8,9 +8,9 @@ import { orphanedScratchFolders } from '../support/scratch-folder.ts';
  * bundle that cannot be recovered is one that cannot be read, and reading says so.
  */
 export function recoverBundle(folder: string): void {
-  const target = resolve(folder);
-  if (existsSync(target)) return;
   try {
+    const target = resolve(folder);
+    if (existsSync(target)) return;
     for (const scratch of orphanedScratchFolders(dirname(target), 'bundle')) {
       const fresh = join(scratch, basename(target));
       // The old one is moved aside only once the new one is complete.
@@ -19,6 +19,6 @@ export function recoverBundle(folder: string): void {
       return;
     }
   } catch {
-    // The parent folder is not there, or another process was quicker.
+    // The parent folder is not there, the working folder is no more, or another process was quicker.
   }
 }

@@ -1,5 +1,14 @@
-import { existsSync, mkdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import { fail, type Result, succeed } from '../support/result.ts';
 import { makeScratchFolder, sweepScratchFolders } from '../support/scratch-folder.ts';
@@ -42,8 +51,13 @@ export function checkOutput(folder: string): Result<string, Diagnostic> {
   if (folder === '') return fail(bundleFault.cannotWrite("''", new Error('the name of the folder is empty')));
   recoverBundle(folder);
   try {
-    if (!existsSync(folder)) return succeed(resolve(folder));
+    if (!existsSync(folder)) {
+      // A link that leads nowhere would be taken for a folder to replace, and be gone.
+      if (lstatSync(folder, { throwIfNoEntry: false }) === undefined) return succeed(resolve(folder));
+      return fail(bundleFault.cannotWrite(folder, new Error('the link leads nowhere')));
+    }
     const target = realpathSync(folder); // through a link, what it points at is replaced and the link stays
+    if (holdsWorkingFolder(target)) return fail(bundleFault.workingFolder(folder));
     const strangers = foreignFiles(target);
     return strangers.length === 0 ? succeed(target) : fail(bundleFault.notABundle(folder, strangers));
   } catch (error) {
@@ -51,10 +65,18 @@ export function checkOutput(folder: string): Result<string, Diagnostic> {
   }
 }
 
+/** Whether whoever called quikc stands in `folder` or below: renamed, it would go from under their feet. */
+function holdsWorkingFolder(folder: string): boolean {
+  const [first] = relative(folder, realpathSync('.')).split(sep);
+  return first !== '..';
+}
+
 /** Files that are somebody else's: those SHA256SUMS does not name, and all of them where there is no manifest. */
 function foreignFiles(folder: string): readonly string[] {
+  // Without them all is foreign, and need not be looked through: it may be a home folder.
+  const names = readdirSync(folder);
+  if (!names.includes(sumsFile) || !names.includes(manifestFile)) return names;
   const files = listFiles(folder);
-  if (!files.includes(sumsFile) || !files.includes(manifestFile)) return files;
   const sums = parseSums(readFileSync(join(folder, sumsFile), 'utf8'));
   return files.filter((file) => file !== sumsFile && sums?.has(file) !== true);
 }

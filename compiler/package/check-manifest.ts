@@ -1,0 +1,83 @@
+import { evaluate } from '../../ir/formula.ts';
+import type { Manifest, ManifestKernel, ManifestSite } from '../../ir/manifest.ts';
+
+/** What is wrong with a value of a manifest that its schema lets through, and the JSON pointer to it. */
+export interface ManifestFault {
+  readonly pointer: string;
+  readonly message: string;
+}
+
+/** CUDA's limits, on every architecture: threads of a block; blocks along x, and along y and z. */
+const mostThreads = 1024;
+const mostBlocks = [2 ** 31 - 1, 65_535, 65_535] as const;
+
+/** What a schema cannot say: values that have to agree with each other, and sizes that come of formulas. */
+export function checkManifest({ kernels, sites }: Manifest): readonly ManifestFault[] {
+  const known = new Map(kernels.map((kernel) => [kernel.id, kernel]));
+  return [
+    ...findRepeated(kernels.map(({ id }) => id)).map((index) => ({
+      pointer: `/kernels/${index}/id`,
+      message: 'another kernel has this id',
+    })),
+    ...kernels.flatMap((kernel, index) => checkKernel(kernel, `/kernels/${index}`)),
+    ...sites.flatMap((site, index) => checkSite(site, known, `/sites/${index}`)),
+  ];
+}
+
+function checkKernel({ spec, launch, explain, ...kernel }: ManifestKernel, pointer: string): ManifestFault[] {
+  const faults: ManifestFault[] = [];
+  const refuse = (field: string, message: string) => faults.push({ pointer: `${pointer}/${field}`, message });
+  const { outliers, k } = spec.problem;
+  if (kernel.family !== spec.family) refuse('family', `its spec is of the family ${spec.family}`);
+  if (outliers > k) refuse('spec/problem/outliers', `${outliers} outlier columns of ${k}`);
+  const threads = launch.block[0] * launch.block[1] * launch.block[2];
+  if (threads > mostThreads) refuse('launch/block', `${threads} threads, a block has at most ${mostThreads}`);
+  if (explain.length === 0) refuse('explain', 'the kernel serves no M');
+  for (const [index, { from, to }] of explain.entries()) {
+    if (to !== undefined && to < from) refuse(`explain/${index}/to`, `the range ends before it starts`);
+    for (const [axis, extent] of launch.grid.entries()) {
+      const most = mostBlocks[axis] ?? 1;
+      const blocks = [from, ...(to === undefined ? [] : [to])].map((m) => evaluate(extent, m));
+      const bad = blocks.find((count) => !(Number.isInteger(count) && count >= 1 && count <= most));
+      if (bad !== undefined) refuse(`launch/grid/${axis}`, `${bad} blocks, expected 1 to ${most}`);
+    }
+  }
+  const { workspace } = kernel;
+  if (workspace !== undefined && !kernel.arguments.some(({ name }) => name === workspace.argument))
+    refuse('workspace/argument', 'the kernel has no such argument');
+  return faults;
+}
+
+function checkSite(
+  { buckets }: ManifestSite,
+  known: ReadonlyMap<string, ManifestKernel>,
+  pointer: string,
+): ManifestFault[] {
+  return buckets.flatMap(({ from, to, launches }, index) => {
+    const at = `${pointer}/buckets/${index}`;
+    const faults = launches.flatMap(({ kernel, problem }, position): readonly ManifestFault[] => {
+      const entry = known.get(kernel);
+      if (entry === undefined)
+        return [{ pointer: `${at}/launches/${position}/kernel`, message: 'the bundle has no such kernel' }];
+      if (entry.problemHash !== problem)
+        return [{ pointer: `${at}/launches/${position}/problem`, message: 'its kernel solves another' }];
+      return [];
+    });
+    const ends = { pointer: `${at}/to`, message: 'the range ends before it starts' };
+    return to !== undefined && to < from ? [ends, ...faults] : faults;
+  });
+}
+
+function findRepeated(names: readonly string[]): readonly number[] {
+  return [...names.keys()].filter((index) => names.indexOf(names[index] ?? '') !== index);
+}
+
+/** Whether arrays and objects of a JSON value lie more than `limit` deep in each other. Takes no stack. */
+export function isDeeperThan(value: unknown, limit: number): boolean {
+  let level: readonly unknown[] = [value];
+  for (let depth = 0; level.length > 0; depth += 1) {
+    if (depth > limit) return true;
+    level = level.flatMap((item) => (typeof item === 'object' && item !== null ? Object.values(item) : []));
+  }
+  return false;
+}
