@@ -9,6 +9,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
+import type { Manifest } from '../../ir/manifest.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import { fail, type Result, succeed } from '../support/result.ts';
 import { makeScratchFolder, sweepScratchFolders } from '../support/scratch-folder.ts';
@@ -71,12 +72,24 @@ function holdsWorkingFolder(folder: string): boolean {
   return first !== '..';
 }
 
-/** Files that are somebody else's: those SHA256SUMS does not name, and all of them where there is no manifest. */
+/** Files that are somebody else's: those SHA256SUMS does not name, and all of them without a manifest of quikc's. */
 function foreignFiles(folder: string): readonly string[] {
   // Without them all is foreign, and need not be looked through: it may be a home folder.
   const names = readdirSync(folder);
   if (!names.includes(sumsFile) || !names.includes(manifestFile)) return names;
   const files = listFiles(folder);
+  if (!files.includes(manifestFile) || !isOurs(readFileSync(join(folder, manifestFile), 'utf8')))
+    return files;
   const sums = parseSums(readFileSync(join(folder, sumsFile), 'utf8'));
   return files.filter((file) => file !== sumsFile && sums?.has(file) !== true);
+}
+
+/** Whether a manifest.json is quikc's, of whatever version: browsers' extensions and others have files of that name. */
+function isOurs(text: string): boolean {
+  try {
+    const found: Partial<Manifest> | null = JSON.parse(text);
+    return typeof found?.abi === 'number' && typeof found.provenance?.quikc === 'string';
+  } catch {
+    return false;
+  }
 }

@@ -274,6 +274,35 @@ describe('an output folder', () => {
     expect(readdirSync(folder).sort()).toEqual(['SHA256SUMS', 'thesis.tex']);
   });
 
+  test('whose manifest is not quikc’s is left alone, however well it is sealed', () => {
+    for (const manifest of [
+      '{"manifest_version": 3, "name": "an extension"}',
+      '{"abi": 1}',
+      '{"abi": "1", "provenance": {"quikc": "0.1.0"}}',
+      '[]',
+      'null',
+      'no JSON',
+    ]) {
+      mkdirSync(folder, { recursive: true });
+      writeFileSync(join(folder, 'manifest.json'), manifest);
+      writeFileSync(join(folder, 'thesis.tex'), 'mine');
+      reseal();
+      expect(writeBundle(folder, sources.files), manifest).toMatchObject({
+        ok: false,
+        error: { code: 'QK550', message: expect.stringContaining('and 2 more') },
+      });
+      expect(readdirSync(folder).sort()).toEqual(['SHA256SUMS', 'manifest.json', 'thesis.tex']);
+    }
+  });
+
+  test('with a bundle of another ABI version is replaced', () => {
+    write();
+    forgeManifest(({ provenance: { quikc } }) => ({ abi: 0, provenance: { quikc } }));
+    expect(refusals()).toEqual(['QK565 /manifest.json']);
+    write();
+    expect(refusals()).toEqual([]);
+  });
+
   test('with no name is refused, not taken for the working directory', () => {
     expect(checkOutput('')).toMatchObject({ ok: false, error: { code: 'QK551' } });
   });
