@@ -1,14 +1,10 @@
-import type { Manifest, ManifestKernel } from '../../ir/manifest.ts';
+import type { Manifest } from '../../ir/manifest.ts';
 import { printSchedule, printTokens } from '../../ir/print-schedule.ts';
-import { diagnose } from '../diagnostics/codes.ts';
-import type { Diagnostic } from '../diagnostics/diagnostic.ts';
-import { quoteText } from '../diagnostics/escape-text.ts';
-import { suggestName } from '../diagnostics/suggest-name.ts';
 import { readBundle } from '../package/read-bundle.ts';
-import { fail, type Result, succeed } from '../support/result.ts';
 import type { CommandContext, ExitCode, OutputOptions } from './command.ts';
 import { exitCodeOf, reportDiagnostics } from './command.ts';
 import { explainKernel } from './explain-kernel.ts';
+import { findKernel } from './find-kernels.ts';
 import { type Column, formatTable } from './format-table.ts';
 
 /** `quikc explain`: the kernels of a bundle, or one of them and why it is as it is. */
@@ -64,21 +60,4 @@ function listKernels(manifest: Manifest): string {
     ]),
   );
   return `${formatTable(columns, rows)}\nquikc explain <bundle> <kernel> tells why; a unique beginning or ending of its name will do.\n`;
-}
-
-/** The kernel whose id is, starts with or ends with `name`: its last eight digits are short and unique. */
-function findKernel({ kernels }: Manifest, name: string): Result<ManifestKernel, Diagnostic> {
-  const exact = kernels.find(({ id }) => id === name);
-  const matches = kernels.filter(({ id }) => id.startsWith(name) || id.endsWith(name));
-  const [only] = matches;
-  if (exact !== undefined) return succeed(exact);
-  if (only !== undefined && matches.length === 1) return succeed(only);
-  const ids = kernels.map(({ id }) => id);
-  const near = suggestName(name, ids);
-  const message =
-    matches.length > 1
-      ? `${quoteText(name)} fits ${matches.length} kernels: ${matches.map(({ id }) => id).join(', ')}`
-      : `the bundle has no kernel ${quoteText(name)}`;
-  const hint = near === undefined ? {} : { hint: `did you mean ${near}?` };
-  return fail(diagnose('QK566', { message, ...hint }));
 }

@@ -2,7 +2,6 @@ import { join } from 'node:path';
 import type { ManifestKernel, ManifestSite } from '../../ir/manifest.ts';
 import { diagnose } from '../diagnostics/codes.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
-import { quoteText } from '../diagnostics/escape-text.ts';
 import { bundleFault } from '../package/bundle-fault.ts';
 import { kernelFiles } from '../package/kernel-files.ts';
 import { manifestFile } from '../package/make-bundle.ts';
@@ -12,6 +11,7 @@ import { fail, type Result, succeed } from '../support/result.ts';
 import { checkContract } from '../verify/check-contract.ts';
 import { tokensToVerify } from '../verify/tokens-to-verify.ts';
 import type { ChainKernel, PlannedLaunch, VerificationJob, VerifyTask } from '../verify/verification.ts';
+import { findKernels } from './find-kernels.ts';
 import type { VerifyChoices } from './read-verify-options.ts';
 
 export interface VerifySelection {
@@ -29,12 +29,10 @@ export function verifyTasks(
   { tokens: asked, seed }: VerifyChoices,
 ): Result<readonly VerifyTask[], Diagnostic> {
   const { kernel } = options;
-  const kernels = bundle.manifest.kernels.filter(({ id }) => kernel === undefined || id.startsWith(kernel));
-  if (kernels.length === 0) {
-    const expected = 'an id, or the beginning of one; see quikc explain';
-    const message = `--kernel ${quoteText(kernel ?? '')} names no kernel of this bundle`;
-    return fail(diagnose('QK701', { message, expected }));
-  }
+  const found =
+    kernel === undefined ? succeed(bundle.manifest.kernels) : findKernels(bundle.manifest, kernel);
+  if (!found.ok) return found;
+  const kernels = found.value;
   for (const entry of kernels) {
     const fault = checkContract(entry);
     if (fault === undefined) continue;

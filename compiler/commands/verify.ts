@@ -30,7 +30,7 @@ export async function verify(
   const tasks = verifyTasks(bundle.value, options, choices.value);
   if (!tasks.ok) {
     reportDiagnostics([tasks.error], options, context);
-    return tasks.error.code === 'QK701' ? 2 : 1;
+    return tasks.error.code === 'QK566' ? 2 : 1;
   }
   const progress = showFraction('verifying', options, context);
   const started = performance.now();

@@ -1,0 +1,65 @@
+import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type VerifyCommandOptions, verify } from '../../../compiler/commands/verify.ts';
+import { type VerifySelection, verifyTasks } from '../../../compiler/commands/verify-tasks.ts';
+import { type Bundle, readBundle } from '../../../compiler/package/read-bundle.ts';
+import { writeBundle } from '../../../compiler/package/write-bundle.ts';
+import type { ManifestFile } from '../../../ir/manifest.ts';
+import { compileFixture, tinyLlama } from '../compile-fixture.ts';
+import { runCommand } from './run-command.ts';
+
+let root: string;
+let folder: string;
+let bundle: Bundle;
+beforeAll(async () => {
+  root = realpathSync(mkdtempSync(join(tmpdir(), 'quikc verify test ')));
+  folder = join(root, 'bundle');
+  writeBundle(folder, (await compileFixture(tinyLlama)).files);
+  const read = readBundle(folder);
+  if (!read.ok) throw new Error(JSON.stringify(read.error));
+  bundle = read.value;
+});
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+/** The bundle as if it had been built: each source stands for its PTX, which nobody executes here. */
+function built(): Bundle {
+  const kernels = bundle.manifest.kernels.map((kernel) => {
+    const ptx: ManifestFile = kernel.files.source;
+    return { ...kernel, files: { ...kernel.files, ptx } };
+  });
+  return { ...bundle, manifest: { ...bundle.manifest, kernels } };
+}
+
+function chosen(options: VerifySelection): readonly string[] {
+  const tasks = verifyTasks(built(), options, { seed: 1 });
+  if (!tasks.ok) return [tasks.error.code, tasks.error.hint ?? ''];
+  return tasks.value.map((task) => (task.kind === 'kernel' ? task.job.id : 'chain'));
+}
+
+function run(options: VerifyCommandOptions) {
+  return runCommand((context) => verify(folder, options, context, pathToFileURL('no-worker.js')));
+}
+
+test('--kernel takes an id, and a beginning or an ending, as explain does: every kernel that fits', () => {
+  const ids = bundle.manifest.kernels.map(({ id }) => id);
+  const [first = ''] = ids;
+  expect(chosen({ kernel: first })).toEqual([first]);
+  expect(chosen({ kernel: first.slice(-8) })).toEqual([first]);
+  expect(chosen({ kernel: 'quik_linear' })).toEqual(ids.filter((id) => id.startsWith('quik_linear')));
+  expect(chosen({})).toEqual(expect.arrayContaining([...ids, 'chain']));
+});
+
+test('--kernel that fits none is a fault of usage, with the nearest', async () => {
+  const [first = ''] = bundle.manifest.kernels.map(({ id }) => id);
+  expect(chosen({ kernel: first.replace('quik_', 'quick') })).toEqual(['QK566', `did you mean ${first}?`]);
+  const { code, err } = await run({ kernel: 'quik_nothing' });
+  expect([code, err.includes('QK566')]).toEqual([2, true]);
+});
+
+test('a bundle without a build is the input’s fault', async () => {
+  const { code, err } = await run({});
+  expect([code, err.includes('QK702')]).toEqual([1, true]);
+});
