@@ -9,14 +9,12 @@ export interface ModelOptions {
   readonly dump?: string;
 }
 
-/** What the options change in the model. A count that is no number stays one: the frontend reports it. */
+/** What the options change in the model, as typed: the frontend reports what it does not understand. */
 export function toOverrides(options: ModelOptions): Overrides {
   const { scheme, outliers, layer = [] } = options;
   return {
     layers: layer,
     ...(scheme === undefined ? {} : { scheme }),
-    ...(outliers === undefined
-      ? {}
-      : { outliers: /^[0-9]+$/.test(outliers) ? Number(outliers) : Number.NaN }),
+    ...(outliers === undefined ? {} : { outliers }),
   };
 }

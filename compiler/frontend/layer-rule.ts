@@ -17,10 +17,10 @@ export interface LayerRule {
   readonly origin: Origin;
 }
 
-/** What the command line changes in a model. */
+/** What the command line changes in a model, as typed. */
 export interface Overrides {
   readonly scheme?: string | undefined;
-  readonly outliers?: number | undefined;
+  readonly outliers?: string | undefined;
   readonly layers: readonly string[];
 }
 

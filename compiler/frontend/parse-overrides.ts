@@ -17,10 +17,13 @@ export function parseOverrides(overrides: Overrides): Result<ParsedOverrides, re
     const fields = parseLayer(text, faults);
     if (fields !== undefined) layers.push(fields);
   }
-  const { scheme, outliers } = overrides;
+  const { scheme } = overrides;
+  const outliers = overrides.outliers === undefined ? undefined : toCount(overrides.outliers);
   if (scheme !== undefined && !isPreset(scheme)) faults.push(unknownScheme(scheme, `--scheme ${scheme}`));
-  if (outliers !== undefined && !isCount(outliers))
-    faults.push(badCount(`${outliers}`, `--outliers ${outliers}`));
+  if (overrides.outliers !== undefined && outliers === undefined) {
+    const option = `--outliers ${overrides.outliers}`;
+    faults.push(badCount(overrides.outliers, option, 'for example --outliers 256'));
+  }
   if (faults.length > 0) return fail(faults);
   return succeed({
     layers,
@@ -52,9 +55,10 @@ function parseLayer(text: string, faults: Diagnostic[]): LayerRule | undefined {
   for (const setting of settings) {
     const count = /^outliers=(.*)$/.exec(setting)?.[1];
     if (count !== undefined) {
-      const value = /^[0-9]{1,9}$/.test(count) ? Number(count) : Number.NaN;
-      if (isCount(value)) fields = { ...fields, outliers: { rule: 'uniform', count: value } };
-      else faults.push(badCount(count, `--layer ${text}`));
+      const value = toCount(count);
+      if (value === undefined)
+        faults.push(badCount(count, `--layer ${text}`, `for example ${quoteText(`${match}=outliers=256`)}`));
+      else fields = { ...fields, outliers: { rule: 'uniform', count: value } };
     } else if (isPreset(setting)) fields = { ...fields, scheme: setting };
     else faults.push(unknownScheme(setting, `--layer ${text}`));
   }
@@ -65,8 +69,9 @@ function isPreset(name: string): name is PresetName {
   return presetNames.some((preset) => preset === name);
 }
 
-function isCount(value: number): boolean {
-  return Number.isInteger(value) && value >= 0 && value <= largestSize;
+function toCount(text: string): number | undefined {
+  const value = /^[0-9]{1,9}$/.test(text) ? Number(text) : Number.NaN;
+  return value <= largestSize ? value : undefined;
 }
 
 function unknownScheme(name: string, option: string): Diagnostic {
@@ -79,11 +84,11 @@ function unknownScheme(name: string, option: string): Diagnostic {
   });
 }
 
-function badCount(text: string, option: string): Diagnostic {
+function badCount(text: string, option: string, hint: string): Diagnostic {
   return diagnose('QK131', {
     trail: [option],
     message: `${quoteText(text)} is not a number of outlier columns`,
     expected: `an integer from 0 to ${largestSize}`,
-    hint: 'for example outliers=256',
+    hint,
   });
 }

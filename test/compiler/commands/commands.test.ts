@@ -108,8 +108,24 @@ describe('inspect', () => {
   });
 
   test('an override that is no number is a fault, not a crash', async () => {
-    const { code, err } = await runCommand((context) => inspect(model7b, { outliers: 'many' }, context));
-    expect([code, err.includes('error QK131')]).toEqual([1, true]);
+    const faults = async (outliers: string) => {
+      const { code, out } = await runCommand((context) =>
+        inspect(model7b, { outliers, json: true }, context),
+      );
+      return { code, ...JSON.parse(out) };
+    };
+    for (const typed of ['many', '-1', '1e3', ' ', '99999999'])
+      expect(await faults(typed)).toMatchObject({
+        code: 1,
+        diagnostics: [
+          {
+            code: 'QK131',
+            message: `"${typed}" is not a number of outlier columns`,
+            trail: [`--outliers ${typed}`],
+            hint: 'for example --outliers 256',
+          },
+        ],
+      });
   });
 });
 

@@ -74,7 +74,7 @@ describe('overrides', () => {
   });
 
   test('--outliers sets the count of every rule, proportional ones included', () => {
-    const graph = importGraph(smallLlama(), { outliers: 32, layers: [] });
+    const graph = importGraph(smallLlama(), { outliers: '32', layers: [] });
     expect(findLinear(graph, 'layers', 'mlp.up_proj').request.outlierRule).toEqual({
       rule: 'uniform',
       count: 32,
@@ -88,10 +88,10 @@ describe('overrides', () => {
 
   test('--outliers 0 drops listed columns; another count than listed is refused', () => {
     const model = explicit([linear('a', 'input', 64, 64, { outliers: { columns: [1, 2] } })]);
-    expect(findLinear(importGraph(model, { outliers: 0, layers: [] }), 'a', 'a').request.columns.kind).toBe(
+    expect(findLinear(importGraph(model, { outliers: '0', layers: [] }), 'a', 'a').request.columns.kind).toBe(
       'placeholder',
     );
-    expect(importFaults(model, { outliers: 3, layers: [] })[0]).toMatchObject({ code: 'QK112' });
+    expect(importFaults(model, { outliers: '3', layers: [] })[0]).toMatchObject({ code: 'QK112' });
   });
 
   test('--layer wins over what the node itself says, and the last one wins', () => {
