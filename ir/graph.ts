@@ -9,7 +9,7 @@ export function nodeId(name: string): NodeId {
   return name as NodeId;
 }
 
-/** JSON pointer into the model: the field that this node, or its size, comes from. */
+/** JSON pointer into the model, or an option of the command line as typed: what this node, its size or scheme comes from. */
 export type Origin = string;
 
 /** A value: M rows of `features` elements. Token ids are u32, quantised rows s4 or s8. */

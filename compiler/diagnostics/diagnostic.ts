@@ -10,6 +10,8 @@ export interface Diagnostic {
   readonly file?: string;
   /** JSON pointer (RFC 6901) into that file. */
   readonly pointer?: string;
+  /** In place of file and pointer: the option of the command line that is at fault, as typed. */
+  readonly option?: string;
   readonly line?: number;
   readonly column?: number;
   readonly expected?: string;

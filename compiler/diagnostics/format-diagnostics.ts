@@ -44,12 +44,12 @@ function formatOne(diagnostic: Diagnostic, color: boolean): string {
   return [heading, ...lines].join('\n');
 }
 
-/** file:line:column and the JSON pointer, as far as they are known. */
+/** file:line:column and the JSON pointer, or an option, as far as they are known. */
 function position(diagnostic: Diagnostic): string | undefined {
   const numbers = [diagnostic.line, diagnostic.column].filter((number) => number !== undefined);
   const place = diagnostic.file === undefined ? undefined : [diagnostic.file, ...numbers].join(':');
   const pointer = diagnostic.pointer === '' ? '(whole document)' : diagnostic.pointer;
-  return [place, pointer].filter((part) => part !== undefined).join('  ') || undefined;
+  return [place, pointer, diagnostic.option].filter((part) => part !== undefined).join('  ') || undefined;
 }
 
 function summary(diagnostics: readonly Diagnostic[]): string {

@@ -1,7 +1,7 @@
 import type { OutlierColumns } from '../../ir/quant-scheme.ts';
 import { diagnose } from '../diagnostics/codes.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
-import { within } from './draft.ts';
+import { within } from '../diagnostics/origin.ts';
 import type { GivenColumns } from './settle-layer.ts';
 
 /** Faults of one list that are worth telling; more of them say nothing new. */

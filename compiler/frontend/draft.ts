@@ -1,4 +1,4 @@
-import type { Block, GraphNode, LinearNode, NodeId, Origin } from '../../ir/graph.ts';
+import type { Block, GraphNode, LinearNode, NodeId } from '../../ir/graph.ts';
 import type { LayerFields } from './layer-rule.ts';
 
 /** A linear as the model describes it, before rules say how it is quantised. */
@@ -22,9 +22,4 @@ export interface DraftBlock extends Pick<Block, 'prefix' | 'origin'> {
 export interface Draft {
   readonly blocks: readonly DraftBlock[];
   readonly hidden?: number;
-}
-
-/** Appends a segment to a JSON pointer. */
-export function within(origin: Origin, ...segments: readonly (string | number)[]): Origin {
-  return [origin, ...segments].join('/');
 }

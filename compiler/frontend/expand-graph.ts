@@ -4,11 +4,11 @@ import { nodeId } from '../../ir/graph.ts';
 import { diagnose } from '../diagnostics/codes.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import { quoteText } from '../diagnostics/escape-text.ts';
+import { within } from '../diagnostics/origin.ts';
 import { suggestName } from '../diagnostics/suggest-name.ts';
 import type { Result } from '../support/result.ts';
 import { fail, succeed } from '../support/result.ts';
 import type { Draft, DraftBlock, DraftNode } from './draft.ts';
-import { within } from './draft.ts';
 import type { BlockJson, GraphJson, NodeJson, WeightJson } from './model-schema.ts';
 
 /** The explicit form: nodes as the model lists them. What a block receives is called "input" in it. */

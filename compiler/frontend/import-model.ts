@@ -2,6 +2,7 @@ import type { Graph } from '../../ir/graph.ts';
 import { diagnose } from '../diagnostics/codes.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import { quoteText } from '../diagnostics/escape-text.ts';
+import { placeOf, within } from '../diagnostics/origin.ts';
 import { suggestName } from '../diagnostics/suggest-name.ts';
 import type { Result } from '../support/result.ts';
 import { fail, succeed } from '../support/result.ts';
@@ -91,9 +92,7 @@ function reportUnused(rules: readonly LayerRule[], { layers, used }: SettledBloc
       const some = layers.slice(0, 3).join(', ');
       const hint =
         near === undefined ? `layers are called ${some}, …; * matches any text` : `did you mean "${near}"?`;
-      const place = rule.origin.startsWith('--')
-        ? { trail: [rule.origin] }
-        : { pointer: `${rule.origin}/match` };
+      const place = placeOf(within(rule.origin, 'match'));
       return diagnose('QK130', { ...place, message: `${quoteText(rule.match)} matches no layer`, hint });
     });
 }

@@ -13,7 +13,6 @@ export interface LayerFields {
 export interface LayerRule {
   readonly match: string;
   readonly fields: LayerFields;
-  /** JSON pointer, or the command-line option as typed. */
   readonly origin: Origin;
 }
 

@@ -33,7 +33,7 @@ export function parseOverrides(overrides: Overrides): Result<ParsedOverrides, re
 }
 
 function parseLayer(text: string, faults: Diagnostic[]): LayerRule | undefined {
-  const trail = [`--layer ${text}`];
+  const option = `--layer ${text}`;
   const equals = text.indexOf('=');
   const match = text.slice(0, Math.max(equals, 0)).trim();
   // Commas inside braces belong to the glob, which ends at the first "=".
@@ -44,7 +44,7 @@ function parseLayer(text: string, faults: Diagnostic[]): LayerRule | undefined {
   if (equals < 1 || match === '' || settings.some((setting) => setting === '')) {
     faults.push(
       diagnose('QK131', {
-        trail,
+        option,
         message: `${quoteText(text)} has no settings`,
         expected: '<glob>=<setting>[,<setting>…]',
       }),
@@ -57,12 +57,12 @@ function parseLayer(text: string, faults: Diagnostic[]): LayerRule | undefined {
     if (count !== undefined) {
       const value = toCount(count);
       if (value === undefined)
-        faults.push(badCount(count, `--layer ${text}`, `for example ${quoteText(`${match}=outliers=256`)}`));
+        faults.push(badCount(count, option, `for example ${quoteText(`${match}=outliers=256`)}`));
       else fields = { ...fields, outliers: { rule: 'uniform', count: value } };
     } else if (isPreset(setting)) fields = { ...fields, scheme: setting };
-    else faults.push(unknownScheme(setting, `--layer ${text}`));
+    else faults.push(unknownScheme(setting, option));
   }
-  return { match, fields, origin: `--layer ${text}` };
+  return { match, fields, origin: option };
 }
 
 function isPreset(name: string): name is PresetName {
@@ -77,7 +77,7 @@ function toCount(text: string): number | undefined {
 function unknownScheme(name: string, option: string): Diagnostic {
   const near = suggestName(name, [...presetNames, 'outliers=']);
   return diagnose('QK131', {
-    trail: [option],
+    option,
     message: `${quoteText(name)} is neither a scheme nor outliers=N`,
     expected: `one of ${presetNames.join(', ')}`,
     ...(near === undefined ? {} : { hint: `did you mean "${near}"?` }),
@@ -86,7 +86,7 @@ function unknownScheme(name: string, option: string): Diagnostic {
 
 function badCount(text: string, option: string, hint: string): Diagnostic {
   return diagnose('QK131', {
-    trail: [option],
+    option,
     message: `${quoteText(text)} is not a number of outlier columns`,
     expected: `an integer from 0 to ${largestSize}`,
     hint,

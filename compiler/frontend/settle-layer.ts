@@ -3,7 +3,7 @@ import type { OutlierRule, Scheme, SparsityPattern } from '../../ir/quant-scheme
 import { presets } from '../../ir/quant-scheme.ts';
 import { diagnose } from '../diagnostics/codes.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
-import { within } from './draft.ts';
+import { placeOf, within } from '../diagnostics/origin.ts';
 import type { LayerFields } from './layer-rule.ts';
 import type { OutliersJson, SchemeJson, SparsityJson } from './model-schema.ts';
 
@@ -47,18 +47,18 @@ export function settleLayer(
   for (const { fields, origin } of sources) {
     if (fields.scheme !== undefined) {
       scheme = fields.scheme;
-      origins.scheme = at(origin, 'scheme');
+      origins.scheme = within(origin, 'scheme');
     }
     if (fields.sparsity !== undefined) {
       sparsity = toPattern(fields.sparsity);
-      origins.sparsity = at(origin, 'sparsity');
+      origins.sparsity = within(origin, 'sparsity');
     }
     if (fields.tokens !== undefined) {
       const { min = 1, max } = fields.tokens;
       if (max !== undefined && max < min) {
         report(
           diagnose('QK106', {
-            pointer: at(origin, 'tokens'),
+            ...placeOf(within(origin, 'tokens')),
             message: `tokens end at ${max}, before they start at ${min}`,
           }),
         );
@@ -66,7 +66,7 @@ export function settleLayer(
       tokens = max === undefined ? { min } : { min, max };
     }
     if (fields.outliers !== undefined) {
-      origins.outliers = at(origin, 'outliers');
+      origins.outliers = within(origin, 'outliers');
       columns = mergeColumns(columns, fields.outliers, origins.outliers);
       outliers = mergeOutliers(outliers, fields.outliers);
     }
@@ -76,7 +76,7 @@ export function settleLayer(
     const message = 'a proportional count needs the width it stands for';
     report(
       diagnose('QK110', {
-        pointer: origins.outliers,
+        ...placeOf(origins.outliers),
         message,
         expected: '"hidden"',
         hint: 'for example "hidden": 4096',
@@ -95,10 +95,6 @@ export function settleLayer(
     ...(columns === undefined ? {} : { columns }),
     origins,
   };
-}
-
-function at(origin: Origin, field: string): Origin {
-  return origin.startsWith('--') ? origin : within(origin, field);
 }
 
 /** A list without a count has its own length as count; a count of 0 makes an earlier list void. */
@@ -120,7 +116,7 @@ function mergeColumns(
   now: OutliersJson,
   origin: Origin,
 ): GivenColumns | undefined {
-  if (now.columns !== undefined) return { entries: now.columns, origin: at(origin, 'columns') };
+  if (now.columns !== undefined) return { entries: now.columns, origin: within(origin, 'columns') };
   return now.count === 0 ? undefined : before;
 }
 

@@ -4,9 +4,9 @@ import type { Outliers } from '../../ir/quant-scheme.ts';
 import { isQuantised, noOutliers, outlierCount } from '../../ir/quant-scheme.ts';
 import { mapBlocks, mapNodes } from '../../ir/visit.ts';
 import { diagnose } from '../diagnostics/codes.ts';
+import { placeOf } from '../diagnostics/origin.ts';
 import { checkNodes } from './check-nodes.ts';
 import type { Pass, PassContext } from './pass.ts';
-import { placeOf } from './pass.ts';
 
 /** Turns the model's outlier rule into a count and columns for each linear. */
 export const annotateOutliers: Pass = {

@@ -1,6 +1,5 @@
-import type { Graph, NodeId, Origin } from '../../ir/graph.ts';
+import type { Graph, NodeId } from '../../ir/graph.ts';
 import type { ColumnMode } from '../../ir/problem.ts';
-import type { DiagnosticDetail } from '../diagnostics/codes.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 
 /** Why a pass did, or did not do, something to a node. Tests read it; no command prints it yet. */
@@ -26,9 +25,4 @@ export interface Pass {
   run(graph: Graph, context: PassContext): Graph;
   /** Where that does not hold after all, as sentences. */
   check(graph: Graph): readonly string[];
-}
-
-/** Where a diagnostic points: into the model, or at the command line's own words. */
-export function placeOf(origin: Origin): Pick<DiagnosticDetail, 'pointer' | 'trail'> {
-  return origin.startsWith('--') ? { trail: [origin] } : { pointer: origin };
 }

@@ -1,8 +1,8 @@
 import type { Origin } from '../../ir/graph.ts';
 import { diagnose } from '../diagnostics/codes.ts';
 import type { DiagnosticCode } from '../diagnostics/diagnostic.ts';
+import { placeOf } from '../diagnostics/origin.ts';
 import type { PassContext } from './pass.ts';
-import { placeOf } from './pass.ts';
 
 /** Layer names that one diagnostic lists. */
 const mostNames = 4;

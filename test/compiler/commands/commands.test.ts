@@ -121,7 +121,7 @@ describe('inspect', () => {
           {
             code: 'QK131',
             message: `"${typed}" is not a number of outlier columns`,
-            trail: [`--outliers ${typed}`],
+            option: `--outliers ${typed}`,
             hint: 'for example --outliers 256',
           },
         ],

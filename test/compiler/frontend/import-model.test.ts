@@ -94,6 +94,14 @@ describe('overrides', () => {
     expect(importFaults(model, { outliers: '3', layers: [] })[0]).toMatchObject({ code: 'QK112' });
   });
 
+  test('a fault that an option has the last word on names the option, and no place in the model', () => {
+    const outliers = { rule: 'proportional', count: 4 };
+    const model = explicit([linear('a', 'input', 64, 64, { outliers })]);
+    const [fault] = importFaults(model, { outliers: '16', layers: [] });
+    expect(fault).toMatchObject({ code: 'QK110', option: '--outliers 16' });
+    expect(fault).not.toHaveProperty('pointer');
+  });
+
   test('--layer wins over what the node itself says, and the last one wins', () => {
     const model = explicit([linear('a', 'input', 64, 64, { scheme: 'quik-4b' })]);
     const graph = importGraph(model, { layers: ['*=f16', 'a=quik-8b,outliers=4'] });
@@ -123,7 +131,7 @@ describe('overrides', () => {
     ['*=outliers=99999999999', 'QK131', ''],
   ])('--layer %s is refused with %s', (text, code, hint) => {
     const [fault] = importFaults(smallLlama(), { layers: [text] });
-    expect(fault).toMatchObject({ code, trail: [`--layer ${text}`] });
+    expect(fault).toMatchObject({ code, option: `--layer ${text}` });
     expect(fault?.hint).toContain(hint);
   });
 
