@@ -119,8 +119,7 @@ async function guarded<T>(
   try {
     return await task();
   } catch (error) {
-    if (error instanceof Error && 'syscall' in error)
-      return fail([toolFault.cannotWrite('the folder for temporary files', error)]);
+    if (error instanceof Error && 'syscall' in error) return fail([toolFault.cannotWriteTemporary(error)]);
     throw error;
   }
 }

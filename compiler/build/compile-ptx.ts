@@ -1,5 +1,6 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { diagnose } from '../diagnostics/codes.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import { sha256 } from '../support/hash.ts';
 import { fail, type Result, succeed } from '../support/result.ts';
@@ -45,18 +46,7 @@ export async function compilePtx(
 /** Why a compiler gave no result, where its own messages do not say. */
 export function toolRunFault(tool: string, file: string, outcome: ProcessOutcome): Diagnostic {
   const code = outcome.kind === 'timed-out' ? 'QK622' : 'QK623';
-  const hints = {
-    QK622:
-      'a kernel compiles in seconds; raise the limit with QUIKC_BUILD_TIMEOUT (seconds) if this machine is very slow',
-    QK623: 'run `quikc doctor`; with QUIKC_DEBUG=5 every command is shown',
-  };
-  return {
-    code,
-    severity: 'error',
-    message: `${tool} failed: ${describeOutcome(outcome)}`,
-    file,
-    hint: hints[code],
-  };
+  return diagnose(code, { message: `${tool} failed: ${describeOutcome(outcome)}`, file });
 }
 
 export function readOutput(path: string): Buffer | undefined {

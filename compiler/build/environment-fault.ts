@@ -14,7 +14,7 @@ export function environmentFault(outcome: ProcessOutcome, folder: string): Diagn
   if (outcome.kind === 'cancelled') return toolFault.cancelled();
   const said = 'stderr' in outcome ? outcome.stderr : '';
   if (isDiskFull(folder) || /No space left on device/.test(said))
-    return toolFault.noSpace('the folder for temporary files (TMPDIR)');
+    return toolFault.noSpace('the folder for temporary files', 'TMPDIR');
   if (/^(gcc|g\+\+): (No such file|not found|command not found)/m.test(said))
     return toolFault.noHostCompiler();
   return undefined;

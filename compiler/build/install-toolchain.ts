@@ -132,7 +132,7 @@ async function download(
   if (outcome.kind === 'exited' && outcome.code === 0) return undefined;
   if (outcome.kind === 'cancelled') return toolFault.cancelled();
   if ('stderr' in outcome && /No space left on device/.test(outcome.stderr))
-    return toolFault.noSpace(quikcCacheRoot(options.env));
+    return toolFault.noSpace(quikcCacheRoot(options.env), 'TMPDIR and QUIKC_CACHE');
   if (outcome.kind === 'exited' && /No module named '?pip/.test(outcome.stderr))
     return toolFault.noPip(python);
   return toolFault.downloadFailed(`${wheel.project} ${wheel.version}`, outcome);

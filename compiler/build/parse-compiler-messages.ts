@@ -1,3 +1,4 @@
+import { diagnose } from '../diagnostics/codes.ts';
 import type { Diagnostic, DiagnosticCode } from '../diagnostics/diagnostic.ts';
 
 /** A message of nvcc, the preprocessor or ptxas about a kernel's text. */
@@ -6,8 +7,6 @@ interface CompilerMessage {
   readonly text: string;
   readonly line?: number;
 }
-
-const hint = 'quikc wrote this kernel, so this is a fault of quikc: please report it with the .cu file';
 
 /**
  * Every error and warning that nvcc printed, with the line of the .cu file. Warnings are faults too: an emitted
@@ -38,7 +37,7 @@ export function ptxasDiagnostics(id: string, arch: string, stderr: string, ptx: 
 /** A fault of the kernel `id`, at a line of its text where one is known. */
 export function aboutKernel(id: string, code: DiagnosticCode, message: string, line?: number): Diagnostic {
   const place = { file: `${id}.cu`, ...(line === undefined ? {} : { line }) };
-  return { code, severity: 'error', message, ...place, hint };
+  return diagnose(code, { message, ...place });
 }
 
 /** Three spellings: `k.cu(7): error: …` (front end), `k.cu:7:3: error: …` (preprocessor), `nvcc fatal : …`. */

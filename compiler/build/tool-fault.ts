@@ -1,82 +1,60 @@
-import type { Diagnostic, DiagnosticCode } from '../diagnostics/diagnostic.ts';
+import { diagnose } from '../diagnostics/codes.ts';
+import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import { quoteText } from '../diagnostics/escape-text.ts';
 import { describeFileError } from '../support/describe-file-error.ts';
 import type { ProcessOutcome } from '../support/run-process.ts';
 
-const install = 'run `quikc toolchain install`, or name an nvcc with --nvcc or QUIKC_NVCC';
-
-/** Every fault of the build stage that is not in a kernel's text: one function a fault, so that wording is in one place. */
+/**
+ * Every fault of the build stage that is not in a kernel's text: one function a fault, so that wording is in one
+ * place. What to do is in the table of codes, unless it depends on the occurrence.
+ */
 export const toolFault = {
   nvccNotFound(tried: readonly string[]): Diagnostic {
-    return fault('QK601', `no CUDA compiler found (looked at ${tried.join(', ')})`, install);
+    return diagnose('QK601', { message: `no CUDA compiler found (looked at ${tried.join(', ')})` });
   },
   nvccUnusable(path: string, why: string): Diagnostic {
-    return fault('QK602', `${path} cannot be used: ${why}`, install);
+    return diagnose('QK602', { message: `${path} cannot be used: ${why}` });
   },
   noHostCompiler(): Diagnostic {
-    return fault(
-      'QK603',
-      'nvcc needs a host C++ compiler to preprocess, and there is no g++ on PATH',
-      'install one, e.g. `apt-get install g++`',
-    );
+    const message = 'nvcc needs a host C++ compiler to preprocess, and there is no g++ on PATH';
+    return diagnose('QK603', { message });
   },
   noPython(): Diagnostic {
-    return fault(
-      'QK610',
-      'the toolchain is fetched with pip, and there is no python3 on PATH',
-      'install Python 3 with pip (e.g. `apt-get install python3-pip`), or name an nvcc of your own with QUIKC_NVCC',
-    );
+    const message = 'the toolchain is fetched with pip, and there is no python3 on PATH';
+    return diagnose('QK610', { message });
   },
   noPip(python: string): Diagnostic {
-    return fault(
-      'QK611',
-      `${python} has no pip, which the toolchain is fetched with`,
-      'install it (e.g. `apt-get install python3-pip`), or name an nvcc of your own with QUIKC_NVCC',
-    );
+    return diagnose('QK611', { message: `${python} has no pip, which the toolchain is fetched with` });
   },
   downloadFailed(what: string, outcome: ProcessOutcome): Diagnostic {
-    return fault(
-      'QK612',
-      `pip could not download ${what}: ${describeOutcome(outcome)}`,
-      'check the network and pip’s index settings (`python3 -m pip config list`), then try again',
-    );
+    return diagnose('QK612', { message: `pip could not download ${what}: ${describeOutcome(outcome)}` });
   },
   damagedDownload(what: string, why: string): Diagnostic {
-    return fault(
-      'QK613',
-      `${what} is not the file that quikc knows: ${why}`,
-      'nothing was installed; try again, or check which package index pip uses',
-    );
+    const message = `${what} is not the file that quikc knows, and nothing was installed: ${why}`;
+    return diagnose('QK613', { message });
   },
   cannotWrite(folder: string, error: unknown): Diagnostic {
-    return fault('QK614', `cannot write to ${folder}: ${describeFileError(error)}`, cacheHint(error));
+    const message = `cannot write to ${folder}: ${describeFileError(error)}`;
+    return diagnose('QK614', { message, ...hintIfFull(error, 'QUIKC_CACHE') });
   },
-  noSpace(where: string): Diagnostic {
-    return fault(
-      'QK614',
-      `no space left on the disk of ${where}`,
-      'free some space, or point TMPDIR and QUIKC_CACHE at another disk',
-    );
+  cannotWriteTemporary(error: unknown): Diagnostic {
+    const message = `cannot write to the folder for temporary files: ${describeFileError(error)}`;
+    const hint = 'point TMPDIR at a folder you can write to';
+    return diagnose('QK614', { message, hint, ...hintIfFull(error, 'TMPDIR') });
+  },
+  noSpace(where: string, variable: 'TMPDIR' | 'TMPDIR and QUIKC_CACHE'): Diagnostic {
+    return diagnose('QK614', { message: `no space left on the disk of ${where}`, hint: fullHint(variable) });
   },
   cacheNotWritten(folder: string, error: unknown): Diagnostic {
-    return {
-      ...fault(
-        'QK615',
-        `the build cache ${folder} cannot be written: ${describeFileError(error)}`,
-        cacheHint(error),
-      ),
-      severity: 'warning',
-    };
+    const message = `the build cache ${folder} cannot be written: ${describeFileError(error)}`;
+    return diagnose('QK615', { message, ...hintIfFull(error, 'QUIKC_CACHE') });
   },
   badTimeout(text: string, most: number): Diagnostic {
-    return fault(
-      'QK617',
-      `QUIKC_BUILD_TIMEOUT is ${quoteText(text)}`,
-      `give seconds, from 0.001 to ${most}, or leave it unset`,
-    );
+    const expected = `seconds, from 0.001 to ${most}, or nothing`;
+    return diagnose('QK617', { message: `QUIKC_BUILD_TIMEOUT is ${quoteText(text)}`, expected });
   },
   cancelled(): Diagnostic {
-    return fault('QK616', 'the build was interrupted', 'run it again: what was finished is in the cache');
+    return diagnose('QK616', { message: 'the build was interrupted' });
   },
 } as const;
 
@@ -96,15 +74,12 @@ export function describeOutcome(outcome: ProcessOutcome): string {
   }
 }
 
-function fault(code: DiagnosticCode, message: string, hint: string): Diagnostic {
-  return { code, severity: 'error', message, hint };
+function fullHint(variable: string): string {
+  return `free some space, or point ${variable} at another disk`;
 }
 
-function cacheHint(error: unknown): string {
-  const full = describeFileError(error).includes('ENOSPC');
-  return full
-    ? 'free some space, or point QUIKC_CACHE at another disk'
-    : 'point QUIKC_CACHE at a folder you can write to';
+function hintIfFull(error: unknown, variable: string): { readonly hint?: string } {
+  return describeFileError(error).includes('ENOSPC') ? { hint: fullHint(variable) } : {};
 }
 
 function lastLines(text: string): string {

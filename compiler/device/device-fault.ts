@@ -1,84 +1,52 @@
-import type { Diagnostic, DiagnosticCode } from '../diagnostics/diagnostic.ts';
+import { diagnose } from '../diagnostics/codes.ts';
+import type { Diagnostic } from '../diagnostics/diagnostic.ts';
+import { describeFileError } from '../support/describe-file-error.ts';
 import type { ProcessOutcome } from '../support/run-process.ts';
 
-/** Every fault of running kernels on a GPU. */
+/** Every fault of running kernels on a GPU. What to do is in the table of codes, unless it depends on the stage. */
 export const deviceFault = {
   noCompiler(): Diagnostic {
-    return fault(
-      'QK801',
-      'the program that runs kernels must be compiled, and there is no g++ or c++ on PATH',
-      'install a C++ compiler, e.g. `apt-get install g++`',
-    );
+    const message = 'the program that runs kernels must be compiled, and there is no g++ or c++ on PATH';
+    return diagnose('QK801', { message });
   },
   notCompiled(compiler: string, outcome: ProcessOutcome): Diagnostic {
-    return fault(
-      'QK802',
-      `${compiler} could not compile the runner: ${describe(outcome)}`,
-      'try another C++17 compiler',
-    );
+    return diagnose('QK802', { message: `${compiler} could not compile the runner: ${describe(outcome)}` });
   },
   cannotWrite(folder: string, error: unknown): Diagnostic {
-    const why = error instanceof Error ? error.message : String(error);
-    return fault(
-      'QK803',
-      `cannot write to ${folder}: ${why}`,
-      'free some space, or point QUIKC_CACHE elsewhere',
-    );
+    return diagnose('QK803', { message: `cannot write to ${folder}: ${describeFileError(error)}` });
   },
   noGpu(why: string): Diagnostic {
-    return fault(
-      'QK810',
-      `no GPU can be used: ${why}`,
-      'run this on a machine with an NVIDIA GPU and driver; `quikc verify` needs neither',
-    );
+    return diagnose('QK810', { message: `no GPU can be used: ${why}` });
   },
   kernelFailed(stage: string, why: string): Diagnostic {
-    return fault(
-      'QK811',
-      `the GPU refused the work (${stage}): ${why}`,
-      hints[stage] ?? 'see the driver’s message',
-    );
+    const hint = hints[stage];
+    const message = `the GPU refused the work (${stage}): ${why}`;
+    return diagnose('QK811', { message, ...(hint === undefined ? {} : { hint }) });
   },
   jobRefused(why: string): Diagnostic {
-    return fault('QK812', `the runner refused its job: ${why}`, 'this is a fault of quikc: please report it');
+    return diagnose('QK812', { message: `the runner refused its job: ${why}` });
   },
   runnerFailed(outcome: ProcessOutcome): Diagnostic {
-    return fault(
-      'QK813',
-      `the runner failed: ${describe(outcome)}`,
-      'a kernel that hangs is stopped after the time limit',
-    );
+    return diagnose('QK813', { message: `the runner failed: ${describe(outcome)}` });
   },
   badReply(why: string): Diagnostic {
-    return fault(
-      'QK814',
-      `the runner cannot be understood: ${why}`,
-      'this is a fault of quikc: please report it',
-    );
+    return diagnose('QK814', { message: `the runner cannot be understood: ${why}` });
   },
   interrupted(): Diagnostic {
-    return fault('QK815', 'the run was interrupted', 'start it again');
+    return diagnose('QK815', { message: 'the run was interrupted' });
   },
   wroteOutside(buffers: readonly number[]): Diagnostic {
-    return fault(
-      'QK816',
-      `a kernel wrote outside its buffers (beside argument buffer ${buffers.join(', ')})`,
-      'run `quikc verify`: it names the instruction',
-    );
+    const message = `a kernel wrote outside its buffers (beside argument buffer ${buffers.join(', ')})`;
+    return diagnose('QK816', { message });
   },
 } as const;
 
+/** For stages before a kernel runs, of which `quikc verify` knows nothing. */
 const hints: Readonly<Record<string, string>> = {
   module:
     'the driver may be older than the toolkit that wrote the PTX: PTX 9.0 needs a driver for CUDA 13.0 (580)',
-  run: 'run `quikc verify`: it names the instruction that went wrong',
-  timing: 'run `quikc verify`: it names the instruction that went wrong',
   memory: 'the GPU has too little free memory for this size',
 };
-
-function fault(code: DiagnosticCode, message: string, hint: string): Diagnostic {
-  return { code, severity: 'error', message, hint };
-}
 
 function describe(outcome: ProcessOutcome): string {
   switch (outcome.kind) {

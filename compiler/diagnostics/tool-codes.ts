@@ -2,31 +2,46 @@ import type { CodeTable } from './code-table.ts';
 import { error, warning } from './code-table.ts';
 
 const bug = 'this is a fault of quikc: please report it';
+const kernelBug =
+  'this is a fault of quikc: please report it with the .cu file, which `quikc compile <model> --no-build -o <dir>` writes';
+const install = 'run `quikc toolchain install`, or name an nvcc with --nvcc or QUIKC_NVCC';
 const verify = 'run `quikc verify`: it names the instruction that went wrong';
 
 /** Codes of the stages that choose, build and run kernels. */
 export const toolCodes: CodeTable = {
-  QK601: error(
-    'no CUDA compiler',
-    'run `quikc toolchain install`, or name an nvcc with --nvcc or QUIKC_NVCC',
-  ),
-  QK602: error('the CUDA compiler cannot be used', 'run `quikc toolchain install`, or name another nvcc'),
+  QK601: error('no CUDA compiler', install),
+  QK602: error('the CUDA compiler cannot be used', install),
   QK603: error('no host C++ compiler', 'install one, e.g. `apt-get install g++`'),
-  QK610: error('no Python', 'install Python 3 with pip, or name an nvcc of your own with QUIKC_NVCC'),
-  QK611: error('no pip', 'install pip, or name an nvcc of your own with QUIKC_NVCC'),
-  QK612: error('download failed', 'check the network and the settings of pip'),
+  QK610: error(
+    'no Python',
+    'install Python 3 with pip (e.g. `apt-get install python3-pip`), or name an nvcc of your own with QUIKC_NVCC',
+  ),
+  QK611: error(
+    'no pip',
+    'install it (e.g. `apt-get install python3-pip`), or name an nvcc of your own with QUIKC_NVCC',
+  ),
+  QK612: error(
+    'download failed',
+    'check the network and pip’s index settings (`python3 -m pip config list`), then try again',
+  ),
   QK613: error('download damaged', 'try again, or check which package index pip uses'),
   QK614: error('cannot write', 'point QUIKC_CACHE at a folder you can write to'),
   QK615: warning('cache not written', 'point QUIKC_CACHE at a folder you can write to'),
   QK616: error('build interrupted', 'run it again: what was finished is in the cache'),
   QK617: error('not a time', 'give QUIKC_BUILD_TIMEOUT in seconds, or leave it unset'),
-  QK620: error('a kernel does not compile', bug),
-  QK621: warning('the compiler warns of a kernel', bug),
-  QK622: error('the compiler took too long', 'raise QUIKC_BUILD_TIMEOUT if this machine is very slow'),
+  QK620: error('a kernel does not compile', kernelBug),
+  QK621: error('the compiler warns of a kernel', kernelBug),
+  QK622: error(
+    'the compiler took too long',
+    'a kernel compiles in seconds; raise the limit with QUIKC_BUILD_TIMEOUT (seconds) if this machine is very slow',
+  ),
   QK623: error('the compiler failed', 'run `quikc doctor`; with QUIKC_DEBUG=5 every command is shown'),
-  QK624: error('the assembler refuses a kernel', bug),
-  QK626: error("the toolchain's output cannot be understood", 'run `quikc doctor`'),
-  QK640: error('a kernel uses too much', 'choose a smaller tile'),
+  QK624: error('the assembler refuses a kernel', kernelBug),
+  QK626: error(
+    "the toolchain's output cannot be understood",
+    'run `quikc doctor`: the toolchain may be damaged, or newer than this quikc',
+  ),
+  QK640: error('the machine code has another kernel', kernelBug),
   QK641: error('wrong number of matrix instructions', bug),
   QK642: error('emulated matrix instruction', 'choose an instruction that this architecture has'),
   QK643: error('unexpected calls in a kernel', bug),
@@ -40,10 +55,13 @@ export const toolCodes: CodeTable = {
   QK801: error('no C++ compiler', 'install one, e.g. `apt-get install g++`'),
   QK802: error('the runner does not compile', 'try another C++17 compiler'),
   QK803: error('cannot write', 'free some space, or point QUIKC_CACHE elsewhere'),
-  QK810: error('no GPU', 'use a machine with an NVIDIA GPU; `quikc verify` needs none'),
+  QK810: error('no GPU', 'run this on a machine with an NVIDIA GPU and driver; `quikc verify` needs neither'),
   QK811: error('the GPU refused the work', verify),
   QK812: error('the runner refused its job', bug),
-  QK813: error('the runner failed', verify),
+  QK813: error(
+    'the runner failed',
+    'a kernel that hangs is stopped after the time limit; `quikc verify` finds out why',
+  ),
   QK814: error('the runner cannot be understood', bug),
   QK815: error('run interrupted', 'start it again'),
   QK816: error('a kernel wrote outside its buffers', verify),

@@ -116,7 +116,10 @@ describe('a failing compiler', () => {
   });
 
   test('success without output, and garbage', async () => {
-    expect(await failure(fakeToolchain({ nvcc: 'exit 0' }))).toMatchObject({ code: 'QK626' });
+    expect(await failure(fakeToolchain({ nvcc: 'exit 0' }))).toMatchObject({
+      code: 'QK626',
+      hint: expect.stringContaining('quikc doctor'),
+    });
     expect(await failure(fakeToolchain({ nvcc: 'head -c 4000 /dev/urandom > "$out"' }))).toMatchObject({
       code: 'QK626',
     });
@@ -166,6 +169,27 @@ describe('a failing compiler', () => {
     expect(await failure(fake)).toMatchObject({
       code: 'QK614',
       message: expect.stringContaining('no space left'),
+      hint: 'free some space, or point TMPDIR at another disk',
+    });
+  });
+
+  test('a folder for temporary files that cannot be written: TMPDIR is named, not the cache', async () => {
+    const fake = fakeToolchain();
+    const toolchain = await fake.toolchain();
+    writeFileSync(join(fake.cache, '..', 'no-folder'), '');
+    const env = { ...fake.env, TMPDIR: join(fake.cache, '..', 'no-folder') };
+    const { failed } = await buildKernels([source()], toolchain, { env });
+    expect(failed[0]!.diagnostics).toMatchObject([
+      { code: 'QK614', hint: 'point TMPDIR at a folder you can write to' },
+    ]);
+  });
+
+  test('of a kernel: the hint tells how to get its text, which is not left behind', async () => {
+    const fake = fakeToolchain({ nvcc: 'echo "k.cu(7): error: expected a \\";\\"" >&2; exit 1' });
+    expect(await failure(fake)).toMatchObject({
+      code: 'QK620',
+      severity: 'error',
+      hint: expect.stringContaining('--no-build'),
     });
   });
 
