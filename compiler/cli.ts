@@ -21,12 +21,16 @@ function collect(value: string, before: readonly string[] = []): readonly string
   return [...before, given(value)];
 }
 
-function withOutputOptions(command: Command): Command {
-  return command.option('--json', 'print JSON for machines').option('-q, --quiet', 'print errors only');
+/** `quiet`: what -q leaves out. Without, the command is nothing but its result, and has no -q. */
+function withOutputOptions(command: Command, quiet?: string): Command {
+  command.option('--json', 'print JSON for machines: one document');
+  return quiet === undefined ? command : command.option('-q, --quiet', quiet);
 }
 
-function withModelOptions(command: Command): Command {
-  return withOutputOptions(command)
+const errorsOnly = 'print errors only';
+
+function withModelOptions(command: Command, quiet: string): Command {
+  return withOutputOptions(command, quiet)
     .option('--scheme <preset>', "default scheme instead of the model's: quik-4b, quik-8b or f16", given)
     .option('--outliers <n>', 'outlier columns per layer, the n of proportional rules too', given)
     .option(
@@ -51,7 +55,7 @@ const program = new Command('quikc')
 
 let exitCode: ExitCode = 0;
 
-withModelOptions(program.command('compile'))
+withModelOptions(program.command('compile'), errorsOnly)
   .description('compile a model to kernels')
   .argument('<model>', 'path of a model.json', given)
   .option('--target <id>', 'architecture to compile for', given, 'sm80')
@@ -63,7 +67,7 @@ withModelOptions(program.command('compile'))
     exitCode = await compile(file, options, context);
   });
 
-withModelOptions(program.command('inspect'))
+withModelOptions(program.command('inspect'), 'print no warnings')
   .description('show what a model consists of, and what its scheme makes of it')
   .argument('<model>', 'path of a model.json', given)
   .action(async (file, options) => {
@@ -71,7 +75,7 @@ withModelOptions(program.command('inspect'))
     exitCode = await inspect(file, options, context);
   });
 
-withOutputOptions(program.command('verify'))
+withOutputOptions(program.command('verify'), 'print nothing unless something is wrong')
   .description("execute a bundle's kernels on the CPU and compare them with the float64 oracle")
   .argument('<bundle>', 'folder that compile wrote', given)
   .option('--kernel <id>', 'only the kernel of this id, or those whose ids begin or end so', given)
@@ -100,7 +104,7 @@ withOutputOptions(program.command('targets'))
     exitCode = await targets(options, context);
   });
 
-withOutputOptions(program.command('doctor'))
+withOutputOptions(program.command('doctor'), 'print nothing unless something is wrong')
   .description('check whether this machine can build kernels')
   .option('--nvcc <path>', 'the nvcc to build with', given)
   .action(async (options) => {
@@ -109,7 +113,7 @@ withOutputOptions(program.command('doctor'))
   });
 
 const toolchainCommand = program.command('toolchain').description("the CUDA compiler in quikc's cache");
-withOutputOptions(toolchainCommand.command('install'))
+withOutputOptions(toolchainCommand.command('install'), errorsOnly)
   .description('download the pinned CUDA compiler; does nothing if it is there')
   .action(async (options) => {
     const { toolchain } = await import('./commands/toolchain.ts');

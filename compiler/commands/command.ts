@@ -1,5 +1,4 @@
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
-import { hasErrors } from '../diagnostics/diagnostic.ts';
 import { formatDiagnostics, formatDiagnosticsJson } from '../diagnostics/format-diagnostics.ts';
 import type { Surroundings } from '../options.ts';
 
@@ -18,16 +17,35 @@ export interface CommandContext extends Surroundings {
   err(text: string): void;
 }
 
-/** Prints diagnostics: as JSON on `out` when they are all there is to say, else for people on `err`. */
+/** Prints why there is no result: as JSON on `out`, or for people on `err`. */
 export function reportDiagnostics(
   diagnostics: readonly Diagnostic[],
   options: OutputOptions,
   context: CommandContext,
 ): void {
-  const shown =
-    options.quiet === true ? diagnostics.filter(({ severity }) => severity === 'error') : diagnostics;
-  if (options.json === true && hasErrors(shown)) context.out(formatDiagnosticsJson(shown));
+  const shown = withoutQuieted(diagnostics, options);
+  if (options.json === true) context.out(formatDiagnosticsJson(shown));
   else context.err(formatDiagnostics(shown, { color: context.color.err }));
+}
+
+/** Prints a result, and what there is to say of it: one JSON document, or the text on `out` and the rest on `err`. */
+export function reportResult(
+  result: { readonly json: object; readonly text: string },
+  diagnostics: readonly Diagnostic[],
+  options: OutputOptions,
+  context: CommandContext,
+): void {
+  if (options.json === true) {
+    const document = { ...result.json, diagnostics: withoutQuieted(diagnostics, options) };
+    context.out(`${JSON.stringify(document, null, 2)}\n`);
+    return;
+  }
+  reportDiagnostics(diagnostics, options, context);
+  context.out(result.text);
+}
+
+function withoutQuieted(diagnostics: readonly Diagnostic[], { quiet }: OutputOptions): readonly Diagnostic[] {
+  return quiet === true ? diagnostics.filter(({ severity }) => severity === 'error') : diagnostics;
 }
 
 /** The exit code that an error's code stands for. */

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { CudaTarget } from '../../targets/target.ts';
 import { type Compilation, compile as compileModel } from '../compile.ts';
 import type { CommandContext, ExitCode, OutputOptions } from './command.ts';
-import { exitCodeOf, reportDiagnostics } from './command.ts';
+import { exitCodeOf, reportDiagnostics, reportResult } from './command.ts';
 import { dumpGraphs } from './dump-graphs.ts';
 import { interruptible } from './interruptible.ts';
 import type { ModelOptions } from './model-options.ts';
@@ -79,13 +79,10 @@ async function run(
 
 function report(compiled: Compilation, options: CompileOptions, context: CommandContext): ExitCode {
   const { manifest, output, reused, warnings, noToolchain } = compiled;
-  reportDiagnostics(noToolchain === undefined ? warnings : [...warnings, noToolchain], options, context);
-  const code = noToolchain === undefined ? 0 : 3;
-  if (options.json === true) {
-    context.out(`${JSON.stringify({ bundle: output, reused, manifest }, null, 2)}\n`);
-  } else if (options.quiet !== true) {
-    const state = reused ? 'unchanged, as it was' : manifest.built ? 'written' : 'written, sources only';
-    context.out(`${summariseBundle(manifest)}bundle: ${output ?? 'none'} (${state})\n`);
-  }
-  return code;
+  const diagnostics = noToolchain === undefined ? warnings : [...warnings, noToolchain];
+  const state = reused ? 'unchanged, as it was' : manifest.built ? 'written' : 'written, sources only';
+  const text =
+    options.quiet === true ? '' : `${summariseBundle(manifest)}bundle: ${output ?? 'none'} (${state})\n`;
+  reportResult({ json: { bundle: output, reused, manifest }, text }, diagnostics, options, context);
+  return noToolchain === undefined ? 0 : 3;
 }

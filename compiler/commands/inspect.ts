@@ -1,6 +1,6 @@
 import { loadGraph } from '../load-graph.ts';
 import type { CommandContext, ExitCode, OutputOptions } from './command.ts';
-import { exitCodeOf, reportDiagnostics } from './command.ts';
+import { exitCodeOf, reportDiagnostics, reportResult } from './command.ts';
 import { dumpGraphs } from './dump-graphs.ts';
 import type { Column } from './format-table.ts';
 import { formatTable } from './format-table.ts';
@@ -21,8 +21,8 @@ export async function inspect(
     return exitCodeOf(loaded.error);
   }
   const summary = summariseModel(loaded.value.graph);
-  reportDiagnostics(loaded.value.warnings, options, context);
-  context.out(options.json === true ? `${JSON.stringify(summary, null, 2)}\n` : formatSummary(summary));
+  const result = { json: summary, text: formatSummary(summary) };
+  reportResult(result, loaded.value.warnings, options, context);
   return 0;
 }
 

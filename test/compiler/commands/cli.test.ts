@@ -50,6 +50,8 @@ describe('exit codes of the process', () => {
     [2, ['inspect', 'x', '--no-such-option']],
     [2, ['inspect', 'x', '--columns', 'sideways']],
     [2, ['compile', 'examples/llama-2-7b/model.json', '--target', 'sm8o']],
+    [2, ['targets', '--quiet']],
+    [2, ['explain', 'absent', '-q']],
     [2, ['inspect', '']],
     [2, ['inspect', 'examples/llama-2-7b/model.json', '--dump', '']],
     [2, ['inspect', 'examples/llama-2-7b/model.json', '--layer', '']],

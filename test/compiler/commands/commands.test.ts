@@ -39,8 +39,9 @@ describe('inspect', () => {
   });
 
   test('as JSON: exact numbers', async () => {
-    const { out } = await runCommand((context) => inspect(model7b, { json: true }, context));
+    const { out, err } = await runCommand((context) => inspect(model7b, { json: true }, context));
     const summary = JSON.parse(out);
+    expect([err, summary.diagnostics]).toEqual(['', [expect.objectContaining({ code: 'QK140' })]]);
     // The published parameter count of LLaMA-2-7B.
     expect(summary.totals.parameters).toBe(6_738_415_616);
     expect(summary.totals.bytesBefore).toBe(2 * 6_738_415_616);

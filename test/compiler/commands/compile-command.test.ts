@@ -89,6 +89,17 @@ test('an nvcc that is there and does not work ends the compile, and what was at 
   expect(readFileSync(join(output, 'SHA256SUMS'), 'utf8')).toBe(before);
 });
 
+test('--json is one document, with what there is to say of the result in it', async () => {
+  const codes = (out: string) => JSON.parse(out).diagnostics.map(({ code }: { code: string }) => code);
+  const unbuilt = await run(tinyLlama, { build: true, json: true });
+  expect([unbuilt.code, unbuilt.err, codes(unbuilt.out)]).toEqual([3, '', ['QK140', 'QK601']]);
+  expect(JSON.parse(unbuilt.out)).toMatchObject({ bundle: output, manifest: { built: false } });
+  const warned = await run(tinyLlama, { json: true });
+  expect([warned.code, warned.err, codes(warned.out)]).toEqual([0, '', ['QK140']]);
+  const quiet = await run(tinyLlama, { json: true, quiet: true });
+  expect([quiet.code, quiet.err, codes(quiet.out)]).toEqual([0, '', []]);
+});
+
 test('--json is the manifest, --quiet is silence', async () => {
   const json = await run(tinyLlama, { json: true });
   expect(JSON.parse(json.out)).toMatchObject({ bundle: output, reused: false, manifest: { abi: 1 } });
