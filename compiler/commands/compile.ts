@@ -3,10 +3,9 @@ import type { CudaTarget } from '../../targets/target.ts';
 import { type Compilation, compile as compileModel } from '../compile.ts';
 import type { CommandContext, ExitCode, OutputOptions } from './command.ts';
 import { exitCodeOf, reportDiagnostics, reportResult } from './command.ts';
-import { dumpGraphs } from './dump-graphs.ts';
 import { interruptible } from './interruptible.ts';
 import type { ModelOptions } from './model-options.ts';
-import { toOverrides } from './model-options.ts';
+import { toLoadRequest } from './model-options.ts';
 import { readTarget } from './read-target.ts';
 import { showBuildProgress } from './show-build-progress.ts';
 import { summariseBundle } from './summarise-bundle.ts';
@@ -52,13 +51,11 @@ async function run(
   const progress = showBuildProgress(options, context);
   try {
     return await compileModel({
-      file,
+      ...toLoadRequest(file, options),
       target,
-      overrides: toOverrides(options),
       outputFor: (model) => options.output ?? join('generated', 'build', `${model}.${target.id}`),
       build: options.build,
       ...(options.nvcc === undefined ? {} : { nvcc: options.nvcc }),
-      ...(options.columns === 'in-place' ? { columns: 'in-place' as const } : {}),
       buildOptions: {
         env: context.env,
         signal,
@@ -67,7 +64,6 @@ async function run(
           if (context.debug >= 5) context.err(`${command.join(' ')}\n`);
         },
       },
-      ...dumpGraphs(options.dump),
       onStage: (name, milliseconds) => {
         if (context.debug >= 1) context.err(`${name}: ${milliseconds.toFixed(1)} ms\n`);
       },

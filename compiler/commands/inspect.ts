@@ -1,11 +1,10 @@
 import { loadGraph } from '../load-graph.ts';
 import type { CommandContext, ExitCode, OutputOptions } from './command.ts';
 import { exitCodeOf, reportDiagnostics, reportResult } from './command.ts';
-import { dumpGraphs } from './dump-graphs.ts';
 import type { Column } from './format-table.ts';
 import { formatTable } from './format-table.ts';
 import type { ModelOptions } from './model-options.ts';
-import { toOverrides } from './model-options.ts';
+import { toLoadRequest } from './model-options.ts';
 import type { Macs, ModelSummary, OperationSummary } from './summarise-model.ts';
 import { summariseModel } from './summarise-model.ts';
 
@@ -15,7 +14,7 @@ export async function inspect(
   options: ModelOptions & OutputOptions,
   context: CommandContext,
 ): Promise<ExitCode> {
-  const loaded = await loadGraph({ file, overrides: toOverrides(options), ...dumpGraphs(options.dump) });
+  const loaded = await loadGraph(toLoadRequest(file, options));
   if (!loaded.ok) {
     reportDiagnostics(loaded.error, options, context);
     return exitCodeOf(loaded.error);

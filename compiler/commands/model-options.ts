@@ -1,4 +1,6 @@
 import type { Overrides } from '../frontend/layer-rule.ts';
+import type { LoadRequest } from '../load-graph.ts';
+import { dumpGraphs } from './dump-graphs.ts';
 
 /** Options of commands that read a model, as the command line gives them. */
 export interface ModelOptions {
@@ -9,8 +11,18 @@ export interface ModelOptions {
   readonly dump?: string;
 }
 
+/** What to load, as all these options ask. */
+export function toLoadRequest(file: string, options: ModelOptions): LoadRequest {
+  return {
+    file,
+    overrides: toOverrides(options),
+    ...(options.columns === 'in-place' ? { columns: 'in-place' as const } : {}),
+    ...dumpGraphs(options.dump),
+  };
+}
+
 /** What the options change in the model, as typed: the frontend reports what it does not understand. */
-export function toOverrides(options: ModelOptions): Overrides {
+function toOverrides(options: ModelOptions): Overrides {
   const { scheme, outliers, layer = [] } = options;
   return {
     layers: layer,

@@ -1,7 +1,6 @@
 import type { Block, Graph, GraphNode, LinearNode, QuikLinearNode } from '../../ir/graph.ts';
 import { layerNames, outputChannels, repetitions } from '../../ir/graph.ts';
 import { printSparsity } from '../../ir/print-graph.ts';
-import type { Scheme } from '../../ir/quant-scheme.ts';
 import { isQuantised, schemeName } from '../../ir/quant-scheme.ts';
 import { blockedBytes, columnMetaBytes, paddedBase, paddedOutliers } from '../reference/layouts.ts';
 
@@ -114,22 +113,28 @@ function summariseLinear(block: Block, node: LinearNode | QuikLinearNode): Opera
     parameters: parameters * count,
     bytesBefore: parameters * 2 * count,
     bytesAfter: (quantised ? packedBytes(node, n, outliers) : parameters * 2) * count,
-    macsPerToken: linearMacs(node.scheme, n, node.k, outliers, count),
+    macsPerToken: linearMacs(node, n, outliers, count),
   };
 }
 
 /** Packed codes, outlier columns and column meta, padding included, as the kernels read them. */
 function packedBytes(node: LinearNode | QuikLinearNode, n: number, outliers: number): number {
   const bits = node.scheme.weight.bits === 4 ? 4 : 8;
-  const inPlace = node.op === 'quik-linear' && node.columns?.mode === 'in-place';
-  const base = paddedBase(inPlace ? node.k : node.k - outliers, bits);
+  const base = paddedBase(codedColumns(node, outliers), bits);
   return blockedBytes(n, base, bits) + blockedBytes(n, paddedOutliers(outliers), 16) + columnMetaBytes(n);
 }
 
-function linearMacs(scheme: Scheme, n: number, k: number, outliers: number, count: number): Macs {
+/** Columns with integer codes: in place, outliers are among them, with the code 0. */
+function codedColumns(node: LinearNode | QuikLinearNode, outliers: number): number {
+  const inPlace = node.op === 'quik-linear' && node.columns?.mode === 'in-place';
+  return inPlace ? node.k : node.k - outliers;
+}
+
+function linearMacs(node: LinearNode | QuikLinearNode, n: number, outliers: number, count: number): Macs {
+  const { scheme, k } = node;
   if (!isQuantised(scheme)) return { ...noMacs, f16: n * k * count };
   const wide = scheme.weight.bits === 8 || (scheme.activation.kind === 'int' && scheme.activation.bits === 8);
-  const base = n * (k - outliers) * count;
+  const base = n * codedColumns(node, outliers) * count;
   return { int4: wide ? 0 : base, int8: wide ? base : 0, f16: n * outliers * count };
 }
 

@@ -60,6 +60,15 @@ describe('inspect', () => {
     expect(down.macsPerToken).toEqual({ int4: 0, int8: 32 * 4096 * (11008 - 688), f16: 32 * 4096 * 688 });
   });
 
+  test('--columns in-place: outlier columns stay in the codes, and are multiplied as zeros', async () => {
+    const { out } = await runCommand((context) =>
+      inspect(model7b, { json: true, columns: 'in-place' }, context),
+    );
+    const down = JSON.parse(out).operations.find(({ name }: { name: string }) => name === 'mlp.down_proj');
+    expect(down.bytesAfter).toBe(32 * 4096 * (11008 + 688 * 2 + 16));
+    expect(down.macsPerToken).toEqual({ int4: 0, int8: 32 * 4096 * 11008, f16: 32 * 4096 * 688 });
+  });
+
   test.each([
     ['13b', 13_015_864_320],
     ['70b', 68_976_648_192],
