@@ -97,13 +97,19 @@ function reportUnused(rules: readonly LayerRule[], { layers, used }: SettledBloc
     });
 }
 
-/** The nearest layer name, or the same pattern with its last segment mended. */
+/** The nearest layer name, or the same pattern with its last segment mended, or the layers that end as it does. */
 function suggestMatch(match: string, layers: readonly string[]): string | undefined {
   const near = suggestName(match, layers);
   if (near !== undefined) return near;
   const cut = match.lastIndexOf('.') + 1;
-  const leaf = suggestName(match.slice(cut), [
-    ...new Set(layers.map((name) => name.slice(name.lastIndexOf('.') + 1))),
-  ]);
+  const typed = match.slice(cut);
+  const ending = layers.filter((name) => leafOf(name) === typed);
+  // The last segment is right: what stands before it is not, or is a wildcard where the layer must be named.
+  if (ending.length > 0) return ending.length === 1 ? ending[0] : `*.${typed}`;
+  const leaf = suggestName(typed, [...new Set(layers.map(leafOf))]);
   return leaf === undefined ? undefined : `${match.slice(0, cut)}${leaf}`;
+}
+
+function leafOf(name: string): string {
+  return name.slice(name.lastIndexOf('.') + 1);
 }

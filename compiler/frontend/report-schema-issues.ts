@@ -20,7 +20,12 @@ export function reportSchemaIssues(
   const telling = issues.filter(
     (issue) => issue.code !== 'too_big' || issue.maximum !== Number.MAX_SAFE_INTEGER,
   );
-  return telling.flatMap((issue) => reportIssue(schema, document, issue, []));
+  // An empty text also breaks the pattern of a name; that it is empty says enough.
+  const empty = new Set(
+    telling.filter(({ code }) => code === 'too_small').map(({ path }) => toPointer(path)),
+  );
+  const told = telling.filter(({ code, path }) => code !== 'invalid_format' || !empty.has(toPointer(path)));
+  return told.flatMap((issue) => reportIssue(schema, document, issue, []));
 }
 
 function reportIssue(
@@ -42,8 +47,11 @@ function reportIssue(
         return one('QK110', issue.expected, undefined, `${lastSegment(path)} is missing`);
       return one('QK104', issue.expected);
     case 'too_small':
+      if (issue.origin === 'string')
+        return one('QK107', 'a text that is not empty', 'write the name in full');
       return one('QK106', limit(issue, 'at least', 'more than', issue.minimum));
     case 'too_big':
+      if (issue.origin === 'string') return one('QK107', `at most ${issue.maximum} characters`, 'shorten it');
       return one('QK106', limit(issue, 'at most', 'less than', issue.maximum));
     case 'invalid_format': {
       const hint =
@@ -69,7 +77,8 @@ function limit(
   strict: string,
   bound: number | bigint,
 ): string {
-  const unit = issue.origin === 'string' ? ' characters' : issue.origin === 'array' ? ' entries' : '';
+  const entries = Number(bound) === 1 ? ' entry' : ' entries';
+  const unit = issue.origin === 'array' ? entries : '';
   return `${issue.inclusive === false ? strict : inclusive} ${bound}${unit}`;
 }
 

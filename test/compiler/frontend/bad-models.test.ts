@@ -73,7 +73,7 @@ describe('files that are made here, because they are large', async () => {
   test.each([
     ['letters', 'x'.repeat(10_000_000), 'QK101'],
     ['an open string', `{"quikc": "${'a"b'.charAt(0).repeat(10_000_000)}`, 'QK101'],
-    ['a name', JSON.stringify({ quikc: 1, name: 'a'.repeat(10_000_000) }), 'QK106'],
+    ['a name', JSON.stringify({ quikc: 1, name: 'a'.repeat(10_000_000) }), 'QK107'],
     ['an unknown key', JSON.stringify({ quikc: 1, name: 'm', ['k'.repeat(10_000_000)]: 1 }), 'QK105'],
     ['brackets', '['.repeat(10_000_000), 'QK102'],
     [

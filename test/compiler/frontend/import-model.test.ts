@@ -122,6 +122,9 @@ describe('overrides', () => {
   test.each([
     ['*.down_prj=quik-8b', 'QK130', 'did you mean "*.down_proj"?'],
     ['layers.4.mlp.up_proj=quik-8b', 'QK130', 'did you mean'],
+    ['model.decoder.blocks.*.up_proj=quik-8b', 'QK130', 'did you mean "*.up_proj"?'],
+    ['*.lm_head=quik-8b', 'QK130', 'did you mean "lm_head"?'],
+    ['*lm_head=quik-8b', 'QK130', 'did you mean "lm_head"?'],
     ['nothing', 'QK131', 'quik-8b'],
     ['*=', 'QK131', ''],
     ['=quik-8b', 'QK131', ''],
@@ -131,6 +134,7 @@ describe('overrides', () => {
     ['*=outliers=99999999999', 'QK131', ''],
   ])('--layer %s is refused with %s', (text, code, hint) => {
     const [fault] = importFaults(smallLlama(), { layers: [text] });
+    expect(fault?.hint).not.toContain(`"${text.split('=')[0]}"`);
     expect(fault).toMatchObject({ code, option: `--layer ${text}` });
     expect(fault?.hint).toContain(hint);
   });
