@@ -38,8 +38,8 @@ export const bundleFault = {
     return diagnose('QK560', { file, message: 'the file is not one that quikc wrote', expected });
   },
 
-  altered(file: string): Diagnostic {
-    return diagnose('QK561', { file, message: 'the file is not the one that SHA256SUMS has the digest of' });
+  altered(file: string, against: 'SHA256SUMS' | 'manifest.json'): Diagnostic {
+    return diagnose('QK561', { file, message: `the file is not the one whose digest ${against} has` });
   },
 
   missing(file: string): Diagnostic {

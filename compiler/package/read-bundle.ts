@@ -63,7 +63,7 @@ function readFiles(folder: string): Result<BundleFiles, Faults> {
     }
     const bytes = readPart(join(folder, path), faults);
     if (bytes === undefined) continue;
-    if (sha256(bytes) !== digest) faults.push(bundleFault.altered(join(folder, path)));
+    if (sha256(bytes) !== digest) faults.push(bundleFault.altered(join(folder, path), sumsFile));
     files.set(path, bytes);
   }
   for (const path of present) {
@@ -132,5 +132,5 @@ function compareFile(folder: string, file: ManifestFile, files: BundleFiles): Fa
   const bytes = files.get(file.path);
   if (bytes === undefined) return [bundleFault.missing(join(folder, file.path))];
   const same = bytes.length === file.bytes && sha256(bytes) === file.sha256;
-  return same ? [] : [bundleFault.altered(join(folder, file.path))];
+  return same ? [] : [bundleFault.altered(join(folder, file.path), manifestFile)];
 }

@@ -177,7 +177,19 @@ describe('a bundle is refused, by digest and by name, when', () => {
     appendFileSync(join(folder, `kernels/${kernel}.ptx`), ' ');
     reseal();
     expect(refusals()).toEqual([`QK561 /kernels/${kernel}.ptx`]);
+    expect(messages()).toEqual(['the file is not the one whose digest manifest.json has']);
   });
+
+  test('a kernel alone was altered', () => {
+    write();
+    appendFileSync(join(folder, `kernels/${kernel}.ptx`), ' ');
+    expect(messages()).toEqual(['the file is not the one whose digest SHA256SUMS has']);
+  });
+
+  function messages(): readonly string[] {
+    const read = readBundle(folder);
+    return read.ok ? [] : read.error.map(({ message }) => message);
+  }
 
   test('its manifest points out of it', () => {
     for (const path of [
