@@ -1,7 +1,8 @@
 /** What an action came to, or that the user ended it. */
 export type Outcome<T> = { readonly interrupted: false; readonly value: T } | { readonly interrupted: true };
 
-const signals = ['SIGINT', 'SIGTERM'] as const;
+/** SIGHUP: the terminal was closed. */
+const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /** Runs `action`, which Ctrl-C asks to stop in good order; a second Ctrl-C ends the process at once. */
 export async function interruptible<T>(action: (signal: AbortSignal) => Promise<T>): Promise<Outcome<T>> {
