@@ -17,7 +17,7 @@ export interface Check {
 
 const minimalNode = [20, 19] as const;
 /** The toolchain unpacked (280 MB), its largest wheel beside it, and room for kernels. */
-const wantedFreeBytes = 1024 ** 3;
+const wantedFreeBytes = 1e9;
 
 /** Looks at everything that a build needs. Changes nothing but quikc's cache, where it tries to write. */
 export async function doctor(options: FindOptions): Promise<readonly Check[]> {
@@ -81,9 +81,9 @@ function checkCache(root: string): Check {
   }
   const { bavail, bsize } = statfsSync(root);
   const free = bavail * bsize;
-  const detail = `${root}, ${(free / 1024 ** 3).toFixed(1)} GiB free`;
+  const detail = `${root}, ${(free / 1e9).toFixed(1)} GB free`;
   if (free >= wantedFreeBytes) return { name, status: 'ok', detail };
-  return { name, status: 'warn', detail, fix: 'free 1 GiB, or point QUIKC_CACHE at another disk' };
+  return { name, status: 'warn', detail, fix: 'free 1 GB, or point QUIKC_CACHE at another disk' };
 }
 
 const driverFolders = ['/usr/lib/x86_64-linux-gnu', '/usr/lib64', '/usr/lib', '/usr/lib/wsl/lib'];

@@ -59,7 +59,8 @@ function formatSummary(summary: ModelSummary): string {
   ].concat(gigabytes(totals.bytesAfter), shares(totals.macsPerToken, all));
   const table = formatTable(columns, [...summary.operations.map((row) => formatRow(row, all)), total]);
   const notes = [
-    'int4, int8, f16: share of the multiply-adds of one token, attention itself not counted. Bytes after: as packed.',
+    'int4, int8, f16: share of the multiply-adds of one token, attention itself not counted.',
+    'before, after: bytes of the weights as the model has them and as packed; kB, MB and GB are powers of 1000.',
     ...(summary.placeholderColumns ? ['Outlier columns are placeholders: the model lists none.'] : []),
   ];
   return `${summary.model}  ${summary.dtype}\n\n${table}\n${notes.join('\n')}\n`;

@@ -130,7 +130,7 @@ function unsupported(planned: PlannedProblem, reason: string, nearest: string | 
     severity: 'error',
     message: `no kernel for ${planned.serves.join(', ')}: ${reason}`,
     ...pointer(planned),
-    ...(nearest === undefined ? {} : { hint: `nearest supported: ${nearest}` }),
+    ...(nearest === undefined ? {} : { hint: `nearest: ${nearest}` }),
   };
 }
 
