@@ -94,7 +94,11 @@ describe('a kernel', () => {
     ['spec', linear, ({ spec }) => ({ spec: problem(spec, { n: Number.MAX_SAFE_INTEGER }) })],
     ['spec', quantize, ({ spec }) => ({ spec: problem(spec, { k: 2 ** 31 }) })],
     ['spec', linear, ({ spec }) => ({ spec: { ...spec, schedule: { ...spec.schedule, tileN: 1000 } } })],
-    ['spec', quantize, ({ spec }) => ({ spec: { ...spec, schedule: { kind: 'row', threads: 3, ctasPerSm: 1 } } })],
+    [
+      'spec',
+      quantize,
+      ({ spec }) => ({ spec: { ...spec, schedule: { kind: 'row', threads: 3, ctasPerSm: 1 } } }),
+    ],
   ])('with a wrong %s (case %#)', (pointer, index, change) => {
     const kernel = original.kernels[index]!;
     const changed = change(kernel) as { readonly launch?: object };
