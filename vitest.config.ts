@@ -17,6 +17,7 @@ export default defineConfig({
       project('golden', ['test/golden/**/*.test.ts'], 30_000),
       project('architecture', ['test/architecture/**/*.test.ts'], 60_000),
       project('compile', ['test/compile/**/*.test.ts'], 600_000),
+      project('webgpu', ['test/webgpu/**/*.test.ts'], 120_000),
     ],
   },
 });

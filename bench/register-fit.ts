@@ -4,7 +4,7 @@
 //   node test/support/run-typescript.mjs bench/register-fit.ts > bench/register-fit.md
 import { buildKernels } from '../compiler/build/build-kernels.ts';
 import { findToolchain } from '../compiler/build/find-toolchain.ts';
-import { families } from '../compiler/families/index.ts';
+import { cudaFamilies as families } from '../compiler/families/index.ts';
 import type { KernelSpec } from '../ir/kernel-spec.ts';
 import { printSchedule } from '../ir/print-schedule.ts';
 import type { TiledSchedule } from '../ir/schedule.ts';
@@ -25,7 +25,7 @@ const warpTiles = [
 
 const problem = { n: 4096, k: 4096, outliers: 256, epilogue: [{ op: 'residual' as const }] };
 
-function tiledSpecs(): readonly KernelSpec[] {
+function tiledSpecs(): readonly KernelSpec<'cuda'>[] {
   const schedules: TiledSchedule[] = [];
   for (const warpTile of warpTiles) {
     for (const tileKBytes of [32, 64, 128] as const) {
@@ -52,31 +52,31 @@ function tiledSchedule(
 const rowLengths = [577, 1154, 2048, 4096, 11008, 28672];
 const prologues = [{ op: 'none' }, { op: 'rms-norm', eps: 1e-5 }, { op: 'silu-mul' }] as const;
 
-function rowSpecs(): readonly KernelSpec[] {
+function rowSpecs(): readonly KernelSpec<'cuda'>[] {
   return rowLengths.flatMap((k) =>
     prologues.flatMap((prologue) => {
       const { problem: row } = quantizeSpec({ k, outliers: 64, prologue }, 32);
       return [...families.quantize.enumerate(row, target)]
-        .map((schedule): KernelSpec => ({ family: 'quantize', problem: row, schedule }))
+        .map((schedule): KernelSpec<'cuda'> => ({ family: 'quantize', problem: row, schedule }))
         .filter(isNearItsCap);
     }),
   );
 }
 
 /** Split-K of both widths; two of the slice counts, which change no registers but those of addresses. */
-function splitKSpecs(): readonly KernelSpec[] {
+function splitKSpecs(): readonly KernelSpec<'cuda'>[] {
   const wide = { k: 11008, outliers: 688, weightBits: 8, activationBits: 8 } as const;
   return [problem, { ...problem, ...wide }].flatMap((sizes) => {
     const { problem: own } = linearSpec(sizes, tiledSchedule([16, 16], 32, 1, 1));
     return [...families.linear.enumerate(own, target)]
       .filter((schedule) => schedule.kind === 'split-k' && [3, 8].includes(schedule.slices))
-      .map((schedule): KernelSpec => ({ family: 'linear', problem: own, schedule }))
+      .map((schedule): KernelSpec<'cuda'> => ({ family: 'linear', problem: own, schedule }))
       .filter(isNearItsCap);
   });
 }
 
 /** Legal or not for registers alone, and near the edge: other schedules tell nothing of it. */
-function isNearItsCap(spec: KernelSpec): boolean {
+function isNearItsCap(spec: KernelSpec<'cuda'>): boolean {
   const family = familyOf(spec);
   const rejection = family.reject(spec.problem, spec.schedule, target);
   if (rejection !== undefined && rejection.kind !== 'registers') return false;
@@ -86,7 +86,7 @@ function isNearItsCap(spec: KernelSpec): boolean {
   return registerCap - registers <= 16 && registers - registerCap <= 16;
 }
 
-function describe({ problem: own, schedule }: KernelSpec): string {
+function describe({ problem: own, schedule }: KernelSpec<'cuda'>): string {
   const { kind, ctasPerSm } = schedule;
   if (kind === 'row' && own.family === 'quantize')
     return `${own.prologue.op} ${own.k}, ${printSchedule(schedule)}`;

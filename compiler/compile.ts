@@ -1,12 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Manifest } from '../ir/manifest.ts';
-import type { CudaTarget } from '../targets/target.ts';
+import type { Target } from '../targets/target.ts';
 import type { BuildOptions } from './build/build-kernels.ts';
-import { findToolchain } from './build/find-toolchain.ts';
 import type { Diagnostic } from './diagnostics/diagnostic.ts';
-import type { FamilyTable } from './families/family.ts';
-import { families as allFamilies } from './families/index.ts';
+import { findBackEnd } from './find-back-end.ts';
 import { type LoadRequest, loadGraph } from './load-graph.ts';
 import { lowerGraph } from './lower/lower-graph.ts';
 import { type BundleFiles, makeBundle } from './package/make-bundle.ts';
@@ -23,7 +21,7 @@ import { fail, type Result, succeed } from './support/result.ts';
 import { version } from './support/version.ts';
 
 export interface CompileRequest extends LoadRequest {
-  readonly target: CudaTarget;
+  readonly target: Target;
   /** Where the bundle goes, given the model's name. Absent: it is made in memory only. */
   readonly outputFor?: (model: string) => string;
   /** False: sources and manifest only. */
@@ -52,7 +50,7 @@ type Faults = readonly Diagnostic[];
 /** The stages in order. Each takes values and returns values, or the faults for which it stopped. */
 export async function compile(request: CompileRequest): Promise<Result<Compilation, Faults>> {
   const { target, build, nvcc, buildOptions } = request;
-  const families: FamilyTable = allFamilies;
+  const { families, findTools, noTools } = findBackEnd(target);
   const timed = stopwatch(request.onStage);
 
   const loaded = await loadGraph(request);
@@ -70,10 +68,10 @@ export async function compile(request: CompileRequest): Promise<Result<Compilati
 
   const resources = loadResources();
   const { env, signal } = buildOptions;
-  const found = build ? await findToolchain({ env, signal, nvcc }) : undefined;
+  const found = build ? await findTools({ env, signal, nvcc }) : undefined;
   // A compiler that is there and does not work is the user's to mend; only where there is none do sources have to do.
-  if (found?.ok === false && found.error.code !== 'QK601') return fail([found.error]);
-  const toolchain = found?.ok ? found.value : undefined;
+  if (found?.ok === false && found.error.code !== noTools) return fail([found.error]);
+  const tools = found?.ok ? found.value : undefined;
   const noToolchain = found?.ok === false ? { noToolchain: found.error } : {};
   timed('templates and toolchain');
 
@@ -84,7 +82,7 @@ export async function compile(request: CompileRequest): Promise<Result<Compilati
     compiler: resources.compilerDigest,
     templates: resources.templates.digest,
     packer: resources.packer,
-    toolchain: toolchain?.identity,
+    toolchain: tools?.toolchain.identity,
   });
   const mayReuse = request.exclude === undefined && resources.compilerDigest !== undefined;
   const known = mayReuse && output !== undefined ? reuseBundle(output, inputDigest) : undefined;
@@ -100,7 +98,7 @@ export async function compile(request: CompileRequest): Promise<Result<Compilati
   const { templates, packer } = resources;
   const { exclude } = request;
   const made = await scheduleAndBuild(lowered.value.plan, {
-    ...{ families, target, templates, toolchain, buildOptions, exclude, timed },
+    ...{ families, target, templates, tools, buildOptions, exclude, timed },
   });
   if (!made.ok) return fail(locate(made.error));
 
@@ -109,7 +107,7 @@ export async function compile(request: CompileRequest): Promise<Result<Compilati
     families,
     target,
     packer,
-    ...(toolchain && { toolchain: { nvcc: toolchain.version, identity: toolchain.identity } }),
+    ...(tools && { toolchain: tools.toolchain }),
     provenance: { quikc: version, templatesDigest: templates.digest, model, inputDigest },
   });
   const written = output === undefined ? undefined : writeBundle(output, bundle.files);

@@ -2,14 +2,12 @@ import type { KernelSpec } from '../ir/kernel-spec.ts';
 import type { Plan } from '../ir/plan.ts';
 import { printSchedule } from '../ir/print-schedule.ts';
 import type { ScheduledKernel } from '../ir/schedule-choice.ts';
-import type { CudaTarget } from '../targets/target.ts';
-import { type BuildOptions, type BuildReport, buildKernels } from './build/build-kernels.ts';
-import type { Toolchain } from './build/find-toolchain.ts';
-import { toKernelBinary } from './build/to-kernel-binary.ts';
-import { toKernelSource } from './build/to-kernel-source.ts';
+import type { Target } from '../targets/target.ts';
+import type { BuildTools } from './back-end.ts';
+import type { BuildOptions, BuildReport } from './build/build-kernels.ts';
 import type { Diagnostic, DiagnosticCode } from './diagnostics/diagnostic.ts';
 import type { FamilyTable } from './families/family.ts';
-import type { KernelBinary } from './package/make-bundle.ts';
+import type { BuildResult } from './package/make-bundle.ts';
 import { type KernelTexts, renderKernels } from './render/render-kernels.ts';
 import type { TemplateSet } from './render/template-set.ts';
 import { type Exclude, schedulePlan } from './schedule/schedule-plan.ts';
@@ -17,10 +15,10 @@ import { fail, type Result, succeed } from './support/result.ts';
 
 export interface BuildRequest {
   readonly families: FamilyTable;
-  readonly target: CudaTarget;
+  readonly target: Target;
   readonly templates: TemplateSet;
   /** Absent: schedules and texts only. */
-  readonly toolchain?: Toolchain | undefined;
+  readonly tools?: BuildTools | undefined;
   readonly buildOptions: BuildOptions;
   readonly exclude?: Exclude | undefined;
   readonly timed: (stage: string) => void;
@@ -31,7 +29,7 @@ export interface BuiltPlan {
   readonly plan: Plan;
   readonly kernels: readonly ScheduledKernel[];
   readonly texts: KernelTexts;
-  readonly binaries?: ReadonlyMap<string, KernelBinary>;
+  readonly results?: ReadonlyMap<string, BuildResult>;
   readonly warnings: readonly Diagnostic[];
 }
 
@@ -50,7 +48,7 @@ export async function scheduleAndBuild(
   plan: Plan,
   request: BuildRequest,
 ): Promise<Result<BuiltPlan, Faults>> {
-  const { families, target, templates, toolchain, buildOptions, timed } = request;
+  const { families, target, templates, tools, buildOptions, timed } = request;
   const misjudged = new Map<string, string>();
   const exclude = (spec: KernelSpec): string | undefined =>
     request.exclude?.(spec) ?? (misjudged.size > 0 ? misjudged.get(JSON.stringify(spec)) : undefined);
@@ -61,16 +59,11 @@ export async function scheduleAndBuild(
     const { kernels } = scheduled.value;
     const texts = renderKernels(kernels, families, templates);
     timed('render');
-    if (toolchain === undefined) return succeed({ ...scheduled.value, texts, warnings: [] });
+    if (tools === undefined) return succeed({ ...scheduled.value, texts, warnings: [] });
 
-    const sources = kernels.map((kernel) => toKernelSource(kernel, texts, families, target));
-    const report = await buildKernels(sources, toolchain, buildOptions);
+    const { results, failed, warnings } = await tools.build(kernels, texts, buildOptions);
     timed('build');
-    const { built, failed, warnings } = report;
-    if (failed.length === 0) {
-      const binaries = new Map(built.map((kernel) => [kernel.id, toKernelBinary(kernel)]));
-      return succeed({ ...scheduled.value, texts, binaries, warnings });
-    }
+    if (failed.length === 0) return succeed({ ...scheduled.value, texts, results, warnings });
     if (round === mostRounds || !failed.every(isMisjudged))
       return fail(failed.flatMap(({ diagnostics }) => diagnostics));
     for (const { id, diagnostics } of failed) {

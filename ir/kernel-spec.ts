@@ -1,8 +1,13 @@
 import type { LinearProblem, QuantizeProblem } from './problem.ts';
-import type { LinearSchedule, QuantizeSchedule } from './schedule.ts';
+import type {
+  LinearSchedule,
+  QuantizeSchedule,
+  RegisterTileSchedule,
+  WorkgroupRowSchedule,
+} from './schedule.ts';
 
 /** The language a kernel is written in: its schedules, its templates and its tools go by it. */
-export type Dialect = 'cuda';
+export type Dialect = 'cuda' | 'wgsl';
 
 interface Problems {
   readonly linear: LinearProblem;
@@ -11,6 +16,7 @@ interface Problems {
 
 interface Schedules {
   readonly cuda: { readonly linear: LinearSchedule; readonly quantize: QuantizeSchedule };
+  readonly wgsl: { readonly linear: RegisterTileSchedule; readonly quantize: WorkgroupRowSchedule };
 }
 
 export type FamilyName = keyof Problems;

@@ -26,6 +26,15 @@ const splitKSchema = z.strictObject({
 
 const rowSchema = z.strictObject({ kind: z.literal('row'), threads: size, ctasPerSm: size });
 
+const registerTileSchema = z.strictObject({
+  kind: z.literal('register-tile'),
+  channelThreads: size,
+  tokenThreads: size,
+  tokensPerThread: size,
+});
+
+const workgroupRowSchema = z.strictObject({ kind: z.literal('workgroup-row'), threads: size });
+
 /** All that determines a kernel's text. */
 export const specSchema = z.discriminatedUnion('family', [
   z.strictObject({
@@ -42,7 +51,7 @@ export const specSchema = z.discriminatedUnion('family', [
       columns,
       epilogue: z.array(z.strictObject({ op: z.literal('residual') })),
     }),
-    schedule: z.discriminatedUnion('kind', [tiledSchema, splitKSchema]),
+    schedule: z.discriminatedUnion('kind', [tiledSchema, splitKSchema, registerTileSchema]),
   }),
   z.strictObject({
     family: z.literal('quantize'),
@@ -60,12 +69,18 @@ export const specSchema = z.discriminatedUnion('family', [
         z.strictObject({ op: z.literal('silu-mul') }),
       ]),
     }),
-    schedule: rowSchema,
+    schedule: z.discriminatedUnion('kind', [rowSchema, workgroupRowSchema]),
   }),
 ]);
 
 const ranked = z.strictObject({
-  schedule: z.discriminatedUnion('kind', [tiledSchema, splitKSchema, rowSchema]),
+  schedule: z.discriminatedUnion('kind', [
+    tiledSchema,
+    splitKSchema,
+    rowSchema,
+    registerTileSchema,
+    workgroupRowSchema,
+  ]),
   microseconds: z.number(),
   rooflineFraction: z.number(),
   waves: z.number(),

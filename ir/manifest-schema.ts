@@ -27,7 +27,8 @@ const fileSchema = z.strictObject({
   sha256: digest,
 });
 
-const resourcesSchema = z.strictObject({
+const cudaResourcesSchema = z.strictObject({
+  dialect: z.literal('cuda'),
   threads: size,
   dynamicSharedBytes: count,
   estimated: z.strictObject({ registers: count, registerCap: count, sharedBytes: count }),
@@ -47,6 +48,18 @@ const resourcesSchema = z.strictObject({
     })
     .exactOptional(),
 });
+
+const resourcesSchema = z.discriminatedUnion('dialect', [
+  cudaResourcesSchema,
+  z.strictObject({
+    dialect: z.literal('wgsl'),
+    threads: size,
+    workgroupBytes: count,
+    storageBuffers: size,
+    features: z.array(z.string()),
+    languageFeatures: z.array(z.string()),
+  }),
+]);
 
 const toleranceSchema = z.strictObject({
   output: z.string(),
@@ -146,18 +159,24 @@ export const manifestSchema: z.ZodType<ReadableManifest> = z.strictObject({
   abi: z.literal(manifestAbi),
   model: z.string(),
   dtype: dtypeSchema,
-  target: z.strictObject({
-    id: targetSchema,
-    virtualArch: z.string(),
-    realArch: z.string(),
-    referenceGpu: z.string(),
-  }),
+  target: z.discriminatedUnion('dialect', [
+    z.strictObject({
+      dialect: z.literal('cuda'),
+      id: targetSchema,
+      virtualArch: z.string(),
+      realArch: z.string(),
+      referenceGpu: z.string(),
+    }),
+    z.strictObject({ dialect: z.literal('wgsl'), id: targetSchema, referenceGpu: z.string() }),
+  ]),
   built: z.boolean(),
   kernels: z.array(kernelSchema),
   sites: z.array(siteSchema),
   layers: z.array(layerSchema),
   plan: planSchema(formulaSchema, weightSchema),
-  toolchain: z.strictObject({ nvcc: z.string(), identity: digest }).exactOptional(),
+  toolchain: z
+    .strictObject({ tool: z.enum(['nvcc', 'dawn']), version: z.string(), identity: digest })
+    .exactOptional(),
   provenance: z.strictObject({
     quikc: z.string(),
     templatesDigest: digest,

@@ -16,7 +16,7 @@ export interface Manifest {
   readonly model: string;
   readonly dtype: ActivationDtype;
   readonly target: ManifestTarget;
-  /** False: sources only, no ptx and cubin. */
+  /** False: sources only, no ptx and cubin; WGSL is not compiled, but checked or not. */
   readonly built: boolean;
   readonly kernels: readonly ManifestKernel[];
   readonly sites: readonly ManifestSite[];
@@ -27,13 +27,14 @@ export interface Manifest {
   readonly provenance: Provenance;
 }
 
-export interface ManifestTarget {
+export type ManifestTarget = {
   readonly id: TargetId;
-  readonly virtualArch: string;
-  readonly realArch: string;
   /** The GPU that modelled times stand for. */
   readonly referenceGpu: string;
-}
+} & (
+  | { readonly dialect: 'cuda'; readonly virtualArch: string; readonly realArch: string }
+  | { readonly dialect: 'wgsl' }
+);
 
 /** A file of the bundle: its path, with `/` between folders, never absolute, never upwards. */
 export interface ManifestFile {
@@ -68,7 +69,11 @@ export interface ManifestKernel {
   };
 }
 
-export interface ManifestResources {
+export type ManifestResources = CudaResources | WgslResources;
+
+/** What a CUDA kernel takes of an SM, and what is in it. */
+export interface CudaResources {
+  readonly dialect: 'cuda';
   readonly threads: number;
   readonly dynamicSharedBytes: number;
   /** What the schedule was chosen on. */
@@ -95,6 +100,18 @@ export interface ManifestResources {
     readonly instructions: number;
     readonly opcodes: Readonly<Record<string, number>>;
   };
+}
+
+/** What a WGSL kernel takes of a workgroup, and what it asks of an adapter. */
+export interface WgslResources {
+  readonly dialect: 'wgsl';
+  readonly threads: number;
+  readonly workgroupBytes: number;
+  readonly storageBuffers: number;
+  /** GPUFeatureName of each feature that the device must be created with. */
+  readonly features: readonly string[];
+  /** WGSL language features that the implementation must have. */
+  readonly languageFeatures: readonly string[];
 }
 
 /** How far an output may be from the float64 oracle, by `rule` of docs/numerics.md with these constants. */
@@ -171,9 +188,11 @@ export type ManifestPlan = Pick<Plan, 'weightFiles' | 'slots' | 'peakBytes' | 'p
   readonly workspaceBytes: number;
 };
 
+/** What made machine code of the kernels, or checked their text. */
 export interface ManifestToolchain {
-  readonly nvcc: string;
-  /** Digest over the programs that made the kernels. */
+  readonly tool: 'nvcc' | 'dawn';
+  readonly version: string;
+  /** Digest over its programs. */
   readonly identity: string;
 }
 

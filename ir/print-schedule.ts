@@ -11,6 +11,12 @@ export function printSchedule(schedule: Schedule): string {
       const { tileN, tileM, slices, warps, ctasPerSm } = schedule;
       return `t${tileN}x${tileM} split${slices} w${warps} c${ctasPerSm}`;
     }
+    case 'register-tile': {
+      const { channelThreads, tokenThreads, tokensPerThread } = schedule;
+      return `t${4 * channelThreads}x${tokenThreads * tokensPerThread} ${channelThreads}x${tokenThreads} threads`;
+    }
+    case 'workgroup-row':
+      return `${schedule.threads} threads`;
     case 'row':
       return `${schedule.threads} threads c${schedule.ctasPerSm}`;
   }

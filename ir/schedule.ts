@@ -39,4 +39,21 @@ export interface QuantizeSchedule {
   readonly ctasPerSm: number;
 }
 
-export type Schedule = LinearSchedule | QuantizeSchedule;
+/**
+ * A thread computes 4 output channels x `tokensPerThread` tokens in registers, a workgroup channelThreads x tokenThreads
+ * times as much; every thread walks the whole of K.
+ */
+export interface RegisterTileSchedule {
+  readonly kind: 'register-tile';
+  readonly channelThreads: number;
+  readonly tokenThreads: number;
+  readonly tokensPerThread: number;
+}
+
+/** A workgroup of `threads` threads quantises one row, reading it once for each of its phases. */
+export interface WorkgroupRowSchedule {
+  readonly kind: 'workgroup-row';
+  readonly threads: number;
+}
+
+export type Schedule = LinearSchedule | QuantizeSchedule | RegisterTileSchedule | WorkgroupRowSchedule;

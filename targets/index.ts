@@ -1,9 +1,10 @@
 import { sm80 } from './sm80.ts';
-import type { CudaTarget } from './target.ts';
+import type { Target } from './target.ts';
+import { webgpu } from './webgpu.ts';
 
 /** Every target that quikc has data for, by id. */
-export const targets: readonly CudaTarget[] = [sm80];
+export const targets: readonly Target[] = [sm80, webgpu];
 
-export function findTarget(id: string): CudaTarget | undefined {
+export function findTarget(id: string): Target | undefined {
   return targets.find((target) => target.id === id);
 }

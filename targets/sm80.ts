@@ -2,7 +2,7 @@ import type { CudaTarget } from './target.ts';
 
 /** Ampere, compute capability 8.0; reference GPU A100-SXM4-80GB. */
 export const sm80: CudaTarget = {
-  kind: 'cuda',
+  dialect: 'cuda',
   id: 'sm80',
   virtualArch: 'compute_80',
   realArch: 'sm_80',

@@ -1,3 +1,4 @@
+import type { Dialect } from '../ir/kernel-spec.ts';
 import type { TargetId } from '../ir/problem.ts';
 
 /** Reference GPU of a target: what the cost model divides by. Dense tensor-core rates, boost clock. */
@@ -15,7 +16,7 @@ export interface ReferenceGpu {
 
 /** One CUDA architecture: data only, no behaviour. */
 export interface CudaTarget {
-  readonly kind: 'cuda';
+  readonly dialect: 'cuda';
   readonly id: TargetId;
   readonly virtualArch: string;
   readonly realArch: string;
@@ -40,3 +41,29 @@ export interface MmaInstruction {
   readonly k: number;
   readonly sassOpcode: 'IMMA' | 'HMMA';
 }
+
+/** Any WebGPU device: what every one of them has to offer, and a GPU for the cost model to divide by. Data only. */
+export interface WgslTarget {
+  readonly dialect: 'wgsl';
+  readonly id: TargetId;
+  readonly limits: {
+    readonly workgroupStorageBytes: number;
+    readonly invocationsPerWorkgroup: number;
+    readonly storageBuffersPerStage: number;
+    readonly workgroupsPerDimension: number;
+    readonly bindingBytes: number;
+    readonly source: string;
+  };
+  readonly gpu: {
+    readonly name: string;
+    readonly coreCount: number;
+    readonly clockMHz: number;
+    readonly dramGBps: number;
+    /** `dot4I8Packed` a core and clock, and FP32 multiply-adds. */
+    readonly perCoreClock: { readonly dot4: number; readonly fma: number };
+    readonly source: string;
+  };
+}
+
+export type Target = CudaTarget | WgslTarget;
+export type TargetOf<D extends Dialect> = Extract<Target, { dialect: D }>;

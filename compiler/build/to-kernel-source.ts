@@ -1,6 +1,8 @@
+import type { KernelSpec } from '../../ir/kernel-spec.ts';
 import type { ScheduledKernel } from '../../ir/schedule-choice.ts';
 import type { CudaTarget } from '../../targets/target.ts';
-import type { FamilyTable } from '../families/family.ts';
+import type { CudaFamilyTable } from '../families/family.ts';
+import { cudaFamilies } from '../families/index.ts';
 import { assert } from '../support/assert.ts';
 import type { KernelSource } from './kernel-source.ts';
 
@@ -8,14 +10,15 @@ import type { KernelSource } from './kernel-source.ts';
 export function toKernelSource(
   { id, spec }: ScheduledKernel,
   texts: ReadonlyMap<string, string>,
-  families: FamilyTable,
   target: CudaTarget,
 ): KernelSource {
-  const family = families[spec.family];
+  const families: CudaFamilyTable = cudaFamilies;
+  const own = spec as KernelSpec<'cuda'>;
+  const family = families[own.family];
   const text = texts.get(id);
   assert(text !== undefined, `${id} was rendered`);
-  const { imma, hmma } = family.staticMma(spec);
-  const { registerCap, sharedBytes } = family.resources(spec.problem, spec.schedule, target);
+  const { imma, hmma } = family.staticMma(own);
+  const { registerCap, sharedBytes } = family.resources(own.problem, own.schedule, target);
   return {
     id,
     text,
@@ -25,7 +28,7 @@ export function toKernelSource(
       mma: { IMMA: imma, HMMA: hmma },
       calls: family.callsAllowed,
       maxRegisters: registerCap,
-      staticSharedBytes: sharedBytes - family.contract(spec).launch.dynamicSharedBytes,
+      staticSharedBytes: sharedBytes - family.contract(own).launch.dynamicSharedBytes,
     },
   };
 }

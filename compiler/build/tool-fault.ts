@@ -49,6 +49,14 @@ export const toolFault = {
     const message = `the build cache ${folder} cannot be written: ${describeFileError(error)}`;
     return diagnose('QK615', { message, ...hintIfFull(error, 'QUIKC_CACHE') });
   },
+  noDawn(): Diagnostic {
+    return diagnose('QK604', {
+      message: 'there is no npm package webgpu, which checks shaders and runs them',
+    });
+  },
+  dawnUnusable(path: string, why: string): Diagnostic {
+    return diagnose('QK605', { message: `${path} cannot be used: ${why}` });
+  },
   badTimeout(text: string, most: number): Diagnostic {
     const expected = `seconds, from 0.001 to ${most}, or nothing`;
     return diagnose('QK617', { message: `QUIKC_BUILD_TIMEOUT is ${quoteText(text)}`, expected });

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { CudaTarget } from '../../targets/target.ts';
+import type { Target } from '../../targets/target.ts';
 import { type Compilation, compile as compileModel } from '../compile.ts';
 import type { CommandContext, ExitCode, OutputOptions } from './command.ts';
 import { exitCodeOf, reportDiagnostics, reportResult } from './command.ts';
@@ -43,7 +43,7 @@ export async function compile(
 
 async function run(
   file: string,
-  target: CudaTarget,
+  target: Target,
   signal: AbortSignal,
   options: CompileOptions,
   context: CommandContext,

@@ -1,4 +1,4 @@
-import type { Manifest, ManifestKernel } from '../../ir/manifest.ts';
+import type { CudaResources, Manifest, ManifestKernel, WgslResources } from '../../ir/manifest.ts';
 import { printSchedule, printTokens } from '../../ir/print-schedule.ts';
 import type { RangeChoice, ScheduleReport } from '../../ir/schedule-choice.ts';
 import { formatCount } from '../support/format-count.ts';
@@ -15,10 +15,23 @@ export function explainKernel(manifest: Manifest, kernel: ManifestKernel): strin
 }
 
 function facts(manifest: Manifest, { resources, serves, sites, files, workspace }: ManifestKernel): string {
-  const { threads, estimated, built, dynamicSharedBytes, residentCtas, occupancyPercent, mma } = resources;
   const rows = [
     ['serves', serves.join(', ')],
     ['sites', sites.join(', ')],
+    ...(resources.dialect === 'cuda' ? cudaFacts(resources) : wgslFacts(resources)),
+    ...(workspace === undefined
+      ? []
+      : [['workspace', `${workspace.argument}, ${workspace.before} before and after`]]),
+    ['source', files.source.path],
+    ['target', `${manifest.target.id}; times for ${manifest.target.referenceGpu}`],
+  ];
+  const width = Math.max(...rows.map(([label = '']) => label.length));
+  return rows.map(([label = '', text = '']) => `  ${label.padEnd(width)}  ${text}\n`).join('');
+}
+
+function cudaFacts(resources: CudaResources): readonly (readonly string[])[] {
+  const { threads, estimated, built, dynamicSharedBytes, residentCtas, occupancyPercent, mma } = resources;
+  return [
     [
       'registers',
       built === undefined
@@ -33,14 +46,17 @@ function facts(manifest: Manifest, { resources, serves, sites, files, workspace 
     ],
     ['occupancy', `${residentCtas} CTAs of ${threads} threads an SM, ${occupancyPercent} % of its threads`],
     ['tensor cores', `${mma.imma} IMMA and ${mma.hmma} HMMA instructions in the text`],
-    ...(workspace === undefined
-      ? []
-      : [['workspace', `${workspace.argument}, ${workspace.before} before and after`]]),
-    ['source', files.source.path],
-    ['target', `${manifest.target.id}; times for ${manifest.target.referenceGpu}`],
   ];
-  const width = Math.max(...rows.map(([label = '']) => label.length));
-  return rows.map(([label = '', text = '']) => `  ${label.padEnd(width)}  ${text}\n`).join('');
+}
+
+function wgslFacts(resources: WgslResources): readonly (readonly string[])[] {
+  const { threads, workgroupBytes, storageBuffers, features, languageFeatures } = resources;
+  const needed = [...features, ...languageFeatures];
+  return [
+    ['workgroup', `${threads} invocations, ${formatCount(workgroupBytes)} bytes of memory`],
+    ['bindings', `${storageBuffers} storage buffers and one uniform`],
+    ['needs', needed.length === 0 ? 'nothing beyond the base of WebGPU' : needed.join(', ')],
+  ];
 }
 
 function explainRange({ report, ...range }: RangeChoice): string {

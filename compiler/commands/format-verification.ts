@@ -35,13 +35,15 @@ export interface VerificationReport {
   readonly kernels: readonly KernelVerification[];
   readonly chains: readonly ChainVerification[];
   readonly seconds: number;
+  /** What ran the kernels, as a sentence begins. */
+  readonly where: string;
   /** Whole grids were run, not a sample. */
   readonly full: boolean;
 }
 
 /** What was executed and compared, kernel by kernel and site by site, and whatever was wrong. */
 export function formatVerification(manifest: Manifest, report: VerificationReport): string {
-  const { kernels, chains, seconds, full } = report;
+  const { kernels, chains, seconds, where, full } = report;
   const lines = [formatTable(columns, kernels.map(row))];
   if (chains.length > 0) lines.push('\n', formatTable(chainColumns, chains.map(chainRow)));
   for (const { id, faults } of kernels) lines.push(...faultLines(id, faults));
@@ -55,11 +57,15 @@ export function formatVerification(manifest: Manifest, report: VerificationRepor
   const chained = chains.length === 0 ? '' : `, ${passed(chains)} chains`;
   lines.push(
     `\n${manifest.model} on ${manifest.target.id}: ${passed(kernels)} kernels${chained} passed in ${seconds.toFixed(1)} s\n`,
-    `executed on the PTX executor, not on hardware; ${scope}; every check on\n`,
-    `${giga(macs)} MACs executed in ${executed.toFixed(1)} s of thread time, oracle ${compared.toFixed(1)} s\n`,
+    `${where}; ${scope}\n`,
+    `${giga(macs)} MACs executed in ${executed.toFixed(1)} s, oracle ${compared.toFixed(1)} s\n`,
     "worst: largest error as a fraction of its derived bound (docs/numerics.md), for chains of the scheme's own error\n",
-    'plus that bound; shared: wavefronts of shared memory over the least for the bytes asked for, then over the least for\n',
-    'the bytes that the tile must move once; sectors: 32-byte sectors of global memory. All counted in the executor.\n',
+    ...(kernels.some(({ accesses }) => accesses.length > 0)
+      ? [
+          'plus that bound; shared: wavefronts of shared memory over the least for the bytes asked for, then over the least for\n',
+          'the bytes that the tile must move once; sectors: 32-byte sectors of global memory. All counted in the executor.\n',
+        ]
+      : ['plus that bound\n']),
   );
   return lines.join('');
 }

@@ -1,8 +1,7 @@
-import type { Manifest, ManifestKernel } from '../../ir/manifest.ts';
+import type { Manifest, ManifestKernel, ManifestResources } from '../../ir/manifest.ts';
 import { printSchedule, printTokens } from '../../ir/print-schedule.ts';
 import type { RangeChoice } from '../../ir/schedule-choice.ts';
-import type { FamilyTable } from '../families/family.ts';
-import { families as allFamilies } from '../families/index.ts';
+import { familiesOf } from '../families/index.ts';
 import { type Column, formatTable } from './format-table.ts';
 
 const columns: readonly Column[] = [
@@ -45,29 +44,34 @@ function formatRow(
   isFirst: boolean,
 ): readonly string[] {
   const { microseconds, rooflineFraction } = report.chosen;
-  const { built, estimated, dynamicSharedBytes } = resources;
-  const shared = built === undefined ? estimated.sharedBytes : dynamicSharedBytes + built.staticSharedBytes;
+  const { registers, sharedBytes } = summariseResources(resources);
   return [
-    isFirst ? describeProblem(spec) : '',
+    isFirst ? familiesOf(resources.dialect)[spec.family].describeProblem(spec.problem) : '',
     printTokens(range),
     printSchedule(spec.schedule),
-    built === undefined ? `<= ${estimated.registerCap}` : `${built.registers}`,
-    `${(shared / 1024).toFixed(1)} KiB`,
+    registers,
+    `${(sharedBytes / 1024).toFixed(1)} KiB`,
     `${microseconds.toFixed(1)} us`,
     `${report.tokens}`,
     `${Math.round(100 * rooflineFraction)} %`,
   ];
 }
 
-function describeProblem({ family, problem }: ManifestKernel['spec']): string {
-  const families: FamilyTable = allFamilies;
-  return families[family].describeProblem(problem);
+function summariseResources(resources: ManifestResources): {
+  readonly registers: string;
+  readonly sharedBytes: number;
+} {
+  if (resources.dialect === 'wgsl') return { registers: '-', sharedBytes: resources.workgroupBytes };
+  const { built, estimated, dynamicSharedBytes } = resources;
+  return built === undefined
+    ? { registers: `<= ${estimated.registerCap}`, sharedBytes: estimated.sharedBytes }
+    : { registers: `${built.registers}`, sharedBytes: dynamicSharedBytes + built.staticSharedBytes };
 }
 
 function totals(manifest: Manifest): readonly string[] {
   const { kernels, plan, target, built, toolchain } = manifest;
   const made = built
-    ? `built with nvcc ${toolchain?.nvcc ?? 'of unknown version'}`
+    ? `${target.dialect === 'cuda' ? 'built' : 'checked'} with ${toolchain?.tool} ${toolchain?.version}`
     : 'sources only, not built';
   const placeholders = plan.placeholderLayers;
   return [

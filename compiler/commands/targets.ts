@@ -1,7 +1,7 @@
 import type { LinearProblem } from '../../ir/problem.ts';
 import { targets as allTargets } from '../../targets/index.ts';
-import type { CudaTarget } from '../../targets/target.ts';
-import { families } from '../families/index.ts';
+import type { Target } from '../../targets/target.ts';
+import { familiesOf } from '../families/index.ts';
 import type { CommandContext, ExitCode, OutputOptions } from './command.ts';
 import { type Column, formatTable } from './format-table.ts';
 
@@ -29,10 +29,13 @@ export async function targets(options: OutputOptions, context: CommandContext): 
   return 0;
 }
 
-function schemesOf(target: CudaTarget): readonly SchemeSupport[] {
+function schemesOf(target: Target): readonly SchemeSupport[] {
   return widths.flatMap(({ weightBits, activationBits }) =>
     dtypes.map((dtype): SchemeSupport => {
-      const support = families.linear.supports(typical(target, weightBits, activationBits, dtype), target);
+      const support = familiesOf(target.dialect).linear.supports(
+        typical(target, weightBits, activationBits, dtype),
+        target,
+      );
       const scheme = `w${weightBits}a${activationBits}`;
       return support.supported ? { scheme, dtype, supported: true } : { scheme, dtype, ...support };
     }),
@@ -41,7 +44,7 @@ function schemesOf(target: CudaTarget): readonly SchemeSupport[] {
 
 /** A linear of ordinary size: only its widths and dtype are in question. */
 function typical(
-  target: CudaTarget,
+  target: Target,
   weightBits: 4 | 8,
   activationBits: 4 | 8,
   dtype: LinearProblem['dtype'],
@@ -71,22 +74,33 @@ function formatTarget({
   target,
   schemes,
 }: {
-  readonly target: CudaTarget;
+  readonly target: Target;
   readonly schemes: readonly SchemeSupport[];
 }): string {
-  const { gpu, limits, mma } = target;
   const rows = schemes.map(({ scheme, dtype, supported, reason, nearest }) => [
     scheme,
     dtype,
     supported ? 'yes' : 'no',
     supported ? '' : `${reason ?? ''}${nearest === undefined ? '' : `; nearest: ${nearest}`}`,
   ]);
+  return [...describeTarget(target), '', formatTable(columns, rows)].join('\n');
+}
+
+function describeTarget(target: Target): readonly string[] {
+  if (target.dialect === 'wgsl') {
+    const { gpu, limits } = target;
+    return [
+      `${target.id}: WGSL, for any adapter with the default limits`,
+      `  reference GPU  ${gpu.name}, ${gpu.coreCount} cores at ${gpu.clockMHz} MHz, ${gpu.dramGBps} GB/s`,
+      `  a workgroup    ${limits.invocationsPerWorkgroup} invocations, ${limits.workgroupStorageBytes} bytes of memory`,
+      '  instructions   dot4I8Packed',
+    ];
+  }
+  const { gpu, limits, mma } = target;
   return [
     `${target.id}: ${target.virtualArch}, assembled for ${target.realArch}`,
     `  reference GPU  ${gpu.name}, ${gpu.smCount} SMs at ${gpu.clockMHz} MHz, ${gpu.dramGBps} GB/s`,
     `  shared memory  ${limits.sharedBytesPerBlock} bytes a CTA, ${limits.sharedBytesPerSm} an SM`,
     `  instructions   ${mma.map(({ name }) => name).join(', ')}`,
-    '',
-    formatTable(columns, rows),
-  ].join('\n');
+  ];
 }

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { KernelSpec } from '../../ir/kernel-spec.ts';
 import type { ManifestKernel, ManifestSite } from '../../ir/manifest.ts';
 import { diagnose } from '../diagnostics/codes.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
@@ -29,16 +30,9 @@ export function verifyTasks(
   { tokens: asked, seed }: VerifyChoices,
 ): Result<readonly VerifyTask[], Diagnostic> {
   const { kernel } = options;
-  const found =
-    kernel === undefined ? succeed(bundle.manifest.kernels) : findKernels(bundle.manifest, kernel);
-  if (!found.ok) return found;
-  const kernels = found.value;
-  for (const entry of kernels) {
-    const fault = checkContract(entry);
-    if (fault === undefined) continue;
-    const pointer = `/kernels/${bundle.manifest.kernels.indexOf(entry)}/${fault.field}`;
-    return fail(bundleFault.badManifest(join(bundle.folder, manifestFile), pointer, fault.message));
-  }
+  const chosen = chooseKernels(bundle, kernel);
+  if (!chosen.ok) return chosen;
+  const kernels = chosen.value;
   const unbuilt = kernels.find(({ files }) => files.ptx === undefined);
   if (unbuilt !== undefined) {
     return fail(
@@ -46,7 +40,7 @@ export function verifyTasks(
     );
   }
   const jobs = kernels.map((entry): VerifyTask => {
-    const launches = asked?.map((tokens) => ({ tokens, tiles: sampledTiles })) ?? launchesOf(entry);
+    const launches = launchesOf(entry, asked);
     const { source } = kernelFiles(bundle, entry);
     const job: VerificationJob = {
       ...{ ...part(bundle, entry), source, seed },
@@ -94,13 +88,34 @@ function part(
   const { ptx } = kernelFiles(bundle, kernel);
   assert(ptx !== undefined, `${id} was built: QK702 refuses what was not`);
   return {
-    ...{ id, spec, ptx },
+    ...{ id, spec: spec as KernelSpec<'cuda'>, ptx },
     contract: { arguments: kernel.arguments, launch, ...(workspace === undefined ? {} : { workspace }) },
   };
 }
 
-/** At the edges of every range that the kernel serves. */
-function launchesOf(kernel: ManifestKernel): readonly PlannedLaunch[] {
+/** The kernels that a name fits, all of them if there is none; each one that this quikc can have made. */
+export function chooseKernels(
+  bundle: Bundle,
+  kernel: string | undefined,
+): Result<readonly ManifestKernel[], Diagnostic> {
+  const found =
+    kernel === undefined ? succeed(bundle.manifest.kernels) : findKernels(bundle.manifest, kernel);
+  if (!found.ok) return found;
+  for (const entry of found.value) {
+    const fault = checkContract(entry);
+    if (fault === undefined) continue;
+    const pointer = `/kernels/${bundle.manifest.kernels.indexOf(entry)}/${fault.field}`;
+    return fail(bundleFault.badManifest(join(bundle.folder, manifestFile), pointer, fault.message));
+  }
+  return found;
+}
+
+/** At the token counts asked for, else at the edges of every range that the kernel serves. */
+export function launchesOf(
+  kernel: ManifestKernel,
+  asked: readonly number[] | undefined,
+): readonly PlannedLaunch[] {
+  if (asked !== undefined) return asked.map((tokens) => ({ tokens, tiles: sampledTiles }));
   const byTokens = new Map<number, PlannedLaunch>();
   for (const { from, to } of kernel.explain) {
     for (const planned of tokensToVerify(from, to)) {

@@ -12,6 +12,8 @@ export const toolCodes: CodeTable = {
   QK601: error('no CUDA compiler', install),
   QK602: error('the CUDA compiler cannot be used', install),
   QK603: error('no host C++ compiler', 'install one, e.g. `apt-get install g++`'),
+  QK604: error('no WGSL compiler', 'npm install webgpu, or name its folder with QUIKC_DAWN'),
+  QK605: error('the WGSL compiler cannot be used', 'install the npm package webgpu again, e.g. 0.6.2'),
   QK610: error(
     'no Python',
     'install Python 3 with pip (e.g. `apt-get install python3-pip`), or name an nvcc of your own with QUIKC_NVCC',
@@ -41,6 +43,7 @@ export const toolCodes: CodeTable = {
     "the toolchain's output cannot be understood",
     'run `quikc doctor`: the toolchain may be damaged, or newer than this quikc',
   ),
+  QK627: error('a shader does not pass', kernelBug),
   QK640: error('the machine code has another kernel', kernelBug),
   QK641: error('wrong number of matrix instructions', bug),
   QK642: error('emulated matrix instruction', 'choose an instruction that this architecture has'),
@@ -52,6 +55,10 @@ export const toolCodes: CodeTable = {
   QK648: error('unexpected static shared memory', bug),
   QK701: error('usage of verify', 'see quikc verify --help'),
   QK702: error('nothing to execute', 'compile again without --no-build'),
+  QK703: error(
+    'no WebGPU adapter',
+    'install a Vulkan driver (without a GPU a software one, e.g. Mesa lavapipe 24 or newer, or SwiftShader) and name its ICD file in VK_ICD_FILENAMES',
+  ),
   QK801: error('no C++ compiler', 'install one, e.g. `apt-get install g++`'),
   QK802: error('the runner does not compile', 'try another C++17 compiler'),
   QK803: error('cannot write', 'free some space, or point QUIKC_CACHE elsewhere'),

@@ -1,8 +1,9 @@
 import type { z } from 'zod';
 import type { CallContract } from '../../ir/call-contract.ts';
-import type { FamilyName, ProblemOf, ScheduleOf, SpecOf } from '../../ir/kernel-spec.ts';
-import type { Tolerance } from '../../ir/manifest.ts';
-import type { CudaTarget } from '../../targets/target.ts';
+import type { Dialect, FamilyName, ProblemOf, ScheduleOf, SpecOf } from '../../ir/kernel-spec.ts';
+import type { CudaResources, ManifestResources, Tolerance } from '../../ir/manifest.ts';
+import type { CudaTarget, TargetOf } from '../../targets/target.ts';
+import type { PrologueRoundings } from '../reference/prologue.ts';
 
 export type Support =
   | { readonly supported: true }
@@ -104,59 +105,70 @@ export interface VerificationCase {
   ): Comparison;
 }
 
-/** All that quikc knows of one kind of kernel. Stages are thin engines over this. */
-export interface KernelFamily<F extends FamilyName> {
+/** All that quikc knows of one kind of kernel in one language. Stages are thin engines over this. */
+export interface KernelFamily<F extends FamilyName, D extends Dialect = Dialect> {
   readonly name: F;
-  supports(problem: ProblemOf<F>, target: CudaTarget): Support;
+  supports(problem: ProblemOf<F>, target: TargetOf<D>): Support;
   /** The kernel's id: file name, symbol, manifest key and test name. */
-  kernelId(spec: SpecOf<F>): string;
-  contract(spec: SpecOf<F>): CallContract;
-  enumerate(problem: ProblemOf<F>, target: CudaTarget): Iterable<ScheduleOf<F>>;
-  reject(problem: ProblemOf<F>, schedule: ScheduleOf<F>, target: CudaTarget): Rejection | undefined;
-  resources(problem: ProblemOf<F>, schedule: ScheduleOf<F>, target: CudaTarget): ResourceEstimate;
-  estimate(problem: ProblemOf<F>, schedule: ScheduleOf<F>, target: CudaTarget, m: number): CostEstimate;
+  kernelId(spec: SpecOf<F, D>): string;
+  contract(spec: SpecOf<F, D>): CallContract;
+  enumerate(problem: ProblemOf<F>, target: TargetOf<D>): Iterable<ScheduleOf<F, D>>;
+  reject(problem: ProblemOf<F>, schedule: ScheduleOf<F, D>, target: TargetOf<D>): Rejection | undefined;
+  estimate(problem: ProblemOf<F>, schedule: ScheduleOf<F, D>, target: TargetOf<D>, m: number): CostEstimate;
   /** What the outlier columns add to time and weight bytes, against quantising all columns; undefined without any. */
   outlierCost(
     problem: ProblemOf<F>,
-    schedule: ScheduleOf<F>,
-    target: CudaTarget,
+    schedule: ScheduleOf<F, D>,
+    target: TargetOf<D>,
     m: number,
   ): { readonly microseconds: number; readonly weightBytes: number } | undefined;
   /** Token counts with which a range of M ends, ascending: beyond each another kernel may be better. */
   readonly rangeEdges: readonly number[];
   /** Whether a legal schedule is meant for all M of a range. */
-  servesRange(schedule: ScheduleOf<F>, range: TokenRange): boolean;
+  servesRange(schedule: ScheduleOf<F, D>, range: TokenRange): boolean;
   /** What one sees of a schedule from afar, e.g. tile and warps: runners-up of other shapes tell more than variants. */
-  shapeOf(schedule: ScheduleOf<F>): string;
+  shapeOf(schedule: ScheduleOf<F, D>): string;
   readonly templates: readonly TemplateContract[];
   /** Widths in bits, e.g. `w4a4`. */
   widths(problem: ProblemOf<F>): string;
   /** Operation, widths and sizes on one line of a table. */
   describeProblem(problem: ProblemOf<F>): string;
-  view(spec: SpecOf<F>, context: ViewContext): KernelView;
+  view(spec: SpecOf<F, D>, context: ViewContext): KernelView;
+  /** What the kernel takes and asks for; `built`: what its machine code says, where there is any. */
+  describeResources(spec: SpecOf<F, D>, target: TargetOf<D>, built?: BuiltResources): ManifestResources;
+  /** How far each output may be from the float64 oracle, as docs/numerics.md derives it. */
+  tolerances(spec: SpecOf<F, D>): readonly Tolerance[];
+  /** Up to `limit` output tiles' CTAs: corners, ragged edges, inside; those of a split group always together. */
+  sampleCtas(spec: SpecOf<F, D>, m: number, limit: number, seed: number): readonly CtaIndex[];
+  cases(spec: SpecOf<F, D>, m: number, seed: number): readonly VerificationCase[];
+  /** Rough work of verifying `tiles` output tiles (all of them if absent) at M tokens, in integer MACs. */
+  verificationCost(spec: SpecOf<F, D>, m: number, tiles?: number): number;
+}
+
+/** What the machine code of a kernel says of itself. */
+export type BuiltResources = NonNullable<CudaResources['built']>;
+
+/** What is asked of CUDA kernels alone: registers, shared memory, machine code. */
+export interface CudaFamily<F extends FamilyName> extends KernelFamily<F, 'cuda'> {
+  resources(problem: ProblemOf<F>, schedule: ScheduleOf<F, 'cuda'>, target: CudaTarget): ResourceEstimate;
   /** Tensor-core instructions in the kernel's text. */
-  staticMma(spec: SpecOf<F>): MmaExpectation;
+  staticMma(spec: SpecOf<F, 'cuda'>): MmaExpectation;
   /** Subroutine calls that its machine code may hold. */
   readonly callsAllowed: number;
-  /** How far each output may be from the float64 oracle, as docs/numerics.md derives it. */
-  tolerances(spec: SpecOf<F>): readonly Tolerance[];
   /** Tensor-core instructions that CTA `cta` executes for M tokens, all warps together. */
-  executedMma(spec: SpecOf<F>, cta: CtaIndex, m: number): MmaExpectation;
+  executedMma(spec: SpecOf<F, 'cuda'>, cta: CtaIndex, m: number): MmaExpectation;
   /** Bytes that CTA `cta` has to move through shared memory if each goes in once and out once. */
-  leastSharedBytes(spec: SpecOf<F>, cta: CtaIndex, m: number): number;
-  /** Up to `limit` output tiles' CTAs: corners, ragged edges, inside; those of a split group always together. */
-  sampleCtas(spec: SpecOf<F>, m: number, limit: number, seed: number): readonly CtaIndex[];
-  cases(spec: SpecOf<F>, m: number, seed: number): readonly VerificationCase[];
-  /** Rough work of verifying `tiles` output tiles (all of them if absent) at M tokens, in integer MACs. */
-  verificationCost(spec: SpecOf<F>, m: number, tiles?: number): number;
+  leastSharedBytes(spec: SpecOf<F, 'cuda'>, cta: CtaIndex, m: number): number;
 }
 
 /**
- * Every family by name, for code that is the same for all: the caller sees to it that family, problem and schedule
- * belong together, e.g. by taking all from one spec.
+ * Every family of a language by name, for code that is the same for all: the caller sees to it that family, problem,
+ * schedule and target belong together, e.g. by taking all from one spec.
  */
 export type FamilyTable = Readonly<Record<FamilyName, AnyFamily>>;
+export type CudaFamilyTable = Readonly<Record<FamilyName, AnyCudaFamily>>;
 type AnyFamily = { readonly [P in keyof KernelFamily<FamilyName>]: KernelFamily<FamilyName>[P] };
+type AnyCudaFamily = { readonly [P in keyof CudaFamily<FamilyName>]: CudaFamily<FamilyName>[P] };
 
 /** Channels n0 … n1 - 1 x tokens m0 … m1 - 1 of y, and the CTAs that compute them. */
 export interface OutputTile {
@@ -167,16 +179,20 @@ export interface OutputTile {
   readonly ctas: readonly CtaIndex[];
 }
 
-export interface LinearFamily extends KernelFamily<'linear'> {
+export interface CudaLinearFamily extends CudaFamily<'linear'> {
   /** The tile of the last channels and the last tokens: the ragged one, if there is one. */
-  lastTile(spec: SpecOf<'linear'>, m: number): OutputTile;
+  lastTile(spec: SpecOf<'linear', 'cuda'>, m: number): OutputTile;
   /** Roundings between the exact sum of a value's terms and the kernel's: c of docs/numerics.md. */
-  roundings(spec: SpecOf<'linear'>): number;
+  roundings(spec: SpecOf<'linear', 'cuda'>): number;
 }
 
-export interface QuantizeFamily extends KernelFamily<'quantize'> {
-  /** Roundings of a value before it is rounded to the activation dtype, where the prologue is rms-norm. */
-  normRoundings(spec: SpecOf<'quantize'>): number;
+export interface CudaQuantizeFamily extends CudaFamily<'quantize'> {
+  /** How the kernel rounds on the way to codes. */
+  roundings(spec: SpecOf<'quantize', 'cuda'>): {
+    readonly prologue: PrologueRoundings;
+    readonly scale: number;
+    readonly code: number;
+  };
 }
 
 /** What a view prints beyond its spec: who the kernel is for, and why it looks as it does. */

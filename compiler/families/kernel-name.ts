@@ -1,15 +1,30 @@
 import type { LinearProblem, QuantizeProblem } from '../../ir/problem.ts';
-import type { LinearSchedule } from '../../ir/schedule.ts';
+import type { LinearSchedule, RegisterTileSchedule } from '../../ir/schedule.ts';
 
 /** `quik_linear_w4a4_f16_n4096k4096f256_t128x128x128s3_sm80_1f3a9c02`: facts to read, 8 hex digits to be unique. */
-export function linearKernelId(problem: LinearProblem, schedule: LinearSchedule, specHash: string): string {
+export function linearKernelId(
+  problem: LinearProblem,
+  schedule: LinearSchedule | RegisterTileSchedule,
+  specHash: string,
+): string {
   const scheme = `w${problem.weightBits}a${problem.activationBits}`;
   const shape = `n${problem.n}k${problem.k}f${problem.outliers}`;
-  const tile =
-    schedule.kind === 'tiled'
-      ? `t${schedule.tileN}x${schedule.tileM}x${(schedule.tileKBytes * 8) / problem.activationBits}s${schedule.stages}`
-      : `split${schedule.slices}t${schedule.tileN}x${schedule.tileM}`;
+  const tile = tileName(problem, schedule);
   return ['quik_linear', scheme, problem.dtype, shape, tile, problem.target, specHash.slice(0, 8)].join('_');
+}
+
+function tileName(
+  { activationBits }: LinearProblem,
+  schedule: LinearSchedule | RegisterTileSchedule,
+): string {
+  switch (schedule.kind) {
+    case 'tiled':
+      return `t${schedule.tileN}x${schedule.tileM}x${(schedule.tileKBytes * 8) / activationBits}s${schedule.stages}`;
+    case 'split-k':
+      return `split${schedule.slices}t${schedule.tileN}x${schedule.tileM}`;
+    case 'register-tile':
+      return `t${4 * schedule.channelThreads}x${schedule.tokenThreads * schedule.tokensPerThread}r${schedule.tokensPerThread}`;
+  }
 }
 
 export function quantizeKernelId(problem: QuantizeProblem, threads: number, specHash: string): string {

@@ -3,7 +3,7 @@ import { layerNames } from '../../ir/graph.ts';
 import type { Plan, PlannedProblem, ProblemHash } from '../../ir/plan.ts';
 import type { ProblemSpec } from '../../ir/problem.ts';
 import { usersOf } from '../../ir/visit.ts';
-import type { CudaTarget } from '../../targets/target.ts';
+import type { Target } from '../../targets/target.ts';
 import { diagnose } from '../diagnostics/codes.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import type { Support } from '../families/family.ts';
@@ -16,7 +16,7 @@ import { bytesForTokens, peakPerToken, planSlots } from './plan-memory.ts';
 import { SiteTable } from './site-table.ts';
 
 /** Whether some family computes a problem on a target. */
-export type SupportsProblem = (problem: ProblemSpec, target: CudaTarget) => Support;
+export type SupportsProblem = (problem: ProblemSpec, target: Target) => Support;
 
 export interface Lowered {
   /** Distinct, in order of first use. */
@@ -31,7 +31,7 @@ export interface Lowered {
  */
 export function lowerGraph(
   graph: Graph,
-  target: CudaTarget,
+  target: Target,
   supports: SupportsProblem,
 ): Result<Lowered, readonly Diagnostic[]> {
   const context = { target: target.id, dtype: graph.dtype };

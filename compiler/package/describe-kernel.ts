@@ -1,18 +1,14 @@
-import type { Manifest, ManifestFile, ManifestKernel, ManifestResources } from '../../ir/manifest.ts';
+import type { Manifest, ManifestFile, ManifestKernel } from '../../ir/manifest.ts';
 import type { ScheduledKernel } from '../../ir/schedule-choice.ts';
-import { residentCtas } from '../../targets/resident-ctas.ts';
-import type { CudaTarget } from '../../targets/target.ts';
-import type { FamilyTable } from '../families/family.ts';
-
-/** What the machine code of a kernel says of itself. */
-export type BuiltResources = NonNullable<ManifestResources['built']>;
+import type { Target } from '../../targets/target.ts';
+import type { BuiltResources, FamilyTable } from '../families/family.ts';
 
 /** A kernel's entry in the manifest; its files lie in the bundle already or are about to. */
 export function describeKernel(
   kernel: ScheduledKernel,
   files: ManifestKernel['files'],
   built: BuiltResources | undefined,
-  context: { readonly families: FamilyTable; readonly target: CudaTarget },
+  context: { readonly families: FamilyTable; readonly target: Target },
 ): Manifest['kernels'][number] {
   const { id, spec, specHash, problem, serves, sites, choices } = kernel;
   const family = context.families[spec.family];
@@ -30,40 +26,14 @@ export function describeKernel(
     ...(contract.workspace === undefined ? {} : { workspace: contract.workspace }),
     serves,
     sites,
-    resources: describeResources(kernel, built, context),
+    resources: family.describeResources(spec, context.target, built),
     tolerances: family.tolerances(spec),
     explain: choices,
     files,
   };
 }
 
-function describeResources(
-  { spec }: ScheduledKernel,
-  built: BuiltResources | undefined,
-  { families, target }: { readonly families: FamilyTable; readonly target: CudaTarget },
-): ManifestResources {
-  const family = families[spec.family];
-  const { threads, registers, registerCap, sharedBytes } = family.resources(
-    spec.problem,
-    spec.schedule,
-    target,
-  );
-  const used = built?.registers ?? registerCap;
-  const resident = residentCtas({ threads, registers: used, sharedBytes }, target);
-  const { dynamicSharedBytes } = family.contract(spec).launch;
-  const { imma, hmma } = family.staticMma(spec);
-  return {
-    threads,
-    dynamicSharedBytes,
-    estimated: { registers, registerCap, sharedBytes },
-    residentCtas: resident,
-    occupancyPercent: Math.round((100 * resident * threads) / target.limits.threadsPerSm),
-    mma: { imma, hmma },
-    ...(built === undefined ? {} : { built }),
-  };
-}
-
 /** Paths of a kernel's files within the bundle. */
-export function kernelPath(id: string, kind: 'cu' | 'ptx' | 'cubin'): ManifestFile['path'] {
+export function kernelPath(id: string, kind: 'cu' | 'wgsl' | 'ptx' | 'cubin'): ManifestFile['path'] {
   return `kernels/${id}.${kind}`;
 }

@@ -3,17 +3,18 @@ import {
   type Manifest,
   type ManifestFile,
   type ManifestKernel,
+  type ManifestTarget,
   type ManifestToolchain,
   manifestAbi,
   type Provenance,
 } from '../../ir/manifest.ts';
 import type { Plan } from '../../ir/plan.ts';
 import type { ScheduledKernel } from '../../ir/schedule-choice.ts';
-import type { CudaTarget } from '../../targets/target.ts';
-import type { FamilyTable } from '../families/family.ts';
+import type { Target } from '../../targets/target.ts';
+import type { BuiltResources, FamilyTable } from '../families/family.ts';
 import { assert } from '../support/assert.ts';
 import { sha256 } from '../support/hash.ts';
-import { type BuiltResources, describeKernel, kernelPath } from './describe-kernel.ts';
+import { describeKernel, kernelPath } from './describe-kernel.ts';
 import { describeLayers } from './describe-layers.ts';
 import { describePlan } from './describe-plan.ts';
 import { formatSums, sumsFile } from './sums.ts';
@@ -25,14 +26,17 @@ export interface KernelBinary {
   readonly resources: BuiltResources;
 }
 
+/** Machine code, or word that the text was checked where nothing is made of it before run time. */
+export type BuildResult = KernelBinary | 'checked';
+
 export interface BundleParts {
   readonly plan: Plan;
   readonly kernels: readonly ScheduledKernel[];
   readonly texts: ReadonlyMap<string, string>;
   /** By kernel id. Absent: sources only. */
-  readonly binaries?: ReadonlyMap<string, KernelBinary>;
+  readonly results?: ReadonlyMap<string, BuildResult>;
   readonly families: FamilyTable;
-  readonly target: CudaTarget;
+  readonly target: Target;
   readonly toolchain?: ManifestToolchain;
   readonly provenance: Provenance;
   /** Text of the reference packer that the bundle carries. */
@@ -68,28 +72,24 @@ function addKernel(
   const { id } = kernel;
   const text = parts.texts.get(id);
   assert(text !== undefined, `${id} was rendered`);
-  const source = add(kernelPath(id, 'cu'), Buffer.from(text));
-  const binary = parts.binaries?.get(id);
-  assert(parts.binaries === undefined || binary !== undefined, `${id} was built`);
-  if (binary === undefined) return describeKernel(kernel, { source }, undefined, parts);
+  const source = add(kernelPath(id, parts.target.dialect === 'cuda' ? 'cu' : 'wgsl'), Buffer.from(text));
+  const binary = parts.results?.get(id);
+  assert(parts.results === undefined || binary !== undefined, `${id} was built`);
+  if (binary === undefined || binary === 'checked')
+    return describeKernel(kernel, { source }, undefined, parts);
   const ptx = add(kernelPath(id, 'ptx'), Buffer.from(binary.ptx));
   const cubin = add(kernelPath(id, 'cubin'), binary.cubin);
   return describeKernel(kernel, { source, ptx, cubin }, binary.resources, parts);
 }
 
 function makeManifest(parts: BundleParts, kernels: readonly ManifestKernel[]): Manifest {
-  const { plan, target, binaries, toolchain, provenance } = parts;
+  const { plan, target, results, toolchain, provenance } = parts;
   return {
     abi: manifestAbi,
     model: plan.model,
     dtype: plan.dtype,
-    target: {
-      id: target.id,
-      virtualArch: target.virtualArch,
-      realArch: target.realArch,
-      referenceGpu: target.gpu.name,
-    },
-    built: binaries !== undefined,
+    target: describeTarget(target),
+    built: results !== undefined,
     kernels,
     sites: plan.sites.map(({ id, tokens, buckets, reasons }) => ({ id, tokens, buckets, reasons })),
     layers: describeLayers(plan),
@@ -97,6 +97,14 @@ function makeManifest(parts: BundleParts, kernels: readonly ManifestKernel[]): M
     ...(toolchain === undefined ? {} : { toolchain }),
     provenance,
   };
+}
+
+function describeTarget(target: Target): ManifestTarget {
+  const { id, dialect, gpu } = target;
+  const referenceGpu = gpu.name;
+  if (dialect === 'wgsl') return { dialect, id, referenceGpu };
+  const { virtualArch, realArch } = target;
+  return { dialect, id, virtualArch, realArch, referenceGpu };
 }
 
 /** Most bytes of workspace that a kernel needs over the M it serves. Only kernels for a bounded M have one. */

@@ -78,8 +78,9 @@ function foreignFiles(folder: string): readonly string[] {
   const names = readdirSync(folder);
   if (!names.includes(sumsFile) || !names.includes(manifestFile)) return names;
   const files = listFiles(folder);
-  if (!files.includes(manifestFile) || !isOurs(readFileSync(join(folder, manifestFile), 'utf8')))
-    return files;
+  // Listed under another name where they are no plain files: a pipe would be waited for.
+  if (!files.includes(sumsFile) || !files.includes(manifestFile)) return files;
+  if (!isOurs(readFileSync(join(folder, manifestFile), 'utf8'))) return files;
   const sums = parseSums(readFileSync(join(folder, sumsFile), 'utf8'));
   return files.filter((file) => file !== sumsFile && sums?.has(file) !== true);
 }

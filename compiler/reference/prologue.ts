@@ -1,7 +1,7 @@
 import type { Prologue } from '../../ir/problem.ts';
 import { unreachable } from '../support/assert.ts';
 import type { NarrowFloat } from './narrow-float.ts';
-import { gamma, siluDenominatorLimit, siluMulRoundings, underflow } from './tolerance.ts';
+import { gamma, siluDenominatorLimit, underflow } from './tolerance.ts';
 
 /**
  * x of one row after its prologue: the activation-dtype values between which the kernel's rounded x must lie, both ends
@@ -12,12 +12,18 @@ export interface RowInterval {
   readonly high: Float64Array;
 }
 
+/** How a kernel rounds a value before it is rounded to the activation dtype. */
+export interface PrologueRoundings {
+  readonly norm: number;
+  /** Of silu(g) * up, by g. */
+  readonly silu: (gate: number) => number;
+}
+
 /** One row's inputs: `values` has K entries, for silu-mul 2K ([gate | up]); `gamma` K for rms-norm. */
 export interface PrologueInput {
   readonly values: Float64Array;
   readonly gamma?: Float64Array;
-  /** Roundings of a value normalised by the kernel's order of summation; 0 without a norm. */
-  readonly normRoundings: number;
+  readonly roundings: PrologueRoundings;
 }
 
 /** The prologue in float64, and the interval its FP32 evaluation may round to. */
@@ -29,14 +35,14 @@ export function runPrologue(prologue: Prologue, input: PrologueInput, float: Nar
 }
 
 function rmsNorm(
-  { values, gamma: weights, normRoundings }: PrologueInput,
+  { values, gamma: weights, roundings }: PrologueInput,
   eps: number,
   float: NarrowFloat,
 ): RowInterval {
   let sum = 0;
   for (const value of values) sum += value * value;
   const factor = 1 / Math.sqrt(sum / values.length + eps);
-  const relative = gamma(normRoundings);
+  const relative = gamma(roundings.norm);
   const row = makeInterval(values.length);
   for (let i = 0; i < values.length; i++) {
     const exact = (values[i] ?? 0) * factor * (weights?.[i] ?? 1);
@@ -45,14 +51,14 @@ function rmsNorm(
   return row;
 }
 
-function siluMul({ values }: PrologueInput, float: NarrowFloat): RowInterval {
+function siluMul({ values, roundings }: PrologueInput, float: NarrowFloat): RowInterval {
   const columns = values.length / 2;
   const row = makeInterval(columns);
   for (let i = 0; i < columns; i++) {
     const gate = values[i] ?? 0;
     const e = Math.exp(-gate);
     const exact = (gate / (1 + e)) * (values[columns + i] ?? 0);
-    const relative = e < siluDenominatorLimit ? gamma(siluMulRoundings(gate)) : 1;
+    const relative = e < siluDenominatorLimit ? gamma(roundings.silu(gate)) : 1;
     setInterval(row, i, exact, Math.abs(exact) * relative + underflow, float);
   }
   return row;

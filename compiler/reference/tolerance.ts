@@ -80,3 +80,40 @@ export function siluMulRoundings(gate: number): number {
 
 /** From this power of two on, 1 + e may overflow in FP32 or fall outside div.approx: the quotient may be 0. */
 export const siluDenominatorLimit = 2 ** 125;
+
+/**
+ * WGSL promises less (W3C WGSL, 15.7.4 Floating point accuracy): + - * are correctly rounded, but to either side (2u); fma
+ * may be two operations; x / y errs by 2.5 ulp, inverseSqrt by 2, exp(x) by 3 + 2|x|, an ulp being at most 2u.
+ */
+const wgsl = { rounded: 2, quotient: 5, reciprocalRoot: 4, exponential: (x: number) => 6 + 4 * Math.abs(x) };
+
+/** Roundings c that bound y of a WGSL linear, whose outlier columns are added one by one. */
+export function wgslLinearRoundings(shape: {
+  readonly paddedOutliers: number;
+  readonly residual: boolean;
+}): number {
+  const dequantise = 5; // int32 -> FP32, * (s_a * s_w, itself rounded), + zero point; h s_a + z: 2, * R, +: 4; bias 1
+  const outliers = 2 * shape.paddedOutliers; // a product and a sum a column
+  const oracle = 1;
+  return wgsl.rounded * (dequantise + outliers + (shape.residual ? 1 : 0)) + oracle;
+}
+
+/** s = (max - min) / levels in WGSL. */
+export const wgslScaleRoundings = wgsl.rounded + wgsl.quotient;
+
+/** t = (x - z) * (1 / s) in WGSL. */
+export const wgslCodeRoundings = wgsl.rounded + wgsl.quotient + wgsl.rounded;
+
+/** rms-norm in WGSL: pairs of squares summed by each thread, then a tree over the threads; see rmsNormRoundings. */
+export function wgslRmsNormRoundings(columns: number, threads: number): number {
+  const chain = 2 * Math.ceil(columns / (2 * threads)) + Math.ceil(Math.log2(threads));
+  const sum = wgsl.rounded * (chain + 1) + wgsl.quotient + wgsl.rounded + 1; // squares; mean; + eps, itself rounded
+  return sum / 2 + wgsl.reciprocalRoot + 2 * wgsl.rounded;
+}
+
+/** silu(g) * up in WGSL; see siluMulRoundings. */
+export function wgslSiluMulRoundings(gate: number): number {
+  const e = Math.exp(-gate);
+  const weight = e === Number.POSITIVE_INFINITY ? 1 : e / (1 + e);
+  return weight * wgsl.exponential(gate) + wgsl.rounded + wgsl.quotient + wgsl.rounded;
+}

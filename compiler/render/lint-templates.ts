@@ -61,7 +61,7 @@ class Linter {
     for (const [name, source] of this.set.sources) {
       if (!this.visited.has(name)) this.report(name, 1, 'no view uses this template');
       const lines = source.split('\n').length - 1;
-      const limit = /^cuda\/(parts|slots)\/|^shared\//.test(name) ? budget.part : budget.template;
+      const limit = /^(cuda|wgsl)\/(parts|slots)\/|^shared\//.test(name) ? budget.part : budget.template;
       if (lines > limit) this.report(name, limit, `${lines} lines, at most ${limit} are wanted`);
     }
   }

@@ -24,7 +24,7 @@ export function createRenderer(templates: TemplateSet): Renderer {
   return (view) => {
     const partials: Record<string, Handlebars.TemplateDelegate> = {};
     for (const name of templates.sources.keys()) {
-      if (!name.startsWith('cuda/slots/')) partials[name] = template(name);
+      if (!/^(cuda|wgsl)\/slots\//.test(name)) partials[name] = template(name);
     }
     for (const [slot, filler] of Object.entries(view.slots)) {
       partials[`slots/${slot}`] = template(filler);

@@ -2,7 +2,7 @@ import type { FamilyName, KernelSpec, ProblemOf, ScheduleOf, SpecOf } from '../.
 import type { PlannedProblem } from '../../ir/plan.ts';
 import { printTokens } from '../../ir/print-schedule.ts';
 import type { KernelChoice, RankedSchedule, ScheduleReport } from '../../ir/schedule-choice.ts';
-import type { CudaTarget } from '../../targets/target.ts';
+import type { Target } from '../../targets/target.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import type { CostEstimate, KernelFamily } from '../families/family.ts';
 import { fail, type Result, succeed } from '../support/result.ts';
@@ -24,7 +24,7 @@ export function chooseSchedules<F extends FamilyName>(
   planned: PlannedProblem,
   problem: ProblemOf<F>,
   tokens: { readonly from: number; readonly to?: number },
-  target: CudaTarget,
+  target: Target,
   exclude: (schedule: ScheduleOf<F>) => string | undefined = () => undefined,
 ): Result<readonly KernelChoice[], Diagnostic> {
   const support = family.supports(problem, target);
@@ -82,7 +82,7 @@ function spaceOfRange<F extends FamilyName>(
 function report<F extends FamilyName>(
   family: KernelFamily<F>,
   problem: ProblemOf<F>,
-  target: CudaTarget,
+  target: Target,
   range: RankedRange,
   ranked: readonly Ranked<F>[],
   space: ScheduleSpace<F>,

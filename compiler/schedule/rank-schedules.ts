@@ -1,26 +1,26 @@
-import type { FamilyName, ProblemOf, ScheduleOf } from '../../ir/kernel-spec.ts';
+import type { Dialect, FamilyName, ProblemOf, ScheduleOf } from '../../ir/kernel-spec.ts';
 import type { RejectionCount } from '../../ir/schedule-choice.ts';
-import type { CudaTarget } from '../../targets/target.ts';
+import type { TargetOf } from '../../targets/target.ts';
 import type { CostEstimate, KernelFamily } from '../families/family.ts';
 
 /** Legal schedules of a problem, and why the others are not. */
-export interface ScheduleSpace<F extends FamilyName> {
-  readonly legal: readonly ScheduleOf<F>[];
+export interface ScheduleSpace<F extends FamilyName, D extends Dialect = Dialect> {
+  readonly legal: readonly ScheduleOf<F, D>[];
   readonly rejections: readonly RejectionCount[];
 }
 
-export interface Ranked<F extends FamilyName> {
-  readonly schedule: ScheduleOf<F>;
+export interface Ranked<F extends FamilyName, D extends Dialect = Dialect> {
+  readonly schedule: ScheduleOf<F, D>;
   readonly estimate: CostEstimate;
 }
 
 /** Sorts a family's schedules into legal ones and counted rejections. */
-export function surveySchedules<F extends FamilyName>(
-  family: KernelFamily<F>,
+export function surveySchedules<F extends FamilyName, D extends Dialect = Dialect>(
+  family: KernelFamily<F, D>,
   problem: ProblemOf<F>,
-  target: CudaTarget,
-): ScheduleSpace<F> {
-  const legal: ScheduleOf<F>[] = [];
+  target: TargetOf<D>,
+): ScheduleSpace<F, D> {
+  const legal: ScheduleOf<F, D>[] = [];
   const counts = new Map<string, { count: number; example: string }>();
   for (const schedule of family.enumerate(problem, target)) {
     const rejection = family.reject(problem, schedule, target);
@@ -40,15 +40,15 @@ export function surveySchedules<F extends FamilyName>(
  * The `limit` schedules of the shortest modelled time, shortest first; equal times keep the order of enumeration. Of the
  * thousands tried only these are kept: an estimate with its terms for each would be most of a compile's memory.
  */
-export function rankSchedules<F extends FamilyName>(
-  family: KernelFamily<F>,
+export function rankSchedules<F extends FamilyName, D extends Dialect = Dialect>(
+  family: KernelFamily<F, D>,
   problem: ProblemOf<F>,
-  schedules: readonly ScheduleOf<F>[],
-  target: CudaTarget,
+  schedules: readonly ScheduleOf<F, D>[],
+  target: TargetOf<D>,
   tokens: number,
   limit: number,
-): readonly Ranked<F>[] {
-  const best: Ranked<F>[] = [];
+): readonly Ranked<F, D>[] {
+  const best: Ranked<F, D>[] = [];
   for (const schedule of schedules) {
     const estimate = family.estimate(problem, schedule, target, tokens);
     const last = best.at(-1);

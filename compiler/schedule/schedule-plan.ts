@@ -1,7 +1,7 @@
 import type { KernelSpec } from '../../ir/kernel-spec.ts';
 import type { Bucket, Plan, PlannedProblem, Site, SiteLaunch } from '../../ir/plan.ts';
 import type { KernelChoice, RangeChoice, ScheduledKernel } from '../../ir/schedule-choice.ts';
-import type { CudaTarget } from '../../targets/target.ts';
+import type { Target } from '../../targets/target.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import type { FamilyTable } from '../families/family.ts';
 import { assert } from '../support/assert.ts';
@@ -11,7 +11,7 @@ import { chooseSchedules } from './choose-schedules.ts';
 
 export interface ScheduleOptions {
   readonly families: FamilyTable;
-  readonly target: CudaTarget;
+  readonly target: Target;
   readonly exclude?: Exclude | undefined;
 }
 

@@ -2,8 +2,7 @@ import type { CallContract } from '../../ir/call-contract.ts';
 import type { SpecOf } from '../../ir/kernel-spec.ts';
 import type { ManifestKernel } from '../../ir/manifest.ts';
 import { findTarget } from '../../targets/index.ts';
-import type { FamilyTable } from '../families/family.ts';
-import { families as allFamilies } from '../families/index.ts';
+import { familiesOf } from '../families/index.ts';
 import { canonicalJson } from '../support/hash.ts';
 
 /** Why a kernel cannot be verified by this quikc, and which field of its entry in the manifest says so. */
@@ -18,11 +17,10 @@ export interface ContractFault {
  * people may differ, since versions of quikc word them differently.
  */
 export function checkContract({ spec, ...stated }: ManifestKernel): ContractFault | undefined {
-  const families: FamilyTable = allFamilies;
-  const family = families[spec.family];
   const { problem, schedule } = spec as SpecOf<'linear'>;
   const target = findTarget(problem.target);
   if (target === undefined) return { field: 'spec', message: `there are no kernels for ${problem.target}` };
+  const family = familiesOf(target.dialect)[spec.family];
   const support = family.supports(problem, target);
   if (!support.supported) return { field: 'spec', message: support.reason };
   const wanted = canonicalJson(schedule);

@@ -1,5 +1,5 @@
 import type { Comparison, OutputTile } from '../families/family.ts';
-import { families } from '../families/index.ts';
+import { cudaFamilies as families } from '../families/index.ts';
 import { ComparisonTally } from '../reference/comparison-tally.ts';
 import { floatLinear, rowError } from '../reference/float-linear.ts';
 import * as layouts from '../reference/layouts.ts';
@@ -7,7 +7,7 @@ import { baseColumnsOf } from '../reference/outlier-columns.ts';
 import { unpackCodes } from '../reference/pack-codes.ts';
 import { runPrologue } from '../reference/prologue.ts';
 import { quantiseWeights } from '../reference/quantise-weights.ts';
-import { codeRoundings, gamma, scaleRoundings, underflow } from '../reference/tolerance.ts';
+import { gamma, underflow } from '../reference/tolerance.ts';
 import type { ChainData } from './chain-data.ts';
 import type { ChainJob } from './verification.ts';
 
@@ -89,10 +89,11 @@ function channelOf(data: ChainData, base: Int32Array, n: number, bits: 4 | 8, k:
 function rowOf(job: ChainJob, data: ChainData, base: Int32Array, m: number, read: Read) {
   const { problem } = job.quantize.spec;
   const { bits, prologue, columns, k } = problem;
+  const roundings = families.quantize.roundings(job.quantize.spec);
   const values = data.inputRow(m);
   const input = {
     values,
-    normRoundings: families.quantize.normRoundings(job.quantize.spec),
+    roundings: roundings.prologue,
     ...(prologue.op === 'rms-norm' ? { gamma: data.gamma } : {}),
   };
   const { low, high } = runPrologue(prologue, input, data.float);
@@ -106,6 +107,6 @@ function rowOf(job: ChainJob, data: ChainData, base: Int32Array, m: number, read
     codes: unpackCodes(read('codes', m * stride, stride), stored, bits),
     scale,
     zero: meta.getFloat32(4, true),
-    error: rowError(scale, bits, gamma(codeRoundings + scaleRoundings)),
+    error: rowError(scale, bits, gamma(roundings.code + roundings.scale)),
   };
 }

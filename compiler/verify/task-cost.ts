@@ -1,5 +1,5 @@
-import type { FamilyTable } from '../families/family.ts';
-import { families as allFamilies } from '../families/index.ts';
+import type { CudaFamilyTable } from '../families/family.ts';
+import { cudaFamilies } from '../families/index.ts';
 import type { VerifyTask } from './verification.ts';
 
 /** Work that every launch costs beside its MACs: data, shadow memory, comparison. In MACs; only ratios matter. */
@@ -7,7 +7,7 @@ const launchCost = 5e6;
 
 /** Rough size of a task, to start the longest first and to say how far a run is. */
 export function taskCost(task: VerifyTask): number {
-  const families: FamilyTable = allFamilies;
+  const families: CudaFamilyTable = cudaFamilies;
   if (task.kind === 'kernel') {
     const { spec, launches } = task.job;
     return launches.reduce(

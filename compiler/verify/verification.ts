@@ -5,7 +5,7 @@ import type { Violation } from '../executor/index.ts';
 /** A kernel to verify: the PTX that nvcc emitted, and what it is supposed to be. Plain data: it crosses to workers. */
 export interface VerificationJob {
   readonly id: string;
-  readonly spec: KernelSpec;
+  readonly spec: KernelSpec<'cuda'>;
   readonly contract: CallContract;
   readonly ptx: string;
   /** The emitted .cu text, to say in which phase a fault lies; may be absent. */
@@ -75,7 +75,7 @@ export interface ChainJob {
 
 export interface ChainKernel<F extends FamilyName> {
   readonly id: string;
-  readonly spec: SpecOf<F>;
+  readonly spec: SpecOf<F, 'cuda'>;
   readonly contract: CallContract;
   readonly ptx: string;
 }

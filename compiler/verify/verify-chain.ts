@@ -1,7 +1,7 @@
 import type { CallContract } from '../../ir/call-contract.ts';
 import { evaluate } from '../../ir/formula.ts';
 import { compileKernel, type ExecutableKernel, execute, GlobalMemory, parsePtx } from '../executor/index.ts';
-import { families } from '../families/index.ts';
+import { cudaFamilies as families } from '../families/index.ts';
 import { assert } from '../support/assert.ts';
 import { chainBuffers } from './chain-buffers.ts';
 import { makeChainData } from './chain-data.ts';

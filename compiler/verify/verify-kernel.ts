@@ -1,8 +1,8 @@
 import { evaluate } from '../../ir/formula.ts';
 import type { FamilyName, KernelSpec, SpecOf } from '../../ir/kernel-spec.ts';
 import { compileKernel, type ExecutionReport, parsePtx } from '../executor/index.ts';
-import type { CtaIndex, KernelFamily } from '../families/family.ts';
-import { families } from '../families/index.ts';
+import type { CtaIndex, CudaFamily } from '../families/family.ts';
+import { cudaFamilies } from '../families/index.ts';
 import { phaseOf } from './phase-of.ts';
 import { runCase } from './run-case.ts';
 import { tallyAccesses } from './tally-accesses.ts';
@@ -60,16 +60,17 @@ export function verifyKernel(
 }
 
 /** A family's methods take its own specs; a job's spec belongs to its own family by construction. */
-function familyOf(spec: KernelSpec): KernelFamily<FamilyName> {
-  return families[spec.family] as unknown as KernelFamily<FamilyName>;
+function familyOf(spec: KernelSpec<'cuda'>): CudaFamily<FamilyName> {
+  return cudaFamilies[spec.family] as unknown as CudaFamily<FamilyName>;
 }
 
 function ctasToRun(
   job: VerificationJob,
-  family: KernelFamily<FamilyName>,
+  family: CudaFamily<FamilyName>,
   { tokens, tiles }: PlannedLaunch,
 ): readonly CtaIndex[] {
-  if (tiles !== undefined) return family.sampleCtas(job.spec as SpecOf<FamilyName>, tokens, tiles, job.seed);
+  if (tiles !== undefined)
+    return family.sampleCtas(job.spec as SpecOf<FamilyName, 'cuda'>, tokens, tiles, job.seed);
   const [x, y, z] = job.contract.launch.grid.map((extent) => evaluate(extent, tokens));
   const all: CtaIndex[] = [];
   for (let k = 0; k < (z ?? 1); k++) {

@@ -34,7 +34,7 @@ const split = (tileN: number, tileM: 8 | 16, warps: number, slices: number): Lin
 const residual = [{ op: 'residual' }] as const;
 const eight = { weightBits: 8, activationBits: 8 } as const;
 
-const linears: readonly KernelSpec[] = [
+const linears: readonly KernelSpec<'cuda'>[] = [
   linearSpec({ n: 192, k: 576, outliers: 8 }, tile(64, 32, 64, 3)),
   linearSpec({ n: 192, k: 576, outliers: 8 }, split(64, 8, 4, 4)),
   linearSpec({ n: 1, k: 1, outliers: 0 }, tile(32, 16, 32, 2)),
@@ -53,7 +53,7 @@ const linears: readonly KernelSpec[] = [
   linearSpec({ n: 64, k: 300, outliers: 0, ...eight, dtype: 'bf16' }, split(32, 16, 1, 2)),
 ];
 
-const quantizes: readonly KernelSpec[] = [
+const quantizes: readonly KernelSpec<'cuda'>[] = [
   quantizeSpec({ k: 1, outliers: 0 }, 32),
   quantizeSpec({ k: 1, outliers: 1 }, 32),
   quantizeSpec({ k: 577, outliers: 8, prologue: { op: 'rms-norm', eps: 1e-6 } }, 64),
@@ -69,7 +69,7 @@ const tokens = [1, 2, 7, 8, 9, 16, 17, 31, 65];
 
 describe('edge shapes', () => {
   const specs = [...linears, ...quantizes];
-  const idOf = (spec: KernelSpec): string => familyOf(spec).kernelId(spec);
+  const idOf = (spec: KernelSpec<'cuda'>): string => familyOf(spec).kernelId(spec);
   let ptxOf: ReadonlyMap<string, string>;
 
   beforeAll(async () => {

@@ -12,7 +12,7 @@ import {
 
 const manyTokens = 200_003;
 
-const specs: readonly KernelSpec[] = [
+const specs: readonly KernelSpec<'cuda'>[] = [
   linearSpec(
     { n: 22_016, k: 200, outliers: 16, epilogue: [{ op: 'residual' }] },
     { kind: 'tiled', tileN: 64, tileM: 32, tileKBytes: 64, warpsN: 2, warpsM: 2, stages: 3, ctasPerSm: 1 },
@@ -25,7 +25,7 @@ const specs: readonly KernelSpec[] = [
 ];
 
 describe(`${manyTokens} tokens`, () => {
-  const idOf = (spec: KernelSpec): string => familyOf(spec).kernelId(spec);
+  const idOf = (spec: KernelSpec<'cuda'>): string => familyOf(spec).kernelId(spec);
   let ptxOf: ReadonlyMap<string, string>;
 
   beforeAll(async () => {

@@ -23,7 +23,7 @@ const quantize = quantizeSpec({ k: 1100, outliers: 40 }, 64);
 
 interface SeededBug {
   readonly name: string;
-  readonly spec: KernelSpec;
+  readonly spec: KernelSpec<'cuda'>;
   readonly from: string;
   readonly to: string;
   /** What the report must say: a kind of violation, or wrong values. */
@@ -182,7 +182,7 @@ const bugs: readonly SeededBug[] = [
   },
 ];
 
-const originals: readonly KernelSpec[] = [tiled, splitK, quantize];
+const originals: readonly KernelSpec<'cuda'>[] = [tiled, splitK, quantize];
 const tokens = [33];
 
 describe('seeded kernel bugs', () => {

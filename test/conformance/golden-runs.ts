@@ -29,8 +29,8 @@ export async function goldenRuns(): Promise<readonly GoldenRun[]> {
     const emitted = await emitModel(model);
     for (const { id, spec } of shownKernels(emitted)) {
       const text = emitted.texts.get(id) ?? '';
-      const family = familyOf(spec);
-      const own = spec as SpecOf<FamilyName>;
+      const own = spec as SpecOf<FamilyName, 'cuda'>;
+      const family = familyOf(own);
       const shared = { id, model: model.name, text, textDigest: sha256(maskProvenance(text)) };
       for (const data of family.cases(own, tokens, seed))
         runs.push({ ...shared, contract: family.contract(own), data });

@@ -1,10 +1,10 @@
+import { familiesOf } from '../../compiler/families/index.ts';
 import { sha256 } from '../../compiler/support/hash.ts';
 import { evaluate } from '../../ir/formula.ts';
-import type { FamilyName, SpecOf } from '../../ir/kernel-spec.ts';
+import type { ManifestResources } from '../../ir/manifest.ts';
 import type { Site } from '../../ir/plan.ts';
 import { printSchedule, printTokens } from '../../ir/print-schedule.ts';
 import type { ScheduledKernel } from '../../ir/schedule-choice.ts';
-import { familyOf } from '../support/kernel-workbench.ts';
 import type { EmittedModel } from './golden-files.ts';
 
 /** The part of a manifest that a reviewer reads: each kernel in numbers, and which kernels serve which M of a site. */
@@ -17,24 +17,28 @@ export function describeKernels(emitted: EmittedModel, texts: ReadonlyMap<string
 
 function describeKernel(kernel: ScheduledKernel, { target }: EmittedModel, text: string): string {
   const { id, spec, choices, serves } = kernel;
-  const family = familyOf(spec);
-  const own = spec as SpecOf<FamilyName>;
-  const { threads, registers, registerCap, sharedBytes } = family.resources(
-    own.problem,
-    own.schedule,
-    target,
-  );
-  const { grid } = family.contract(own).launch;
-  const { imma, hmma } = family.staticMma(own);
+  const family = familiesOf(target.dialect)[spec.family];
+  const resources = family.describeResources(spec, target);
+  const { grid } = family.contract(spec).launch;
   const sample = choices[0]?.from ?? 1;
   return [
     `kernel ${id}`,
     `  schedule   ${printSchedule(spec.schedule)}`,
     `  serves     M ${choices.map(printTokens).join(', ')} of ${serves.join(', ')}`,
-    `  launch     grid ${grid.map((extent) => evaluate(extent, sample)).join(' x ')} at M = ${sample}, ${threads} threads`,
-    `  estimated  ${registers} registers, at most ${registerCap}; ${sharedBytes} bytes of shared memory, ${imma} IMMA, ${hmma} HMMA`,
+    `  launch     grid ${grid.map((extent) => evaluate(extent, sample)).join(' x ')} at M = ${sample}, ${resources.threads} threads`,
+    ...describeResources(resources),
     `  text       ${text.split('\n').length - 1} lines, sha256 ${sha256(text)}`,
   ].join('\n');
+}
+
+function describeResources(resources: ManifestResources): readonly string[] {
+  if (resources.dialect === 'wgsl')
+    return [`  takes      ${resources.workgroupBytes} bytes of workgroup memory`];
+  const { estimated, mma } = resources;
+  const { registers, registerCap, sharedBytes } = estimated;
+  return [
+    `  estimated  ${registers} registers, at most ${registerCap}; ${sharedBytes} bytes of shared memory, ${mma.imma} IMMA, ${mma.hmma} HMMA`,
+  ];
 }
 
 function describeSite({ id, buckets }: Site): string {

@@ -1,3 +1,4 @@
+import { targets } from '../../targets/index.ts';
 import { emitModel, goldenFiles } from './golden-files.ts';
 import { goldenModels } from './golden-models.ts';
 
@@ -5,9 +6,10 @@ import { goldenModels } from './golden-models.ts';
 export async function expectedGoldens(): Promise<ReadonlyMap<string, string>> {
   const all = new Map<string, string>();
   for (const model of goldenModels) {
-    const emitted = await emitModel(model);
-    for (const [path, text] of goldenFiles(emitted))
-      all.set(`${model.name}.${emitted.target.id}/${path}`, text);
+    for (const target of targets) {
+      const emitted = await emitModel(model, target);
+      for (const [path, text] of goldenFiles(emitted)) all.set(`${model.name}.${target.id}/${path}`, text);
+    }
   }
   return all;
 }

@@ -1,5 +1,4 @@
-import type { FamilyTable } from '../../compiler/families/family.ts';
-import { families } from '../../compiler/families/index.ts';
+import { familiesOf } from '../../compiler/families/index.ts';
 import { noOverrides } from '../../compiler/frontend/layer-rule.ts';
 import { loadGraph } from '../../compiler/load-graph.ts';
 import { lowerGraph } from '../../compiler/lower/lower-graph.ts';
@@ -10,7 +9,7 @@ import type { Result } from '../../compiler/support/result.ts';
 import { printGraph } from '../../ir/print-graph.ts';
 import type { ScheduledKernel } from '../../ir/schedule-choice.ts';
 import { sm80 } from '../../targets/sm80.ts';
-import type { CudaTarget } from '../../targets/target.ts';
+import type { Target } from '../../targets/target.ts';
 import { describeKernels } from './describe-kernels.ts';
 import type { GoldenModel } from './golden-models.ts';
 import { maskProvenance } from './mask-provenance.ts';
@@ -19,14 +18,14 @@ import { maskProvenance } from './mask-provenance.ts';
 export interface EmittedModel extends ScheduledPlan {
   readonly graph: string;
   readonly texts: ReadonlyMap<string, string>;
-  readonly target: CudaTarget;
+  readonly target: Target;
 }
 
-export async function emitModel({ file }: GoldenModel, target: CudaTarget = sm80): Promise<EmittedModel> {
-  const table: FamilyTable = families;
+export async function emitModel({ file }: GoldenModel, target: Target = sm80): Promise<EmittedModel> {
+  const families = familiesOf(target.dialect);
   const { graph } = must(await loadGraph({ file, overrides: noOverrides }));
   const { plan } = must(
-    lowerGraph(graph, target, (problem) => table[problem.family].supports(problem, target)),
+    lowerGraph(graph, target, (problem) => families[problem.family].supports(problem, target)),
   );
   const scheduled = must(schedulePlan(plan, { families, target }));
   const texts = renderKernels(scheduled.kernels, families, loadTemplates('templates'));
@@ -52,10 +51,14 @@ export function shownKernels({ kernels }: ScheduledPlan): readonly ScheduledKern
 /** The golden files of a model, by their path below its folder. */
 export function goldenFiles(emitted: EmittedModel): ReadonlyMap<string, string> {
   const masked = new Map([...emitted.texts].map(([id, text]) => [id, maskProvenance(text)]));
+  const isCuda = emitted.target.dialect === 'cuda';
   return new Map([
-    ['graph.ir', emitted.graph],
-    ['kernels.txt', describeKernels(emitted, masked)],
-    ...shownKernels(emitted).map(({ id }) => [`kernels/${id}.cu`, masked.get(id) ?? ''] as const),
+    // The graph is the same for every target.
+    ...(isCuda ? [['graph.ir', emitted.graph] as const] : []),
+    ['kernels.txt', describeKernels(emitted, masked)] as const,
+    ...shownKernels(emitted).map(
+      ({ id }) => [`kernels/${id}.${isCuda ? 'cu' : 'wgsl'}`, masked.get(id) ?? ''] as const,
+    ),
   ]);
 }
 

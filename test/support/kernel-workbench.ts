@@ -1,7 +1,7 @@
 import { buildKernels } from '../../compiler/build/build-kernels.ts';
 import { findToolchain, type Toolchain } from '../../compiler/build/find-toolchain.ts';
-import type { KernelFamily, ViewContext } from '../../compiler/families/family.ts';
-import { families } from '../../compiler/families/index.ts';
+import type { CudaFamily, ViewContext } from '../../compiler/families/family.ts';
+import { cudaFamilies as families } from '../../compiler/families/index.ts';
 import { loadTemplates } from '../../compiler/render/load-templates.ts';
 import { createRenderer } from '../../compiler/render/render-kernel.ts';
 import { hashValue } from '../../compiler/support/hash.ts';
@@ -14,12 +14,15 @@ import type { LinearSchedule } from '../../ir/schedule.ts';
 const templates = loadTemplates('templates');
 const render = createRenderer(templates);
 
-export function familyOf(spec: KernelSpec): KernelFamily<FamilyName> {
-  return families[spec.family] as unknown as KernelFamily<FamilyName>;
+export function familyOf(spec: KernelSpec<'cuda'>): CudaFamily<FamilyName> {
+  return families[spec.family] as unknown as CudaFamily<FamilyName>;
 }
 
 /** A linear of the tests' default kind: w4a4, f16, compact, no residual. */
-export function linearSpec(problem: Partial<LinearProblem>, schedule: LinearSchedule): SpecOf<'linear'> {
+export function linearSpec(
+  problem: Partial<LinearProblem>,
+  schedule: LinearSchedule,
+): SpecOf<'linear', 'cuda'> {
   const defaults: LinearProblem = {
     ...{ family: 'linear', target: 'sm80', n: 192, k: 576, outliers: 8, dtype: 'f16', columns: 'compact' },
     ...{ weightBits: 4, activationBits: 4, epilogue: [] },
@@ -31,7 +34,7 @@ export function quantizeSpec(
   problem: Partial<QuantizeProblem>,
   threads: number,
   ctasPerSm = 1,
-): SpecOf<'quantize'> {
+): SpecOf<'quantize', 'cuda'> {
   const defaults: QuantizeProblem = {
     ...{ family: 'quantize', target: 'sm80', k: 576, outliers: 8, bits: 4, dtype: 'f16', columns: 'compact' },
     prologue: { op: 'none' },
@@ -41,10 +44,10 @@ export function quantizeSpec(
 }
 
 /** The emitted text of a spec, with a banner that names no model. */
-export function renderSpec(spec: KernelSpec): string {
+export function renderSpec(spec: KernelSpec<'cuda'>): string {
   const family = familyOf(spec);
   const context: ViewContext = {
-    id: family.kernelId(spec as SpecOf<FamilyName>),
+    id: family.kernelId(spec as SpecOf<FamilyName, 'cuda'>),
     specHash: hashValue(spec),
     version: 'test',
     templatesDigest: 'test',
@@ -52,7 +55,7 @@ export function renderSpec(spec: KernelSpec): string {
     serves: ['test'],
     whyThisSchedule: ['chosen by a test'],
   };
-  return render(family.view(spec as SpecOf<FamilyName>, context));
+  return render(family.view(spec as SpecOf<FamilyName, 'cuda'>, context));
 }
 
 let toolchain: Promise<Toolchain> | undefined;
@@ -79,14 +82,14 @@ export async function compileTexts(texts: ReadonlyMap<string, string>): Promise<
 
 /** Verifies PTX as `spec`'s kernel at some token counts; a whole grid unless `tiles` limits it. */
 export function verifyPtx(
-  spec: KernelSpec,
+  spec: KernelSpec<'cuda'>,
   ptx: string,
   tokens: readonly number[],
   options: { readonly tiles?: number; readonly seed?: number } = {},
 ): KernelVerification {
   const family = familyOf(spec);
-  const id = family.kernelId(spec as SpecOf<FamilyName>);
-  const contract = family.contract(spec as SpecOf<FamilyName>);
+  const id = family.kernelId(spec as SpecOf<FamilyName, 'cuda'>);
+  const contract = family.contract(spec as SpecOf<FamilyName, 'cuda'>);
   const { tiles, seed = 1 } = options;
   const launches = tokens.map((count) => ({ tokens: count, ...(tiles === undefined ? {} : { tiles }) }));
   return verifyKernel({ id, spec, contract, ptx, launches, seed });

@@ -27,6 +27,8 @@ export interface LinearCover {
   placeOf(cta: CtaIndex): { readonly place: TilePlace; readonly slice: number };
   /** Bytes of the workspace that every launch leaves zero, tile after tile, channel tiles fastest. */
   readonly workspaceBytes?: Formula;
+  /** Every CTA runs, whichever are compared: what lies around a compared tile is no stray write. */
+  readonly runsWhole?: true;
   /** c of docs/numerics.md. */
   readonly roundings: number;
 }

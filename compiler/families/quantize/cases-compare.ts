@@ -3,7 +3,7 @@ import { ComparisonTally } from '../../reference/comparison-tally.ts';
 import { codesRowStride, outlierRowStride, paddedBase, rowMetaStride } from '../../reference/layouts.ts';
 import { narrowFloat, roundHalfEven } from '../../reference/narrow-float.ts';
 import { unpackCodes } from '../../reference/pack-codes.ts';
-import { codeRoundings, gamma } from '../../reference/tolerance.ts';
+import { gamma } from '../../reference/tolerance.ts';
 import type { Comparison, CtaIndex } from '../family.ts';
 import type { QuantizeCover } from './cover.ts';
 import type { QuantizeData } from './data-rows.ts';
@@ -27,9 +27,9 @@ export function compareQuantize(
   const tally = new ComparisonTally();
   let ambiguous = 0;
   for (const row of new Set(ctas.flatMap((cta) => cover.rowsOf(cta, m)))) {
-    const expected = expectRow(problem, cover.normRoundings, data, row);
+    const expected = expectRow(problem, cover.roundings, data, row);
     const meta = compareMeta(expected, row, read, tally);
-    ambiguous += compareCodes(problem, expected, meta, row, read, tally);
+    ambiguous += compareCodes(problem, cover, expected, meta, row, read, tally);
     if (problem.outliers > 0) compareOutliers(problem, data, expected, row, read, tally);
   }
   tally.note(
@@ -78,6 +78,7 @@ function compareMeta(expected: ExpectedRow, row: number, read: ReadOutput, tally
 /** Returns how many codes had two right answers. */
 function compareCodes(
   problem: QuantizeProblem,
+  { roundings }: QuantizeCover,
   expected: ExpectedRow,
   { scale, zero }: RowMeta,
   row: number,
@@ -90,7 +91,7 @@ function compareCodes(
   const codes = unpackCodes(read('codes', row * stride, stride), paddedBase(base, bits), bits);
   const half = 2 ** (bits - 1);
   const top = 2 ** bits - 1;
-  const relative = gamma(codeRoundings);
+  const relative = gamma(roundings.code);
   let ambiguous = 0;
   for (let i = base; i < codes.length; i++) {
     if (codes[i] !== 0) tally.fail(`row ${row}: padding code ${i} is ${codes[i]}, not 0`);

@@ -40,7 +40,14 @@ export function makeQuantizeData(problem: QuantizeProblem, seed: number, first: 
   const outlier = new Uint8Array(problem.k);
   for (const column of columns) outlier[column] = 1;
   const key = makeStreamKeys(seed, first);
-  const place = problem.k - 1 - (seed % problem.k);
+  // Base columns for the values that are not finite, by turns of each parity: kernels read columns in pairs.
+  const last = problem.k - 1 - (seed % problem.k);
+  const place = (parity: number): number => {
+    for (let column = last; column >= 0; column--)
+      if (column % 2 === parity && outlier[column] === 0) return column;
+    return last;
+  };
+  const places = [place(0), place(1)];
   const top = 2 ** problem.bits - 1;
   const maximum = float.decode(float.infinityBits - 1);
 
@@ -67,9 +74,10 @@ export function makeQuantizeData(problem: QuantizeProblem, seed: number, first: 
         return bell;
     }
   }
-  const special = (pattern: RowPattern, i: number, isOutlier: boolean): number | undefined => {
-    if (pattern === 'not-a-number' && i % problem.k === place && !isOutlier) return float.encode(Number.NaN);
-    if (pattern === 'infinite' && i % problem.k === place && !isOutlier) return float.infinityBits;
+  const special = (pattern: RowPattern, m: number, i: number, isOutlier: boolean): number | undefined => {
+    const isPlace = i % problem.k === places[m % 2] && !isOutlier;
+    if (pattern === 'not-a-number' && isPlace) return float.encode(Number.NaN);
+    if (pattern === 'infinite' && isPlace) return float.infinityBits;
     if (pattern === 'infinite-outlier' && isOutlier && i % problem.k === columns[columns.length >> 1]) {
       return float.infinityBits;
     }
@@ -83,7 +91,7 @@ export function makeQuantizeData(problem: QuantizeProblem, seed: number, first: 
       const pattern = patterns[(m + first) % patterns.length] ?? 'bell';
       if (pattern === 'zeros') return 0;
       const isOutlier = outlier[i % problem.k] === 1;
-      const known = special(pattern, i, isOutlier);
+      const known = special(pattern, m, i, isOutlier);
       if (known !== undefined) return known;
       const plain = value(pattern, key(1, m), i);
       return encodeFinite(isOutlier && pattern !== 'subnormal' ? 16 * plain : plain, float, maximum);

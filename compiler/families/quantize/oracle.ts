@@ -3,7 +3,8 @@ import { narrowFloat } from '../../reference/narrow-float.ts';
 import { baseColumnsOf } from '../../reference/outlier-columns.ts';
 import { runPrologue } from '../../reference/prologue.ts';
 import { smallestScale } from '../../reference/quantise-row.ts';
-import { gamma, scaleRoundings } from '../../reference/tolerance.ts';
+import { gamma } from '../../reference/tolerance.ts';
+import type { QuantizeRoundings } from './cover.ts';
 import type { QuantizeData } from './data-rows.ts';
 
 /** A closed interval. */
@@ -28,7 +29,7 @@ export interface ExpectedRow {
 /** Evaluates row `m` in float64. */
 export function expectRow(
   problem: QuantizeProblem,
-  normRoundings: number,
+  roundings: QuantizeRoundings,
   data: QuantizeData,
   m: number,
 ): ExpectedRow {
@@ -38,7 +39,7 @@ export function expectRow(
     {
       values: Float64Array.from({ length: data.width }, (_, i) => float.decode(data.bits(m, i))),
       gamma: Float64Array.from({ length: problem.k }, (_, k) => float.decode(data.gammaBits(k))),
-      normRoundings,
+      roundings: roundings.prologue,
     },
     float,
   );
@@ -58,7 +59,7 @@ export function expectRow(
   // A BF16 row may hold finite values whose range overflows FP32: as good as not finite.
   finite &&= base.length === 0 || Number.isFinite(Math.fround(mostHigh - leastLow));
   const levels = 2 ** problem.bits - 1;
-  const relative = gamma(scaleRoundings);
+  const relative = gamma(roundings.scale);
   const empty = base.length === 0;
   return {
     x,

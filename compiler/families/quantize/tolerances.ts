@@ -1,23 +1,24 @@
 import type { Tolerance } from '../../../ir/manifest.ts';
 import type { QuantizeProblem } from '../../../ir/problem.ts';
-import { codeRoundings, scaleRoundings, underflow, unitRoundoff } from '../../reference/tolerance.ts';
+import { underflow, unitRoundoff } from '../../reference/tolerance.ts';
+import type { QuantizeRoundings } from './cover.ts';
 
 /** How far codes, row meta and the row after its prologue may be from the oracle. */
 export function quantizeTolerances(
   { prologue }: QuantizeProblem,
-  normRoundings: number,
+  roundings: QuantizeRoundings,
 ): readonly Tolerance[] {
   const rules: Tolerance[] = [
     {
       output: 'row_meta',
       rule: 'minimum exact, |scale - s| <= gamma(roundings) * s',
-      constants: { roundings: scaleRoundings, u: unitRoundoff },
+      constants: { roundings: roundings.scale, u: unitRoundoff },
       derivation: 'docs/numerics.md, 1 Row quantisation',
     },
     {
       output: 'codes',
       rule: 'rne(t (1 - gamma(roundings))) <= code + h <= rne(t (1 + gamma(roundings))), t = (x - z) / s by the own z and s',
-      constants: { roundings: codeRoundings, u: unitRoundoff },
+      constants: { roundings: roundings.code, u: unitRoundoff },
       derivation: 'docs/numerics.md, 1 Row quantisation',
     },
     {
@@ -28,7 +29,7 @@ export function quantizeTolerances(
     },
   ];
   if (prologue.op === 'none') return rules;
-  const columnRoundings = prologue.op === 'rms-norm' ? { roundings: normRoundings } : {};
+  const columnRoundings = prologue.op === 'rms-norm' ? { roundings: roundings.prologue.norm } : {};
   const formula =
     prologue.op === 'rms-norm'
       ? 'gamma(roundings)'

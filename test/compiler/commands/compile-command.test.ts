@@ -76,6 +76,18 @@ test('without nvcc sources are written all the same: one clear error, exit 3', a
   expect(readBundle(output).ok).toBe(true);
 });
 
+test('for webgpu the same: shaders are written, and without Dawn nobody has checked them', async () => {
+  const unchecked = await run(tinyLlama, { target: 'webgpu', build: true });
+  expect(unchecked.code).toBe(3);
+  expect(unchecked.err).toContain('QK604');
+  const read = readBundle(output);
+  if (!read.ok) throw new Error(JSON.stringify(read.error));
+  expect(read.value.manifest).toMatchObject({ built: false, target: { dialect: 'wgsl', id: 'webgpu' } });
+  expect(readdirSync(join(output, 'kernels')).every((name) => name.endsWith('.wgsl'))).toBe(true);
+  const { out } = await runCommand((context) => explain(output, 'quik_quantize_silumul', {}, context));
+  expect(out).toMatch(/workgroup +\d+ invocations, [\d,]+ bytes of memory/);
+});
+
 test('an nvcc that is there and does not work ends the compile, and what was at the output stays', async () => {
   await run(tinyLlama);
   const before = readFileSync(join(output, 'SHA256SUMS'), 'utf8');

@@ -21,7 +21,7 @@ const problem: LinearProblem = {
   columns: 'compact',
   epilogue: [{ op: 'residual' }],
 };
-const tiled = (over: Partial<LinearProblem> = {}): SpecOf<'linear'> => ({
+const tiled = (over: Partial<LinearProblem> = {}): SpecOf<'linear', 'cuda'> => ({
   family: 'linear',
   problem: { ...problem, ...over },
   schedule: {
@@ -70,7 +70,7 @@ describe('linearCases', () => {
   });
 
   it('matches the contract, buffer by buffer', () => {
-    const splitK: SpecOf<'linear'> = {
+    const splitK: SpecOf<'linear', 'cuda'> = {
       family: 'linear',
       problem,
       schedule: { kind: 'split-k', tileN: 64, tileM: 16, warps: 4, slices: 3, ctasPerSm: 1 },
@@ -116,7 +116,7 @@ describe('linearCases', () => {
   });
 
   it('compares a split-K tile only when all its slices ran, and wants the workspace zero', () => {
-    const splitK: SpecOf<'linear'> = {
+    const splitK: SpecOf<'linear', 'cuda'> = {
       family: 'linear',
       problem,
       schedule: { kind: 'split-k', tileN: 64, tileM: 16, warps: 4, slices: 2, ctasPerSm: 1 },

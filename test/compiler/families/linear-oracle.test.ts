@@ -8,7 +8,7 @@ import { narrowFloat } from '../../../compiler/reference/narrow-float.ts';
 import { outlierColumns } from '../../../compiler/reference/outlier-columns.ts';
 import type { SpecOf } from '../../../ir/kernel-spec.ts';
 
-const specOf = (columns: 'compact' | 'in-place'): SpecOf<'linear'> => ({
+const specOf = (columns: 'compact' | 'in-place'): SpecOf<'linear', 'cuda'> => ({
   family: 'linear',
   problem: {
     family: 'linear',

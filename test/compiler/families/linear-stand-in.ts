@@ -20,7 +20,12 @@ export interface Faults {
  * A linear kernel in plain loops over the packed buffers, FP32 throughout: reads every operand by the PTX fragment law,
  * written out here anew. `order` 1 adds outliers backwards.
  */
-export function runStandIn(spec: SpecOf<'linear'>, test: VerificationCase, faults: Faults = {}, order = 0) {
+export function runStandIn(
+  spec: SpecOf<'linear', 'cuda'>,
+  test: VerificationCase,
+  faults: Faults = {},
+  order = 0,
+) {
   const { n: channels, outliers, weightBits: bits, dtype, epilogue } = spec.problem;
   const memory = new Map<string, Uint8Array>();
   for (const buffer of test.buffers) {
@@ -98,7 +103,7 @@ export function runStandIn(spec: SpecOf<'linear'>, test: VerificationCase, fault
     bytesOf(argument).subarray(offset, offset + length);
 
   // Only tile x = 1 (or 0 where there is one) is computed: its neighbours must stay untouched.
-  function isIn(at: SpecOf<'linear'>, tokens: number, n: number, m: number): boolean {
+  function isIn(at: SpecOf<'linear', 'cuda'>, tokens: number, n: number, m: number): boolean {
     const tiles = Math.ceil(at.problem.n / at.schedule.tileN);
     const x = tiles > 1 || tokens > at.schedule.tileM ? 1 : 0;
     return Math.floor(n / at.schedule.tileN) + tiles * Math.floor(m / at.schedule.tileM) === x;

@@ -20,7 +20,7 @@ const problem: QuantizeProblem = {
   columns: 'compact',
   prologue: { op: 'none' },
 };
-const specOf = (over: Partial<QuantizeProblem> = {}): SpecOf<'quantize'> => ({
+const specOf = (over: Partial<QuantizeProblem> = {}): SpecOf<'quantize', 'cuda'> => ({
   family: 'quantize',
   problem: { ...problem, ...over },
   schedule: { kind: 'row', threads: 64, ctasPerSm: 8 },
@@ -40,7 +40,7 @@ interface Faults {
 
 /** A quantize kernel in plain FP32: sums forwards or backwards, exact square root. */
 function runStandIn(
-  spec: SpecOf<'quantize'>,
+  spec: SpecOf<'quantize', 'cuda'>,
   test: VerificationCase,
   faults: Faults = {},
   backwards = false,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { families } from '../../../compiler/families/index.ts';
+import { cudaFamilies as families } from '../../../compiler/families/index.ts';
 import type { QuantizeProblem } from '../../../ir/problem.ts';
 import { sm80 } from '../../../targets/sm80.ts';
 import { quantizeSpec } from '../../support/kernel-workbench.ts';

@@ -198,6 +198,22 @@ describe('an output', () => {
       expect(checkOutput(path), path).toMatchObject({ ok: false, error: { code: 'QK554', file: path } });
   });
 
+  test('in which SHA256SUMS or the manifest is a pipe is left alone, and not waited for', () => {
+    for (const name of [sumsFile, 'manifest.json']) {
+      const pipe = join(folder, name);
+      const text = readFileSync(pipe);
+      rmSync(pipe);
+      execFileSync('mkfifo', [pipe]);
+      // Ends the wait, so that a fault is a failure here and no hang.
+      spawn('sh', ['-c', 'sleep 2; : >"$0"', pipe], { stdio: 'ignore' });
+      const started = performance.now();
+      expect(checkOutput(folder), name).toMatchObject({ ok: false, error: { code: 'QK550' } });
+      expect(performance.now() - started).toBeLessThan(1500);
+      rmSync(pipe);
+      writeFileSync(pipe, text);
+    }
+  });
+
   test('that is a link to nowhere is refused, and the link stays', () => {
     const link = join(root, 'link');
     symlinkSync('nowhere', link);

@@ -11,6 +11,7 @@ import {
   linearRoundings,
   rmsNormRoundings,
   scaleRoundings,
+  siluMulRoundings,
 } from '../../../compiler/reference/tolerance.ts';
 
 /** Cuts towards zero to a multiple of 2^exponent. */
@@ -77,7 +78,11 @@ describe('runPrologue', () => {
       const prologue = op === 'rms-norm' ? ({ op, eps: 1e-5 } as const) : ({ op } as const);
       const row = runPrologue(
         prologue,
-        { values, gamma: weights, normRoundings: rmsNormRoundings(columns, 128) },
+        {
+          values,
+          gamma: weights,
+          roundings: { norm: rmsNormRoundings(columns, 128), silu: siluMulRoundings },
+        },
         f16,
       );
       let undecided = 0;
@@ -105,7 +110,7 @@ describe('runPrologue', () => {
     const f16 = narrowFloat('f16');
     const { low, high } = runPrologue(
       { op: 'silu-mul' },
-      { values: Float64Array.of(1, -1e4, 2, 3), normRoundings: 0 },
+      { values: Float64Array.of(1, -1e4, 2, 3), roundings: { norm: 0, silu: siluMulRoundings } },
       f16,
     );
     expect(low[0]).toBe(f16.round((1 / (1 + Math.exp(-1))) * 2));

@@ -1,11 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { families } from '../../../compiler/families/index.ts';
+import { cudaFamilies, wgslFamilies } from '../../../compiler/families/index.ts';
 import { lintTemplates } from '../../../compiler/render/lint-templates.ts';
 import { loadTemplates } from '../../../compiler/render/load-templates.ts';
 
 const templates = loadTemplates('templates');
-const contracts = Object.values(families).flatMap((family) => family.templates);
+const contracts = [cudaFamilies, wgslFamilies].flatMap(({ linear, quantize }) => [
+  ...linear.templates,
+  ...quantize.templates,
+]);
 
 describe('the templates', () => {
   it('print only what their views hold, and all of it', () => {

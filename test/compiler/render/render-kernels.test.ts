@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { describeChoice } from '../../../compiler/render/describe-choice.ts';
 import { describeScheme } from '../../../compiler/render/describe-scheme.ts';
+import type { KernelSpec } from '../../../ir/kernel-spec.ts';
 import type { RangeChoice } from '../../../ir/schedule-choice.ts';
 import { familyOf } from '../../support/kernel-workbench.ts';
 import { compileFixture, llama7b } from '../compile-fixture.ts';
@@ -14,7 +15,9 @@ describe('the banner', () => {
     ({ id, spec, serves, explain }) => {
       const banner = textOf(id).split('#include')[0]!;
       for (const line of banner.split('\n')) expect(line.length).toBeLessThanOrEqual(120);
-      expect(banner).toContain(describeScheme(spec.problem, familyOf(spec).widths(spec.problem)));
+      expect(banner).toContain(
+        describeScheme(spec.problem, familyOf(spec as KernelSpec<'cuda'>).widths(spec.problem)),
+      );
       expect(banner).toContain(serves.join(', '));
       for (const line of describeChoice(explain)) expect(banner).toContain(line);
     },

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { FamilyTable } from '../../../compiler/families/family.ts';
-import { families as allFamilies } from '../../../compiler/families/index.ts';
+import { cudaFamilies as allFamilies } from '../../../compiler/families/index.ts';
 import { noOverrides } from '../../../compiler/frontend/layer-rule.ts';
 import { loadGraph } from '../../../compiler/load-graph.ts';
 import { type Lowered, lowerGraph } from '../../../compiler/lower/lower-graph.ts';

@@ -1,9 +1,10 @@
 import type { BufferArgument, CallContract, KernelArgument } from '../../../../ir/call-contract.ts';
 import { constant, type Formula, tokens } from '../../../../ir/formula.ts';
 import type { SpecOf } from '../../../../ir/kernel-spec.ts';
-import { addsResidual } from '../../../../ir/problem.ts';
+import type { LinearProblem } from '../../../../ir/problem.ts';
+import type { SplitKSchedule } from '../../../../ir/schedule.ts';
 import { ceilDiv } from '../../../support/integer.ts';
-import { blockBytes, blockChannels, linearGeometry, segmentBytes } from '../geometry.ts';
+import { linearArguments } from '../arguments.ts';
 import { splitKSharedBytes, splitKWorkspaceBytes } from './split-k-sizes.ts';
 import { threadsOf, tiledSharedBytes, tokenGroup } from './tile-geometry.ts';
 
@@ -15,7 +16,7 @@ export function linearContract(spec: SpecOf<'linear', 'cuda'>): CallContract {
   const block = [threadsOf(schedule), 1, 1] as const;
   if (schedule.kind === 'tiled') {
     return {
-      arguments: linearArguments(spec),
+      arguments: [...linearArguments(problem), tokenCount],
       launch: {
         grid: [{ min: [tilesM, constant(tokenGroup)] }, tilesN, { ceilDiv: [tilesM, constant(tokenGroup)] }],
         block,
@@ -25,7 +26,7 @@ export function linearContract(spec: SpecOf<'linear', 'cuda'>): CallContract {
   }
   const slices = constant(schedule.slices + (problem.outliers > 0 ? 1 : 0));
   return {
-    arguments: linearArguments(spec),
+    arguments: [...linearArguments(problem), workspaceArgument(problem, schedule), tokenCount],
     launch: {
       grid: [{ mul: [tilesM, tilesN] }, constant(1), slices],
       block,
@@ -41,109 +42,19 @@ export function linearContract(spec: SpecOf<'linear', 'cuda'>): CallContract {
   };
 }
 
-function linearArguments({ problem, schedule }: SpecOf<'linear', 'cuda'>): readonly KernelArgument[] {
-  const geometry = linearGeometry(problem);
-  const { n, dtype } = problem;
-  const channels = constant(geometry.channelBlocks * blockChannels);
-  const weightLayout = problem.weightBits === 4 ? 'weight-blocks-16x64-s4' : 'weight-blocks-16x32-s8';
-  const blocks = (segments: number): Pick<BufferArgument, 'shape' | 'bytes' | 'rowStrideBytes'> => ({
-    shape: [constant(geometry.channelBlocks), constant(segments), constant(blockBytes)],
-    rowStrideBytes: segments * blockBytes,
-    bytes: constant(geometry.channelBlocks * segments * blockBytes),
-  });
-  const rows = (
-    columns: number,
-    strideBytes: number,
-  ): Pick<BufferArgument, 'shape' | 'bytes' | 'rowStrideBytes'> => ({
-    shape: [tokens, constant(columns)],
-    rowStrideBytes: strideBytes,
-    bytes: { mul: [tokens, constant(strideBytes)] },
-  });
-  const input = { kind: 'buffer', access: 'read', alignment: 16 } as const;
-  const list: KernelArgument[] = [
-    {
-      ...input,
-      name: 'weights',
-      dtype: problem.weightBits === 4 ? 's4' : 's8',
-      layout: weightLayout,
-      ...blocks(geometry.baseSegments),
-      meaning: 'base weight codes',
-    },
-    {
-      ...input,
-      name: 'column_meta',
-      dtype: 'f32',
-      layout: 'column-meta',
-      shape: [channels, constant(4)],
-      rowStrideBytes: 16,
-      bytes: { mul: [channels, constant(16)] },
-      meaning: '{s_w, R, bias, 0} per output channel; R = s_w * sum of its base codes',
-    },
-    {
-      ...input,
-      name: 'outlier_weights',
-      dtype,
-      layout: 'outlier-blocks-16x16',
-      ...blocks(geometry.outlierSegments),
-      meaning: 'weights of the outlier columns, in the order of outlier_rows',
-    },
-    {
-      ...input,
-      name: 'codes',
-      dtype: problem.activationBits === 4 ? 's4' : 's8',
-      layout: 'codes-rows',
-      ...rows(geometry.baseSegments * geometry.codesPerSegment, geometry.baseSegments * segmentBytes),
-      meaning: 'activation codes of the base columns',
-    },
-    {
-      ...input,
-      name: 'row_meta',
-      dtype: 'f32',
-      layout: 'row-meta',
-      ...rows(2, 8),
-      alignment: 16,
-      meaning: '{scale, minimum} of a token row; {NaN, NaN} makes its output NaN',
-    },
-    {
-      ...input,
-      name: 'outlier_rows',
-      dtype,
-      layout: 'row-major',
-      ...rows(geometry.outlierSegments * 16, geometry.outlierSegments * segmentBytes),
-      meaning: 'activations of the outlier columns, zero-padded to a multiple of 16',
-    },
-  ];
-  if (addsResidual(problem)) {
-    list.push({
-      ...input,
-      name: 'residual',
-      dtype,
-      layout: 'row-major',
-      ...rows(n, n * 2),
-      meaning: 'added to y in FP32; may be y itself',
-    });
-  }
-  list.push({
-    ...input,
-    name: 'y',
-    dtype,
-    layout: 'row-major',
-    access: 'write',
-    ...rows(n, n * 2),
-    meaning: 'the result',
-  });
-  if (schedule.kind === 'split-k') {
-    list.push({
-      ...input,
-      name: 'workspace',
-      dtype: 'u32',
-      layout: 'split-k-workspace',
-      access: 'read-write',
-      shape: [{ ceilDiv: [splitKWorkspaceBytes(problem, schedule), constant(4)] }],
-      bytes: splitKWorkspaceBytes(problem, schedule),
-      meaning: 'partial sums and arrival counters: zero before the first call, left zero by every call',
-    });
-  }
-  list.push({ kind: 'token-count', name: 'M' });
-  return list;
+const tokenCount: KernelArgument = { kind: 'token-count', name: 'M' };
+
+function workspaceArgument(problem: LinearProblem, schedule: SplitKSchedule): BufferArgument {
+  const bytes = splitKWorkspaceBytes(problem, schedule);
+  return {
+    kind: 'buffer',
+    name: 'workspace',
+    dtype: 'u32',
+    layout: 'split-k-workspace',
+    access: 'read-write',
+    shape: [{ ceilDiv: [bytes, constant(4)] }],
+    bytes,
+    alignment: 16,
+    meaning: 'partial sums and arrival counters: zero before the first call, left zero by every call',
+  };
 }

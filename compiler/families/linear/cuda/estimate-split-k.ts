@@ -5,9 +5,9 @@ import type { CudaTarget } from '../../../../targets/target.ts';
 import { ceilDiv } from '../../../support/integer.ts';
 import type { CostEstimate, CostTerm } from '../../family.ts';
 import { blockBytes, linearGeometry } from '../geometry.ts';
+import { launchWork } from './launch-work.ts';
 import { linearResources } from './resources.ts';
 import { segmentsAhead, sliceSegments, threadsOf, warpTile } from './tile-geometry.ts';
-import { launchWork } from './work.ts';
 
 /** DRAM latency in nanoseconds under load: what bytes in flight have to cover. Stated, not measured. */
 const latencyNs = 800;

@@ -6,9 +6,9 @@ import { formatCount } from '../../../support/format-count.ts';
 import { ceilDiv } from '../../../support/integer.ts';
 import type { CostEstimate, CostTerm } from '../../family.ts';
 import { linearGeometry } from '../geometry.ts';
+import { launchWork } from './launch-work.ts';
 import { linearResources, sharedBytesPerStep } from './resources.ts';
 import { stageBytes, tokenGroup, warpTile } from './tile-geometry.ts';
-import { launchWork } from './work.ts';
 
 /**
  * Tensor cores, shared memory, L2, DRAM and step latency work side by side but not without cost when several are

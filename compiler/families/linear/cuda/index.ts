@@ -1,13 +1,17 @@
 import type { SpecOf } from '../../../../ir/kernel-spec.ts';
-import { addsResidual, type LinearProblem } from '../../../../ir/problem.ts';
+import type { LinearProblem } from '../../../../ir/problem.ts';
 import type { LinearSchedule } from '../../../../ir/schedule.ts';
 import type { CudaTarget } from '../../../../targets/target.ts';
 import { hashValue } from '../../../support/hash.ts';
 import { ceilDiv } from '../../../support/integer.ts';
-import type { CostEstimate, LinearFamily } from '../../family.ts';
+import { describeCudaResources } from '../../describe-cuda-resources.ts';
+import type { CostEstimate, CudaLinearFamily } from '../../family.ts';
 import { linearKernelId } from '../../kernel-name.ts';
 import { linearCases } from '../cases.ts';
+import { describeLinear, linearWidths } from '../describe.ts';
+import { sampleTiles } from '../sample-tiles.ts';
 import { linearTolerances } from '../tolerances.ts';
+import { linearWork } from '../work.ts';
 import { linearContract } from './contract.ts';
 import { ctasOfTile, cudaCover, outputRegion } from './cover.ts';
 import { enumerateLinear } from './enumerate-linear.ts';
@@ -17,14 +21,12 @@ import { leastSharedBytes } from './least-shared-bytes.ts';
 import { executedMma, staticMma } from './mma-counts.ts';
 import { rejectLinear } from './reject.ts';
 import { linearResources } from './resources.ts';
-import { sampleLinearCtas } from './sample-ctas.ts';
 import { supportsLinear } from './supports.ts';
 import { linearRangeEdges, linearShape, servesLinearRange } from './token-ranges.ts';
 import { linearTemplates, linearView } from './view.ts';
-import { linearWork } from './work.ts';
 
 /** y = dequantised codes x weights + outlier columns + bias (+ residual), in one kernel. */
-export const linear: LinearFamily = {
+export const linear: CudaLinearFamily = {
   name: 'linear',
   supports: supportsLinear,
   kernelId: (spec) => linearKernelId(spec.problem, spec.schedule, hashValue(spec)),
@@ -38,25 +40,30 @@ export const linear: LinearFamily = {
   servesRange: servesLinearRange,
   shapeOf: linearShape,
   templates: linearTemplates,
-  widths,
-  describeProblem: (problem) =>
-    `linear ${widths(problem)} ${problem.n} x ${problem.k}${addsResidual(problem) ? ' + residual' : ''}`,
+  widths: linearWidths,
+  describeProblem: describeLinear,
   view: linearView,
   staticMma,
   callsAllowed: 0,
+  describeResources: (spec, target, built) =>
+    describeCudaResources(
+      linearResources(spec.problem, spec.schedule, target),
+      staticMma(spec),
+      linearContract(spec).launch.dynamicSharedBytes,
+      target,
+      built,
+    ),
   tolerances: (spec) => linearTolerances(cudaCover(spec).roundings),
   roundings: (spec) => cudaCover(spec).roundings,
   executedMma,
   leastSharedBytes,
-  sampleCtas: sampleLinearCtas,
+  // Split-K tiles come with all their slices; the limit counts tiles.
+  sampleCtas: (spec, m, limit, seed) =>
+    sampleTiles(spec.problem, cudaCover(spec), m, limit, seed).flatMap((tile) => ctasOfTile(spec, tile)),
   lastTile,
   cases: (spec, m, seed) => linearCases(spec.problem, cudaCover(spec), m, seed),
   verificationCost,
 };
-
-function widths({ weightBits, activationBits }: LinearProblem): string {
-  return `w${weightBits}a${activationBits}`;
-}
 
 function verificationCost(
   { problem, schedule }: SpecOf<'linear', 'cuda'>,

@@ -1,0 +1,46 @@
+// Checks WGSL with Dawn's null back end, in a process of its own: node check-shaders.mjs <webgpu module> <folder>. Every
+// <id>.wgsl of the folder becomes a module and a pipeline on a device with WebGPU's default limits; what Dawn says of each
+// is printed as one JSON document.
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+const [, , dawn, folder] = process.argv;
+const { create, globals } = await import(dawn);
+Object.assign(globalThis, globals);
+// Held until the end: Dawn crashes once its instance is collected.
+const gpu = create(['backend=null']);
+const adapter = await gpu.requestAdapter();
+const device = await adapter.requestDevice();
+
+async function check(code) {
+  device.pushErrorScope('validation');
+  const module = device.createShaderModule({ code });
+  const { messages } = await module.getCompilationInfo();
+  const found = messages.map(({ type, lineNum, linePos, message }) => ({
+    type,
+    line: lineNum,
+    column: linePos,
+    message,
+  }));
+  if ((await device.popErrorScope()) !== null) return found;
+  device.pushErrorScope('validation');
+  const thrown = await device
+    .createComputePipelineAsync({ layout: 'auto', compute: { module, entryPoint: 'main' } })
+    .then(
+      () => undefined,
+      (error) => error.message,
+    );
+  const scoped = await device.popErrorScope();
+  const message = thrown ?? scoped?.message;
+  return message === undefined ? found : [...found, { type: 'error', line: 0, column: 0, message }];
+}
+
+const results = [];
+for (const file of readdirSync(folder)
+  .filter((name) => name.endsWith('.wgsl'))
+  .sort()) {
+  const messages = await check(readFileSync(join(folder, file), 'utf8'));
+  results.push({ id: file.slice(0, -'.wgsl'.length), messages });
+}
+device.destroy();
+process.stdout.write(JSON.stringify(results), () => process.exit(gpu === undefined ? 1 : 0));

@@ -1,0 +1,72 @@
+import type { LinearProblem } from '../../../../ir/problem.ts';
+import type { RegisterTileSchedule } from '../../../../ir/schedule.ts';
+import type { WgslTarget } from '../../../../targets/target.ts';
+import { ceilDiv } from '../../../support/integer.ts';
+import type { CostEstimate, CostTerm } from '../../family.ts';
+import { linearGeometry } from '../geometry.ts';
+import { linearWork } from '../work.ts';
+
+/** Part of the second longest term that does not hide behind the longest. Stated. */
+const overlapLoss = 0.2;
+/** 16-byte loads that a core serves from its caches a clock. Stated. */
+const loadsPerCoreClock = 16;
+/** Invocations that a core needs at once to hide the latency of its loads. Stated. */
+const threadsToHide = 512;
+
+/**
+ * A modelled time for M tokens: dot products and outlier multiply-adds, vector loads, or DRAM, the longest counts; the
+ * first two are stretched where there are too few invocations to fill every core.
+ */
+export function estimateRegisterTile(
+  problem: LinearProblem,
+  schedule: RegisterTileSchedule,
+  target: WgslTarget,
+  m: number,
+): CostEstimate {
+  const { gpu } = target;
+  const { baseSegments, outlierSegments, channelBlocks } = linearGeometry(problem);
+  const { channelThreads, tokenThreads, tokensPerThread } = schedule;
+  const tileM = tokenThreads * tokensPerThread;
+  const workgroups = ceilDiv(channelBlocks * 4, channelThreads) * ceilDiv(m, tileM);
+  const threads = workgroups * channelThreads * tokenThreads;
+  const perMicrosecond = gpu.coreCount * gpu.clockMHz;
+  const filled = Math.min(1, threads / (gpu.coreCount * threadsToHide));
+
+  const dots = threads * tokensPerThread * baseSegments * 32 * (problem.activationBits === 4 ? 2 : 1);
+  const fmas = threads * tokensPerThread * outlierSegments * 64;
+  const arithmetic = (dots / gpu.perCoreClock.dot4 + fmas / gpu.perCoreClock.fma) / perMicrosecond / filled;
+  const loads = threads * (baseSegments + outlierSegments) * (8 + 2 * tokensPerThread);
+  const loading = loads / loadsPerCoreClock / perMicrosecond / filled;
+  const work = linearWork(problem, m);
+  const bytes = Object.entries(work)
+    .filter(([name]) => name.endsWith('Bytes'))
+    .reduce((sum, [, value]) => sum + value, 0);
+  const dram = bytes / (gpu.dramGBps * 1e3);
+
+  const [longest = 0, second = 0] = [arithmetic, loading, dram].sort((a, b) => b - a);
+  const microseconds = longest + overlapLoss * second;
+  const ideal = Math.max(
+    work.baseMacs / 4 / gpu.perCoreClock.dot4 / perMicrosecond +
+      work.outlierMacs / gpu.perCoreClock.fma / perMicrosecond,
+    dram,
+  );
+  const terms = (): readonly CostTerm[] => [
+    {
+      name: 'arithmetic',
+      microseconds: arithmetic,
+      how: `${(dots / 1e6).toFixed(1)} M dot4I8Packed and ${(fmas / 1e6).toFixed(1)} M multiply-adds, ${Math.round(100 * filled)} % of the cores filled`,
+    },
+    {
+      name: 'loads',
+      microseconds: loading,
+      how: `${(loads / 1e6).toFixed(1)} M loads of 16 bytes, ${loadsPerCoreClock} a core and clock`,
+    },
+    {
+      name: 'DRAM',
+      microseconds: dram,
+      how: `${(bytes / 1e6).toFixed(1)} MB once at ${gpu.dramGBps} GB/s`,
+    },
+  ];
+  const waves = threads / (gpu.coreCount * threadsToHide);
+  return { microseconds, terms, waves, rooflineFraction: ideal / microseconds };
+}

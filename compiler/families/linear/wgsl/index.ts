@@ -1,0 +1,58 @@
+import type { LinearProblem } from '../../../../ir/problem.ts';
+import { hashValue } from '../../../support/hash.ts';
+import type { KernelFamily } from '../../family.ts';
+import { linearKernelId } from '../../kernel-name.ts';
+import { linearCases } from '../cases.ts';
+import { describeLinear, linearWidths } from '../describe.ts';
+import { sampleTiles } from '../sample-tiles.ts';
+import { linearTolerances } from '../tolerances.ts';
+import { linearWork } from '../work.ts';
+import { linearBuffers, linearContract } from './contract.ts';
+import { wgslCover } from './cover.ts';
+import { estimateRegisterTile } from './estimate.ts';
+import { enumerateRegisterTiles, rejectRegisterTile, servesRegisterTile } from './schedule-space.ts';
+import { supportsLinear } from './supports.ts';
+import { linearTemplates, linearView } from './view.ts';
+
+/** The linear in WGSL: dot4I8Packed over codes, then outlier columns in f32, all in registers. */
+export const linear: KernelFamily<'linear', 'wgsl'> = {
+  name: 'linear',
+  supports: supportsLinear,
+  kernelId: (spec) => linearKernelId(spec.problem, spec.schedule, hashValue(spec)),
+  contract: linearContract,
+  enumerate: enumerateRegisterTiles,
+  reject: rejectRegisterTile,
+  estimate: estimateRegisterTile,
+  outlierCost(problem, schedule, target, m) {
+    if (problem.outliers === 0) return undefined;
+    const without: LinearProblem = { ...problem, outliers: 0 };
+    const time = (of: LinearProblem) => estimateRegisterTile(of, schedule, target, m).microseconds;
+    const bytes = (of: LinearProblem) => {
+      const { weightBytes, outlierWeightBytes } = linearWork(of, m);
+      return weightBytes + outlierWeightBytes;
+    };
+    return { microseconds: time(problem) - time(without), weightBytes: bytes(problem) - bytes(without) };
+  },
+  rangeEdges: [1, 8, 32, 128],
+  servesRange: servesRegisterTile,
+  shapeOf: ({ channelThreads, tokenThreads, tokensPerThread }) =>
+    `${channelThreads} ${tokenThreads * tokensPerThread}`,
+  templates: linearTemplates,
+  widths: linearWidths,
+  describeProblem: describeLinear,
+  view: linearView,
+  describeResources: ({ problem, schedule }) => ({
+    dialect: 'wgsl',
+    threads: schedule.channelThreads * schedule.tokenThreads,
+    workgroupBytes: 0,
+    storageBuffers: linearBuffers(problem).length,
+    features: [],
+    languageFeatures: ['packed_4x8_integer_dot_product'],
+  }),
+  tolerances: (spec) => linearTolerances(wgslCover(spec).roundings),
+  sampleCtas: (spec, m, limit, seed) =>
+    sampleTiles(spec.problem, wgslCover(spec), m, limit, seed).map(({ n, m: t }) => [n, t, 0] as const),
+  cases: (spec, m, seed) => linearCases(spec.problem, wgslCover(spec), m, seed),
+  // A software adapter runs every workgroup, whichever are compared.
+  verificationCost: ({ problem: { n, k } }, m) => m * n * k,
+};

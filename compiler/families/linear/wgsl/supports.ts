@@ -1,0 +1,40 @@
+import type { LinearProblem } from '../../../../ir/problem.ts';
+import type { WgslTarget } from '../../../../targets/target.ts';
+import type { Support } from '../../family.ts';
+import { blockBytes, linearGeometry } from '../geometry.ts';
+
+/** Products are summed 256 (4 bit) times or once as large as they are: |sum| <= 2^14 a column. */
+const longestBase = 2 ** 17 - 1;
+
+/** Whether the WGSL template can serve `problem`, or the first reason why not. */
+export function supportsLinear(problem: LinearProblem, target: WgslTarget): Support {
+  const { weightBits, activationBits, n, k } = problem;
+  if (weightBits !== activationBits) {
+    return {
+      supported: false,
+      reason: `w${weightBits}a${activationBits}: weights and activations of different widths have no kernel yet`,
+      nearest: `w${activationBits}a${activationBits}`,
+    };
+  }
+  if (n % 2 !== 0) {
+    return {
+      supported: false,
+      reason: `N = ${n}: y is written in words of two channels`,
+      nearest: `N = ${n + 1}, padded`,
+    };
+  }
+  if (k > longestBase) {
+    const reason = `K = ${k}: int32 accumulators are exact up to ${longestBase} columns`;
+    return { supported: false, reason, nearest: 'a smaller K, or shards along K' };
+  }
+  const { channelBlocks, baseSegments, outlierSegments } = linearGeometry(problem);
+  const bytes = channelBlocks * Math.max(baseSegments, outlierSegments) * blockBytes;
+  if (bytes > target.limits.bindingBytes) {
+    return {
+      supported: false,
+      reason: `packed weights of ${bytes} bytes: a binding has at most ${target.limits.bindingBytes}`,
+      nearest: 'shards along N',
+    };
+  }
+  return { supported: true };
+}

@@ -1,0 +1,48 @@
+import type { QuantizeProblem } from '../../../../ir/problem.ts';
+import type { WorkgroupRowSchedule } from '../../../../ir/schedule.ts';
+import type { WgslTarget } from '../../../../targets/target.ts';
+import { ceilDiv } from '../../../support/integer.ts';
+import type { CostEstimate, CostTerm } from '../../family.ts';
+import { codeRowBytes, quantizeGeometry } from '../geometry.ts';
+
+/** Instructions a value costs over all phases. Stated. */
+const instructionsPerValue = 60;
+/** Clocks of a row's fixed path: barriers, reductions, division. Stated. */
+const rowLatencyClocks = 4000;
+/** Rows that a core works on at once. Stated. */
+const rowsPerCore = 4;
+
+/** A modelled time for M rows: DRAM, arithmetic, or latency over the rows in flight, the longest counts. */
+export function estimateWorkgroupRow(
+  problem: QuantizeProblem,
+  schedule: WorkgroupRowSchedule,
+  target: WgslTarget,
+  m: number,
+): CostEstimate {
+  const { gpu } = target;
+  const { paddedOutliers } = quantizeGeometry(problem);
+  const input = problem.k * 2 * (problem.prologue.op === 'silu-mul' ? 2 : 1);
+  const bytes = m * (input + codeRowBytes(problem) + 8 + paddedOutliers * 2);
+  const dram = bytes / (gpu.dramGBps * 1e3);
+  const instructions = m * problem.k * instructionsPerValue;
+  const arithmetic = instructions / gpu.perCoreClock.fma / gpu.coreCount / gpu.clockMHz;
+  const rounds = ceilDiv(m, gpu.coreCount * rowsPerCore);
+  const serial = ceilDiv(problem.k, schedule.threads) * instructionsPerValue;
+  const latency = (rounds * (rowLatencyClocks + serial)) / gpu.clockMHz;
+  const microseconds = Math.max(dram, arithmetic, latency);
+  const terms = (): readonly CostTerm[] => [
+    { name: 'DRAM', microseconds: dram, how: `${(bytes / 1e6).toFixed(2)} MB once at ${gpu.dramGBps} GB/s` },
+    {
+      name: 'arithmetic',
+      microseconds: arithmetic,
+      how: `${instructionsPerValue} instructions a value`,
+    },
+    {
+      name: 'latency',
+      microseconds: latency,
+      how: `${rounds} rounds of ${rowsPerCore} rows a core, ${rowLatencyClocks + serial} clocks each`,
+    },
+  ];
+  const waves = m / (gpu.coreCount * rowsPerCore);
+  return { microseconds, terms, waves, rooflineFraction: dram / microseconds };
+}

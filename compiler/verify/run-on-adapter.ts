@@ -1,0 +1,125 @@
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { packageRoot } from '../support/package-root.ts';
+import type { Environment } from '../support/quikc-cache-root.ts';
+import { fail, type Result, succeed } from '../support/result.ts';
+import { type ProcessOutcome, runProcess } from '../support/run-process.ts';
+import { makeScratchFolder } from '../support/scratch-folder.ts';
+
+export interface AdapterRun {
+  readonly tokens: number;
+  readonly workgroups: readonly [number, number, number];
+  readonly buffers: readonly AdapterBuffer[];
+}
+
+export interface AdapterBuffer {
+  readonly binding: number;
+  readonly bytes: number;
+  /** Its name in the job: buffers of one name are filled once. */
+  readonly name: string;
+  readonly fill: (into: Uint8Array) => void;
+  /** Whether it is read back; then its name is its own. */
+  readonly output: boolean;
+}
+
+export interface AdapterOptions {
+  /** The module of the npm package webgpu. */
+  readonly dawn: string;
+  readonly env: Environment;
+  readonly signal?: AbortSignal | undefined;
+  readonly timeoutMs?: number;
+}
+
+export interface AdapterReply {
+  readonly adapter: { readonly name: string; readonly vendor: string; readonly fallback: boolean };
+  readonly milliseconds: readonly number[];
+  /** An output after a run. */
+  read(run: number, name: string): Uint8Array;
+}
+
+export type AdapterFault = { readonly kind: 'no-adapter' | 'cancelled' | 'failed'; readonly message: string };
+
+const defaultTimeoutMs = 600_000;
+const exitNoAdapter = 3;
+
+const lineSchema = z.union([
+  z.object({ adapter: z.object({ name: z.string(), vendor: z.string(), fallback: z.boolean() }) }),
+  z.object({ run: z.number(), milliseconds: z.number() }),
+  z.object({ error: z.string() }),
+  z.object({ done: z.boolean() }),
+]);
+
+/** Runs `text` once for each run, in a process of its own; `use` sees the outputs while they are there. */
+export async function runOnAdapter<T>(
+  text: string,
+  runs: readonly AdapterRun[],
+  options: AdapterOptions,
+  use: (reply: AdapterReply) => T,
+): Promise<Result<T, AdapterFault>> {
+  const { dawn, env, signal, timeoutMs = defaultTimeoutMs } = options;
+  const folder = makeScratchFolder(env['TMPDIR'] || tmpdir(), 'adapter');
+  try {
+    writeJob(folder, text, runs);
+    const script = join(packageRoot(), 'compiler', 'verify', 'run-on-adapter.mjs');
+    const outcome = await runProcess({
+      file: process.execPath,
+      args: [script, dawn, folder],
+      env,
+      timeoutMs,
+      signal,
+    });
+    const said = interpret(outcome);
+    if (!said.ok) return said;
+    const read = (run: number, name: string) => readFileSync(join(folder, outputName(run, name)));
+    return succeed(use({ ...said.value, read }));
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** The file that an output of a run is read back into. */
+function outputName(run: number, name: string): string {
+  return `out-${run}-${name}.bin`;
+}
+
+function writeJob(folder: string, text: string, runs: readonly AdapterRun[]): void {
+  const written = new Set<string>();
+  const job = runs.map(({ tokens, workgroups, buffers }, run) => ({
+    tokens,
+    workgroups,
+    buffers: buffers.map(({ binding, bytes, name, fill, output }) => {
+      const file = `in-${name}.bin`;
+      if (!written.has(file)) {
+        const content = new Uint8Array(bytes);
+        fill(content);
+        writeFileSync(join(folder, file), content);
+        written.add(file);
+      }
+      return { binding, bytes, file, ...(output ? { output: outputName(run, name) } : {}) };
+    }),
+  }));
+  writeFileSync(join(folder, 'kernel.wgsl'), text);
+  writeFileSync(join(folder, 'job.json'), JSON.stringify({ runs: job }));
+}
+
+function interpret(
+  outcome: ProcessOutcome,
+): Result<Pick<AdapterReply, 'adapter' | 'milliseconds'>, AdapterFault> {
+  if (outcome.kind === 'cancelled') return fail({ kind: 'cancelled', message: 'interrupted' });
+  if (outcome.kind !== 'exited') return fail({ kind: 'failed', message: `the process ${outcome.kind}` });
+  const lines = outcome.stdout
+    .split('\n')
+    .filter((line) => line.startsWith('{'))
+    .map((line) => lineSchema.parse(JSON.parse(line)));
+  const error = lines.flatMap((line) => ('error' in line ? [line.error] : []))[0];
+  if (outcome.code === exitNoAdapter) return fail({ kind: 'no-adapter', message: error ?? '' });
+  const adapter = lines.flatMap((line) => ('adapter' in line ? [line.adapter] : []))[0];
+  if (outcome.code !== 0 || error !== undefined || adapter === undefined)
+    return fail({ kind: 'failed', message: error ?? outcome.stderr.slice(-400) });
+  return succeed({
+    adapter,
+    milliseconds: lines.flatMap((line) => ('run' in line ? [line.milliseconds] : [])),
+  });
+}

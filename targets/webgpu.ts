@@ -1,0 +1,24 @@
+import type { WgslTarget } from './target.ts';
+
+/** WebGPU with its default limits and no optional feature; reference GPU an Intel Arc of a laptop. */
+export const webgpu: WgslTarget = {
+  dialect: 'wgsl',
+  id: 'webgpu',
+  limits: {
+    workgroupStorageBytes: 16_384,
+    invocationsPerWorkgroup: 256,
+    storageBuffersPerStage: 8,
+    workgroupsPerDimension: 65_535,
+    bindingBytes: 134_217_728,
+    source: 'WebGPU, 3.6.2 Limits: default values',
+  },
+  gpu: {
+    name: 'Arc-140V',
+    coreCount: 8,
+    clockMHz: 2050,
+    dramGBps: 136,
+    perCoreClock: { dot4: 128, fma: 128 },
+    source:
+      'Intel Core Ultra 7 258V: 8 Xe2 cores of 8 x SIMD16 lanes, 2.05 GHz, LPDDR5X-8533 on 128 bits; DP4A taken at the rate of FP32 FMA',
+  },
+};

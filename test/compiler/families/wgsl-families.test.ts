@@ -1,0 +1,92 @@
+import { describe, expect, test } from 'vitest';
+import { wgslFamilies } from '../../../compiler/families/index.ts';
+import { evaluate } from '../../../ir/formula.ts';
+import type { LinearProblem, QuantizeProblem } from '../../../ir/problem.ts';
+import { webgpu } from '../../../targets/webgpu.ts';
+
+const { linear, quantize } = wgslFamilies;
+
+const problem: LinearProblem = {
+  ...{ family: 'linear', target: 'webgpu', n: 130, k: 200, outliers: 24, dtype: 'f16', columns: 'compact' },
+  ...{ weightBits: 4, activationBits: 4, epilogue: [] },
+};
+const rows: QuantizeProblem = {
+  ...{
+    family: 'quantize',
+    target: 'webgpu',
+    k: 200,
+    outliers: 24,
+    bits: 4,
+    dtype: 'f16',
+    columns: 'compact',
+  },
+  prologue: { op: 'none' },
+};
+
+describe('a linear', () => {
+  test('covers y with workgroups, each tile once, whatever the schedule', () => {
+    const m = 37;
+    let legal = 0;
+    for (const schedule of linear.enumerate(problem, webgpu)) {
+      if (linear.reject(problem, schedule, webgpu) !== undefined) continue;
+      legal += 1;
+      const { grid, block } = linear.contract({ family: 'linear', problem, schedule }).launch;
+      const [x, y] = [evaluate(grid[0], m), evaluate(grid[1], m)];
+      const [channels, tokens] = [4 * block[0], block[1] * schedule.tokensPerThread];
+      expect(x * channels).toBeGreaterThanOrEqual(144); // 130 channels, padded to blocks of 16
+      expect((x - 1) * channels).toBeLessThan(144);
+      expect(y * tokens).toBeGreaterThanOrEqual(m);
+      expect((y - 1) * tokens).toBeLessThan(m);
+    }
+    expect(legal).toBeGreaterThan(20);
+  });
+
+  test('binds at most 8 buffers, none of them empty', () => {
+    for (const change of [
+      {},
+      { outliers: 0 },
+      { outliers: 200 },
+      { epilogue: [{ op: 'residual' }] as const },
+    ]) {
+      const schedule = [...linear.enumerate(problem, webgpu)][0]!;
+      const spec = { family: 'linear', problem: { ...problem, ...change }, schedule } as const;
+      const buffers = linear.contract(spec).arguments.filter(({ kind }) => kind === 'buffer');
+      expect(buffers.length).toBeLessThanOrEqual(webgpu.limits.storageBuffersPerStage);
+      for (const buffer of buffers) {
+        if (buffer.kind === 'buffer') expect(evaluate(buffer.bytes, 1)).toBeGreaterThan(0);
+      }
+      const named = linear.describeResources(spec, webgpu);
+      expect(named).toMatchObject({ dialect: 'wgsl', storageBuffers: buffers.length });
+    }
+  });
+
+  test.each([
+    [{ n: 131 }, 'N = 132, padded'],
+    [{ weightBits: 4, activationBits: 8 } as const, 'w8a8'],
+    [{ k: 2 ** 17 }, 'a smaller K, or shards along K'],
+    [{ n: 57_344, k: 8192 }, 'shards along N'],
+  ])('of %o is refused, with the nearest', (change, nearest) => {
+    expect(linear.supports({ ...problem, ...change }, webgpu)).toMatchObject({ supported: false, nearest });
+  });
+});
+
+describe('a quantize', () => {
+  test('goes on in y where x has no more workgroups', () => {
+    const spec = {
+      family: 'quantize',
+      problem: rows,
+      schedule: { kind: 'workgroup-row', threads: 64 },
+    } as const;
+    const { grid } = quantize.contract(spec).launch;
+    expect(grid.map((extent) => evaluate(extent, 65_536))).toEqual([65_535, 2, 1]);
+    expect(grid.map((extent) => evaluate(extent, 3))).toEqual([3, 1, 1]);
+  });
+
+  test('takes every row that its workgroup memory has words for, and no odd one', () => {
+    const refused = quantize.supports({ ...rows, k: 100_000 }, webgpu);
+    const nearest = Number(/K up to (\d+)/.exec('nearest' in refused ? (refused.nearest ?? '') : '')?.[1]);
+    expect(quantize.supports({ ...rows, k: nearest }, webgpu)).toEqual({ supported: true });
+    expect(quantize.supports({ ...rows, k: nearest + 64 }, webgpu)).toMatchObject({ supported: false });
+    expect(quantize.supports({ ...rows, k: 201 }, webgpu)).toMatchObject({ nearest: 'K = 202, padded' });
+  });
+});

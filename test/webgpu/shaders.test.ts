@@ -1,0 +1,101 @@
+// Emitted WGSL, checked by Dawn and executed on the adapter at hand (in CI SwiftShader): every tail, both widths, both
+// 16-bit types, all prologues and epilogues; and faults planted by hand, each of which must show.
+import { describe, expect, test } from 'vitest';
+import { findDawn } from '../../compiler/build/find-dawn.ts';
+import {
+  checkText,
+  linearShader,
+  quantizeShader,
+  renderShader,
+  runShader,
+  type WgslSpec,
+} from './shader-workbench.ts';
+
+const found = await findDawn(process.env);
+// A machine that tests changes must have Dawn and an adapter: there, their absence fails.
+const needsDawn = describe.skipIf(!found.ok && !process.env['CI']);
+
+const eight = { weightBits: 8, activationBits: 8 } as const;
+const residual = [{ op: 'residual' }] as const;
+
+const linears: readonly WgslSpec[] = [
+  linearShader({ n: 192, k: 576, outliers: 8 }, [16, 4, 4]),
+  linearShader({ n: 2, k: 1, outliers: 0 }, [8, 4, 1]),
+  linearShader({ n: 34, k: 65, outliers: 17, epilogue: residual }, [4, 8, 2]),
+  linearShader({ n: 30, k: 700, outliers: 0, epilogue: residual }, [8, 8, 8]),
+  linearShader({ n: 100, k: 256, outliers: 256 }, [32, 1, 1]),
+  linearShader({ n: 130, k: 2000, outliers: 100, dtype: 'bf16', epilogue: residual }, [16, 2, 4]),
+  linearShader({ n: 72, k: 500, outliers: 20, columns: 'in-place' }, [8, 8, 1]),
+  linearShader({ n: 136, k: 999, outliers: 48, ...eight, epilogue: residual }, [16, 4, 2]),
+  linearShader({ n: 64, k: 300, outliers: 0, ...eight, dtype: 'bf16' }, [64, 4, 1]),
+];
+
+const quantizes: readonly WgslSpec[] = [
+  quantizeShader({ k: 2, outliers: 0 }, 32),
+  quantizeShader({ k: 2, outliers: 2 }, 32),
+  quantizeShader({ k: 578, outliers: 8, prologue: { op: 'rms-norm', eps: 1e-6 } }, 64),
+  quantizeShader({ k: 576, outliers: 8, bits: 8, prologue: { op: 'silu-mul' } }, 128),
+  quantizeShader({ k: 2052, outliers: 513, dtype: 'bf16', prologue: { op: 'silu-mul' } }, 256),
+  quantizeShader({ k: 334, outliers: 33, columns: 'in-place', prologue: { op: 'rms-norm', eps: 1e-5 } }, 64),
+  quantizeShader({ k: 128, outliers: 128 }, 32),
+  quantizeShader({ k: 1000, outliers: 0, bits: 8, dtype: 'bf16' }, 128),
+];
+
+needsDawn('shaders of awkward shapes', () => {
+  test.each([...linears, ...quantizes].map((spec) => [JSON.stringify(spec.problem), spec] as const))(
+    '%s',
+    async (_, spec) => {
+      const text = renderShader(spec);
+      expect(await checkText(text)).toEqual([]);
+      const { faults, cases } = await runShader(spec, text, [1, 7, 33]);
+      expect(faults).toEqual([]);
+      expect(cases.every(({ elements }) => elements > 0)).toBe(true);
+      for (const { worst } of cases) expect(worst).toBeLessThanOrEqual(1);
+    },
+  );
+});
+
+const linear = linearShader({ n: 138, k: 700, outliers: 20, epilogue: residual }, [16, 4, 2]);
+const quantize = quantizeShader({ k: 578, outliers: 9, prologue: { op: 'rms-norm', eps: 1e-5 } }, 64);
+const plain = quantizeShader({ k: 578, outliers: 9 }, 64);
+
+/** Each a slip of the pen: what stands in the text, and what somebody wrote in its place. */
+const slips: readonly (readonly [string, WgslSpec, string, string])[] = [
+  ['the wrong half', linear, 'const kHalf = 8.0;', 'const kHalf = 7.0;'],
+  ['a segment left out', linear, 'segment < kBaseSegments;', 'segment < kBaseSegments - 1u;'],
+  ['a dropped outlier tail', linear, 'segment < kOutlierSegments;', 'segment < kOutlierSegments - 1u;'],
+  ['the other sign of the zero point', linear, '(row_meta0.y + kHalf', '(row_meta0.y - kHalf'],
+  [
+    'the scale of the next channel',
+    linear,
+    'let meta1 = column_meta[n + 8u];',
+    'let meta1 = column_meta[n + 9u];',
+  ],
+  ['operands swapped', linear, 'dot_pair(v, low1.x, high1.x)', 'dot_pair(v, high1.x, low1.x)'],
+  ['a bound off by one', linear, 'if (n + 8u < kN)', 'if (n + 10u < kN)'],
+  ['the last token not stored', linear, 'if (first + 1u < M)', 'if (first + 2u < M)'],
+  ['unsigned nibbles', linear, '(words << vec4<u32>(4u))', '(words >> vec4<u32>(4u))'],
+  ['levels that are one too few', quantize, 'const kLevels = 15.0;', 'const kLevels = 14.0;'],
+  ['a code rounded down', quantize, 'round((value - zero) * inverse)', 'floor((value - zero) * inverse)'],
+  ['an outlier in the range', quantize, 'if (!is_outlier(2u * i)) {', 'if (true) {'],
+  ['no epsilon', quantize, ' + kEpsilon)', ' + 1.0)'],
+  ['a NaN let through', plain, 'if (is_not_finite(word))', 'if (false)'],
+  ['a NaN in an odd column let through', plain, 'if (is_not_finite(word >> 16u))', 'if (false)'],
+];
+
+needsDawn('a slip of the pen shows', () => {
+  test.each(slips)('%s', async (_, spec, right, wrong) => {
+    const text = renderShader(spec);
+    expect(text).toContain(right);
+    const altered = text.replace(right, wrong);
+    const { passed, faults } = await runShader(spec, altered, [7, 8, 33]);
+    expect([passed, faults.length > 0]).toEqual([false, true]);
+  });
+
+  test('and Dawn tells of a type and of a limit', async () => {
+    const text = renderShader(linear);
+    expect(await checkText(text.replace('const kHalf = 8.0;', 'const kHalf = 8u;'))).not.toEqual([]);
+    const threads = text.replace('const kChannelThreads = 16u;', 'const kChannelThreads = 128u;');
+    expect((await checkText(threads)).join()).toMatch(/workgroup/i);
+  });
+});
