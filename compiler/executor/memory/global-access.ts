@@ -297,7 +297,7 @@ export class GlobalAccess {
           'race',
           instruction,
           lane,
-          `read-after-write at ${this.where(word)}${against(shadow.writer[word])}`,
+          `read-after-write at ${this.where(word)}, against ${ordering.nameOf(shadow.writer[word] ?? 0)}`,
         );
       shadow.readTick[word] = ordering.now;
       shadow.reader[word] = ordering.who(warp, lane);
@@ -334,14 +334,14 @@ export class GlobalAccess {
           'race',
           instruction,
           lane,
-          `write-after-write at ${this.where(word)}${against(shadow.writer[word])}`,
+          `write-after-write at ${this.where(word)}, against ${ordering.nameOf(shadow.writer[word] ?? 0)}`,
         );
       if (!ordering.ordered(shadow.readTick[word] ?? 0, shadow.reader[word] ?? 0, warp, lane))
         machine.violate(
           'race',
           instruction,
           lane,
-          `write-after-read at ${this.where(word)}${against(shadow.reader[word])}`,
+          `write-after-read at ${this.where(word)}, against ${ordering.nameOf(shadow.reader[word] ?? 0)}`,
         );
       shadow.writeTick[word] = ordering.now;
       shadow.writer[word] = ordering.who(warp, lane);
@@ -364,9 +364,4 @@ export class GlobalAccess {
     shadow.writeTick[word] = SPECIAL;
     return record;
   }
-}
-
-/** Names the other side of a race: CTA by linear index, thread within it. */
-function against(who = 0): string {
-  return `, against thread ${who & 1023} of CTA ${who >>> 10}`;
 }

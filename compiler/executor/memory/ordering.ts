@@ -61,7 +61,9 @@ export class Ordering {
   /** Ticks: `now` stamps accesses; everything of the current CTA up to `floor` is ordered before everything after. */
   now: number;
   floor = 0;
+  /** The CTA by its place in the order of execution: unlike its index in the grid, it leaves room for threads in 32 bits. */
   cta = 0;
+  private readonly indices: number[] = [];
   /** Tick before the launch: anything stamped so early is the host's or an earlier launch's. */
   launchTick = 0;
   /** Known to every thread of the CTA, beyond `floor`; and to every lane of a warp; and to a thread. */
@@ -91,8 +93,10 @@ export class Ordering {
     this.now += 1;
   }
 
-  startCta(cta: number): void {
-    this.cta = cta;
+  /** `index`: linear, in the grid. */
+  startCta(index: number): void {
+    this.cta = this.indices.length;
+    this.indices.push(index);
     this.floor = this.now;
     this.now += 1;
     this.ctaKnown = new Knowledge();
@@ -107,6 +111,11 @@ export class Ordering {
     this.offeredToLane = [];
     this.offeredToWarp = [];
     this.offeredToCta = new Set();
+  }
+
+  /** A thread by name: the linear index of its CTA in the grid, and its own in the CTA. */
+  nameOf(who: number): string {
+    return `thread ${who & 1023} of CTA ${this.indices[who >>> 10] ?? '?'}`;
   }
 
   who(warp: number, lane: number): number {

@@ -423,6 +423,17 @@ describe('reports', () => {
       count: 1,
     });
   });
+  it('hold for CTAs of any index, beyond 2^22 as well', () => {
+    const far = { grid: 8_000_000, options: { ctas: [7_999_998, 7_999_999] } };
+    expect(
+      runKernel({ ...shared(`${write} bar.sync 0; ld.shared.u32 %r20, [%r6];`), ...far }).report.violations,
+    ).toEqual([]);
+    const { report } = runKernel({ body: 'st.global.u32 [%rd0], %r0;', buffers: [zeros('ws', 4)], ...far });
+    const across = report.violations.filter(({ message }) =>
+      /against thread \d+ of CTA 799999[89]$/.test(message),
+    );
+    expect(across.length).toBeGreaterThan(0);
+  });
   it('are the same for the same seed', () => {
     const run = () => runKernel({ ...splitK('membar.gl;', ''), options: { seed: 9 } }).report;
     expect(run()).toEqual(run());
