@@ -1,3 +1,4 @@
+import { diagnose } from '../diagnostics/codes.ts';
 import type { Diagnostic, DiagnosticCode } from '../diagnostics/diagnostic.ts';
 import type { KernelResources } from './kernel-resources.ts';
 import { type MmaMnemonic, mmaMnemonics } from './sass-opcodes.ts';
@@ -20,31 +21,19 @@ export interface GateExpectations {
 export function gateKernel(resources: KernelResources, expected: GateExpectations): readonly Diagnostic[] {
   const { symbol, arch } = resources;
   const found: Diagnostic[] = [];
-  const refuse = (code: DiagnosticCode, message: string, hint: string) =>
-    found.push({
-      code,
-      severity: 'error',
-      message: `${symbol} on ${arch}: ${message}`,
-      file: `${symbol}.cu`,
-      hint,
-    });
+  const refuse = (code: DiagnosticCode, message: string) =>
+    found.push(diagnose(code, { message: `${symbol} on ${arch}: ${message}`, file: `${symbol}.cu` }));
 
   const emulations = resources.subroutines.filter((name) => name.includes('mma'));
   if (emulations.length > 0)
     refuse(
       'QK642',
       `ptxas emulates the matrix instruction (${emulations.map(plainName).join(', ')}): ${arch} has none of its own`,
-      'choose an instruction that this architecture has, e.g. s8 in place of s4 from sm_90 on',
     );
   else {
     for (const mnemonic of mmaMnemonics) {
       const [want, have] = [expected.mma[mnemonic] ?? 0, resources.mma[mnemonic] ?? 0];
-      if (want !== have)
-        refuse(
-          'QK641',
-          `${have} ${mnemonic} instructions, ${want} expected`,
-          'a loop was unrolled or dropped unexpectedly',
-        );
+      if (want !== have) refuse('QK641', `${have} ${mnemonic} instructions, ${want} expected`);
     }
     // ptxas leaves some loops by a CALL that nothing returns from: a jump. A subroutine has a RET.
     const returns = resources.opcodes['RET'] ?? 0;
@@ -53,21 +42,15 @@ export function gateKernel(resources: KernelResources, expected: GateExpectation
       refuse(
         'QK643',
         `${calls} calls, ${expected.calls ?? 0} expected (${resources.subroutines.map(plainName).join(', ') || 'no named subroutine'})`,
-        'avoid the operation that needs a subroutine, or state the calls in the expectations',
       );
   }
   if (resources.spillStoreBytes > 0 || resources.spillLoadBytes > 0)
     refuse(
       'QK644',
       `${resources.spillStoreBytes} bytes of registers are spilled, ${resources.spillLoadBytes} read back (${resources.registers} registers)`,
-      'a smaller tile, fewer stages or more threads per CTA need fewer registers',
     );
   else if (resources.stackBytes > 0 || usesLocalMemory(resources))
-    refuse(
-      'QK645',
-      `${resources.stackBytes} bytes of local memory a thread`,
-      'an array is indexed by a variable: unroll the loop so that it can live in registers',
-    );
+    refuse('QK645', `${resources.stackBytes} bytes of local memory a thread`);
   // One diagnostic a kind: ptxas repeats a note for every instruction that it concerns.
   const notes = new Map(
     resources.notes.map((note) => [note.slice(0, '(C7500)'.length), note] as const).reverse(),
@@ -75,20 +58,15 @@ export function gateKernel(resources: KernelResources, expected: GateExpectation
   for (const [kind, note] of [...notes].sort()) {
     const times = resources.notes.filter((other) => other.startsWith(kind)).length;
     const repeated = times === 1 ? '' : ` (and ${times - 1} more like it)`;
-    refuse('QK646', `ptxas changed the kernel: ${note}${repeated}`, 'see the PTX around that line');
+    refuse('QK646', `ptxas changed the kernel: ${note}${repeated}`);
   }
   if (expected.maxRegisters !== undefined && resources.registers > expected.maxRegisters)
-    refuse(
-      'QK647',
-      `${resources.registers} registers, at most ${expected.maxRegisters} expected`,
-      'the occupancy model does not hold',
-    );
+    refuse('QK647', `${resources.registers} registers, at most ${expected.maxRegisters} expected`);
   const { staticSharedBytes } = expected;
   if (staticSharedBytes !== undefined && resources.staticSharedBytes !== staticSharedBytes)
     refuse(
       'QK648',
       `${resources.staticSharedBytes} bytes of static shared memory, ${staticSharedBytes} expected`,
-      'the occupancy model does not hold',
     );
   return found;
 }

@@ -44,7 +44,6 @@ export const codes: CodeTable = {
   QK303: error('no kernel to write', 'quantise a layer, e.g. with --scheme quik-4b'),
   ...toolCodes,
   QK401: error('no schedule fits', 'quikc targets lists what the target has room for'),
-  QK402: error('no kernel for this problem', 'quikc targets lists what each target supports'),
   QK550: error(
     'the output folder is not a bundle',
     'name another folder with -o, or empty this one yourself',

@@ -3,6 +3,7 @@ import type { PlannedProblem } from '../../ir/plan.ts';
 import { printTokens } from '../../ir/print-schedule.ts';
 import type { KernelChoice, RankedSchedule, ScheduleReport } from '../../ir/schedule-choice.ts';
 import type { Target } from '../../targets/target.ts';
+import { diagnose } from '../diagnostics/codes.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import type { CostEstimate, KernelFamily } from '../families/family.ts';
 import { fail, type Result, succeed } from '../support/result.ts';
@@ -27,8 +28,6 @@ export function chooseSchedules<F extends FamilyName>(
   target: Target,
   exclude: (schedule: ScheduleOf<F>) => string | undefined = () => undefined,
 ): Result<readonly KernelChoice[], Diagnostic> {
-  const support = family.supports(problem, target);
-  if (!support.supported) return fail(unsupported(planned, support.reason, support.nearest));
   const space = surveySchedules(family, problem, target);
   const choices: KernelChoice[] = [];
   for (const range of tokenRanges(family.rangeEdges, tokens.from, tokens.to)) {
@@ -124,16 +123,6 @@ function summary(schedule: KernelSpec['schedule'], estimate: CostEstimate): Rank
   return { schedule, microseconds, rooflineFraction, waves };
 }
 
-function unsupported(planned: PlannedProblem, reason: string, nearest: string | undefined): Diagnostic {
-  return {
-    code: 'QK402',
-    severity: 'error',
-    message: `no kernel for ${planned.serves.join(', ')}: ${reason}`,
-    ...pointer(planned),
-    ...(nearest === undefined ? {} : { hint: `nearest: ${nearest}` }),
-  };
-}
-
 function nothingFits(
   planned: PlannedProblem,
   range: RankedRange,
@@ -142,13 +131,11 @@ function nothingFits(
   const commonest = rejections
     .slice(0, 3)
     .map(({ kind, count, example }) => `${count} x ${kind} (${example})`);
-  return {
-    code: 'QK401',
-    severity: 'error',
+  return diagnose('QK401', {
     message: `no schedule fits ${planned.serves.join(', ')} for ${range.from} to ${range.to ?? 'any number of'} tokens`,
     ...pointer(planned),
     hint: `rejected: ${commonest.join('; ')}`,
-  };
+  });
 }
 
 function pointer(planned: PlannedProblem): { readonly pointer?: string } {
