@@ -45,13 +45,18 @@ const defaultTimeoutMs = 120_000;
 /** nvcc's cicc took 100 MB on the kernels at hand; a large unrolled one takes more. */
 const memoryPerJob = 300 * 1024 ** 2;
 
-/** Builds every kernel that the cache does not have, in parallel, and gates each. One failure does not stop the rest. */
+/**
+ * Builds every kernel that the cache does not have, in parallel, and gates each. One failure does not stop the rest, save
+ * that of a compiler that does not end: it would not end for the others either, one after the other.
+ */
 export async function buildKernels(
   sources: readonly KernelSource[],
   toolchain: Toolchain,
   options: BuildOptions,
 ): Promise<BuildReport> {
-  const { env, signal, onCommand, onProgress } = options;
+  const { env, onCommand, onProgress } = options;
+  const hung = new AbortController();
+  const signal = AbortSignal.any([hung.signal, ...(options.signal === undefined ? [] : [options.signal])]);
   const limiter = createLimiter(options.jobs ?? defaultJobs());
   const timeout = readTimeout(env);
   assert(timeout.ok, 'findToolchain refuses a QUIKC_BUILD_TIMEOUT that is no time');
@@ -69,6 +74,7 @@ export async function buildKernels(
         const result = await guarded(() =>
           buildKernel(source, { context, cache, warn, folderFor: work.folderFor }),
         );
+        if (!result.ok && result.error.some(({ code }) => code === 'QK622')) hung.abort();
         done += 1;
         const outcome = result.ok ? result.value.origin : 'failed';
         onProgress?.({ id: source.id, outcome, done, total: sources.length });
@@ -77,12 +83,19 @@ export async function buildKernels(
     );
     return {
       built: outcomes.flatMap(({ result }) => (result.ok ? [result.value] : [])),
-      failed: outcomes.flatMap(({ id, result }) => (result.ok ? [] : [{ id, diagnostics: result.error }])),
+      failed: outcomes.flatMap(({ id, result }) => {
+        const wasStopped = !result.ok && hung.signal.aborted && result.error.every(isInterruption);
+        return result.ok || wasStopped ? [] : [{ id, diagnostics: result.error }];
+      }),
       warnings: [...warnings.values()],
     };
   } finally {
     work.remove();
   }
+}
+
+function isInterruption({ code }: Diagnostic): boolean {
+  return code === 'QK616';
 }
 
 function defaultJobs(): number {

@@ -1,6 +1,7 @@
 import { type Check, doctor as examine } from '../build/doctor.ts';
 import type { CommandContext, ExitCode, OutputOptions } from './command.ts';
 import { type Column, formatTable } from './format-table.ts';
+import { interruptible } from './interruptible.ts';
 
 const columns: readonly Column[] = [
   { heading: '', align: 'left' },
@@ -13,7 +14,12 @@ export async function doctor(
   options: OutputOptions & { readonly nvcc?: string },
   context: CommandContext,
 ): Promise<ExitCode> {
-  const checks = await examine({ env: context.env, nvcc: options.nvcc });
+  const outcome = await interruptible((signal) => examine({ env: context.env, nvcc: options.nvcc, signal }));
+  if (outcome.interrupted) {
+    context.err('interrupted\n');
+    return 130;
+  }
+  const checks = outcome.value;
   const failed = checks.some(({ status }) => status === 'fail');
   if (options.json === true) context.out(`${JSON.stringify(checks, null, 2)}\n`);
   else if (options.quiet !== true || failed) context.out(format(checks));

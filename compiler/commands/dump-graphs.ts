@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { existsSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Graph } from '../../ir/graph.ts';
 import { printGraph } from '../../ir/print-graph.ts';
@@ -15,15 +15,22 @@ import { ensureFolder } from '../support/ensure-folder.ts';
 export function dumpGraphs(folder: string | undefined): Pick<PassOptions, 'onGraph'> {
   if (folder === undefined) return {};
   let failed = false;
+  const refuse = (message: string): Diagnostic => {
+    failed = true;
+    return diagnose('QK553', { file: folder, message });
+  };
   const write = (path: string, text: () => string): Diagnostic | undefined => {
     try {
+      if (statSync(folder, { throwIfNoEntry: false })?.isFile() === true)
+        return refuse(`${folder} is a file`);
+      if (existsSync(join(folder, 'SHA256SUMS')))
+        return refuse(`${folder} holds a bundle, which has no graphs`);
       ensureFolder(folder);
       writeFileSync(path, text());
       return undefined;
     } catch (error) {
       if (!(error instanceof Error && 'syscall' in error)) throw error; // a bug of the printer's
-      failed = true;
-      return diagnose('QK553', { file: folder, message: `${path}: ${describeFileError(error)}` });
+      return refuse(`${path}: ${describeFileError(error)}`);
     }
   };
   return {

@@ -101,7 +101,15 @@ const weight = z.strictObject({
 
 const base = { name };
 const reference = z.string().min(1).max(128);
-const eps = z.number().min(0).max(1);
+/** In FP32, as kernels have it: what rounds to zero there is no epsilon. */
+const eps = z
+  .number()
+  .min(0)
+  .max(1)
+  .refine(
+    (value) => value === 0 || Math.fround(value) > 0,
+    '0, or at least 1.5e-45: kernels hold it in FP32',
+  );
 
 const node = z.discriminatedUnion('op', [
   z.strictObject({

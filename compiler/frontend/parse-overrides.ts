@@ -41,14 +41,10 @@ function parseLayer(text: string, faults: Diagnostic[]): LayerRule | undefined {
     .slice(equals + 1)
     .split(',')
     .map((setting) => setting.trim());
-  if (equals < 1 || match === '' || settings.some((setting) => setting === '')) {
-    faults.push(
-      diagnose('QK131', {
-        option,
-        message: `${quoteText(text)} has no settings`,
-        expected: '<glob>=<setting>[,<setting>…]',
-      }),
-    );
+  const wrong = shapeFault(equals, match, settings);
+  if (wrong !== undefined) {
+    const expected = '<glob>=<setting>[,<setting>…]';
+    faults.push(diagnose('QK131', { option, message: `${quoteText(text)} ${wrong}`, expected }));
     return undefined;
   }
   let fields: LayerFields = {};
@@ -63,6 +59,16 @@ function parseLayer(text: string, faults: Diagnostic[]): LayerRule | undefined {
     else faults.push(unknownScheme(setting, option));
   }
   return { match, fields, origin: option };
+}
+
+/** What is wrong with a rule before its settings are looked at. */
+function shapeFault(equals: number, match: string, settings: readonly string[]): string | undefined {
+  if (equals >= 0 && match === '') return 'names no layers';
+  if (equals < 0 || settings.join('') === '') return 'has no settings';
+  if (settings.includes('')) return 'has an empty setting';
+  if (settings.filter((setting) => setting.startsWith('outliers=')).length > 1) return 'sets outliers twice';
+  if (settings.filter(isPreset).length > 1) return 'sets the scheme twice';
+  return undefined;
 }
 
 function isPreset(name: string): name is PresetName {

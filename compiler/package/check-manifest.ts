@@ -12,7 +12,7 @@ const mostThreads = 1024;
 const mostBlocks = [2 ** 31 - 1, 65_535, 65_535] as const;
 
 /** What a schema cannot say: values that have to agree with each other, and sizes that come of formulas. */
-export function checkManifest({ kernels, sites }: Manifest): readonly ManifestFault[] {
+export function checkManifest({ kernels, sites, built }: Manifest): readonly ManifestFault[] {
   const known = new Map(kernels.map((kernel) => [kernel.id, kernel]));
   return [
     ...findRepeated(kernels.map(({ id }) => id)).map((index) => ({
@@ -20,8 +20,27 @@ export function checkManifest({ kernels, sites }: Manifest): readonly ManifestFa
       message: 'another kernel has this id',
     })),
     ...kernels.flatMap((kernel, index) => checkKernel(kernel, `/kernels/${index}`)),
+    ...kernels.flatMap((kernel, index) => checkPlace(kernel, { sites, built }, `/kernels/${index}`)),
     ...sites.flatMap((site, index) => checkSite(site, known, `/sites/${index}`)),
   ];
+}
+
+/** A kernel has the sites that launch it, and machine code if the bundle is built. */
+function checkPlace(
+  { id, sites: named, files, resources }: ManifestKernel,
+  { sites, built }: Pick<Manifest, 'sites' | 'built'>,
+  pointer: string,
+): ManifestFault[] {
+  const launching = sites.filter(({ buckets }) =>
+    buckets.some(({ launches }) => launches.some(({ kernel }) => kernel === id)),
+  );
+  const faults: ManifestFault[] = [];
+  if (JSON.stringify(launching.map((site) => site.id).sort()) !== JSON.stringify([...named].sort()))
+    faults.push({ pointer: `${pointer}/sites`, message: 'not the sites whose buckets launch it' });
+  const hasCode = files.ptx !== undefined && files.cubin !== undefined;
+  if (resources.dialect === 'cuda' && hasCode !== built)
+    faults.push({ pointer: `${pointer}/files`, message: `the bundle is ${built ? '' : 'not '}built` });
+  return faults;
 }
 
 function checkKernel({ spec, launch, explain, ...kernel }: ManifestKernel, pointer: string): ManifestFault[] {

@@ -47,7 +47,7 @@ export interface BundleParts {
 export type BundleFiles = ReadonlyMap<string, Uint8Array>;
 
 export const manifestFile = 'manifest.json';
-const packerFile = 'packing/pack_quik.py';
+export const packerFile = 'packing/pack_quik.py';
 
 /** The whole bundle in memory: kernels, manifest, packer, and the digests of all of them. */
 export function makeBundle(parts: BundleParts): { readonly manifest: Manifest; readonly files: BundleFiles } {

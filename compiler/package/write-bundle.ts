@@ -9,13 +9,13 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
-import type { Manifest } from '../../ir/manifest.ts';
+import { type Manifest, manifestAbi } from '../../ir/manifest.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import { fail, type Result, succeed } from '../support/result.ts';
 import { makeScratchFolder, sweepScratchFolders } from '../support/scratch-folder.ts';
 import { moveIntoPlace } from '../support/sealed-folder.ts';
 import { bundleFault } from './bundle-fault.ts';
-import { type BundleFiles, manifestFile } from './make-bundle.ts';
+import { type BundleFiles, manifestFile, packerFile } from './make-bundle.ts';
 import { listFiles } from './read-bundle.ts';
 import { recoverBundle } from './recover-bundle.ts';
 import { parseSums, sumsFile } from './sums.ts';
@@ -80,17 +80,26 @@ function foreignFiles(folder: string): readonly string[] {
   const files = listFiles(folder);
   // Listed under another name where they are no plain files: a pipe would be waited for.
   if (!files.includes(sumsFile) || !files.includes(manifestFile)) return files;
-  if (!isOurs(readFileSync(join(folder, manifestFile), 'utf8'))) return files;
+  const ours = filesOfManifest(readFileSync(join(folder, manifestFile), 'utf8'));
+  if (ours === undefined) return files;
   const sums = parseSums(readFileSync(join(folder, sumsFile), 'utf8'));
-  return files.filter((file) => file !== sumsFile && sums?.has(file) !== true);
+  return files.filter((file) => file !== sumsFile && !(ours(file) && sums?.has(file) === true));
 }
 
-/** Whether a manifest.json is quikc's, of whatever version: browsers' extensions and others have files of that name. */
-function isOurs(text: string): boolean {
+/**
+ * The files that a manifest.json of quikc's, of whatever version, stands for; undefined if it is somebody else's: browsers'
+ * extensions and others have files of that name. What SHA256SUMS alone names may have been added by its owner.
+ */
+function filesOfManifest(text: string): ((path: string) => boolean) | undefined {
   try {
-    const found: Partial<Manifest> | null = JSON.parse(text);
-    return typeof found?.abi === 'number' && typeof found.provenance?.quikc === 'string';
+    const found: Partial<Omit<Manifest, 'abi'>> & { readonly abi?: unknown } = JSON.parse(text) ?? {};
+    if (typeof found.abi !== 'number' || typeof found.provenance?.quikc !== 'string') return undefined;
+    const kernels = (found.kernels ?? []).flatMap(({ files }) => Object.values(files ?? {}));
+    const named = new Set([manifestFile, packerFile, ...kernels.map(({ path }) => path)]);
+    // Another version may name its files elsewhere: there only the folders are known.
+    const ofThisVersion = found.abi === manifestAbi;
+    return (path) => named.has(path) || (!ofThisVersion && /^(kernels|packing)\//.test(path));
   } catch {
-    return false;
+    return undefined;
   }
 }

@@ -41,7 +41,7 @@ function rmsNorm(
 ): RowInterval {
   let sum = 0;
   for (const value of values) sum += value * value;
-  const factor = 1 / Math.sqrt(sum / values.length + eps);
+  const factor = 1 / Math.sqrt(sum / values.length + Math.fround(eps));
   const relative = gamma(roundings.norm);
   const row = makeInterval(values.length);
   for (let i = 0; i < values.length; i++) {

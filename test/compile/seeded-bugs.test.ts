@@ -1,6 +1,7 @@
 // Each kernel bug that people write is planted in the emitted text, and must be caught by the check meant for it.
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { KernelSpec } from '../../ir/kernel-spec.ts';
+import { tokensToVerify } from '../../compiler/verify/tokens-to-verify.ts';
+import type { FamilyName, KernelSpec, SpecOf } from '../../ir/kernel-spec.ts';
 import {
   compileTexts,
   familyOf,
@@ -220,5 +221,35 @@ describe('seeded kernel bugs', () => {
       result.faults.some((fault) => caught.test(fault)),
       result.faults.slice(0, 5).join('\n'),
     ).toBe(true);
+  });
+});
+
+/** Slips that only rows of some patterns show: those that `quikc verify` takes by default have to hold them all. */
+const rare: readonly (readonly [string, KernelSpec<'cuda'>, string, string])[] = [
+  [
+    'an infinite value taken for finite',
+    quantizeSpec({ k: 576, outliers: 8 }, 64),
+    'finite = range <',
+    'finite = range == range; // range <',
+  ],
+  [
+    'twice the epsilon',
+    quantizeSpec({ k: 576, outliers: 8, prologue: { op: 'rms-norm', eps: 1e-5 } }, 64),
+    '+ kEpsilon',
+    '+ 2.0f * kEpsilon',
+  ],
+];
+
+describe('slips that show in rare rows', () => {
+  it.each(rare)('%s', async (_, spec, from, to) => {
+    const text = renderSpec(spec);
+    expect(text.split(from)).toHaveLength(2);
+    const id = familyOf(spec).kernelId(spec as SpecOf<FamilyName, 'cuda'>);
+    const ptx = await compileTexts(new Map([[id, text.replace(from, () => to)]]));
+    const launches = tokensToVerify(1, undefined);
+    const passed = launches.map(
+      ({ tokens: count, tiles = 0 }) => verifyPtx(spec, ptx.get(id) ?? '', [count], { tiles }).passed,
+    );
+    expect(passed).toContain(false);
   });
 });

@@ -89,7 +89,10 @@ function compareTile(
         right,
         // An overflow to infinity that the format's rounding asks for is no error.
         right && !Number.isFinite(actual) ? 0 : Math.abs(actual - value) / slack,
-        () => `y[m=${m}, n=${n}]: ${diagnoseElement(expected, actual, slack)}`,
+        () =>
+          right
+            ? `y[m=${m}, n=${n}]: ${actual} for ${value}, allowed ${slack}`
+            : `y[m=${m}, n=${n}]: ${diagnoseElement(expected, actual, slack)}`,
       );
     }
   }

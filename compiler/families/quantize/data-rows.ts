@@ -23,6 +23,9 @@ const patterns: readonly RowPattern[] = [
   ...(['ties', 'wide', 'zeros', 'infinite', 'subnormal', 'infinite-outlier'] as const),
 ];
 
+/** Rows after which patterns come again. */
+export const patternCount = patterns.length;
+
 /** Inputs of the quantize family: pure functions of (row, place). `width` is K, or 2K for silu-mul ([gate | up]). */
 export interface QuantizeData {
   readonly width: number;

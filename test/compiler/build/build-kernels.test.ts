@@ -140,6 +140,20 @@ describe('a failing compiler', () => {
     expect(isRunning(Number(readFileSync(join(fake.folder, 'child'), 'utf8')))).toBe(false);
   });
 
+  test('hanging: the other kernels are not waited for, one after the other', async () => {
+    const fake = fakeToolchain({ nvcc: 'sleep 68' });
+    const sources = Array.from({ length: 12 }, (_, index) => source({ text: `// ${index}\n` }));
+    const start = performance.now();
+    const { built, failed } = await build(fake, sources, { timeoutMs: 700, jobs: 2 });
+    expect(performance.now() - start).toBeLessThan(3000); // and not 6 x 0.7 s
+    expect([
+      built.length,
+      failed.flatMap(({ diagnostics }) => diagnostics.map(({ code }) => code))[0],
+    ]).toEqual([0, 'QK622']);
+    expect(failed.length).toBeLessThanOrEqual(4);
+    expect(compilations(fake)).toBeLessThanOrEqual(4);
+  });
+
   test('hanging: the limit can be set from outside', async () => {
     const fake = fakeToolchain({ nvcc: 'sleep 68' });
     expect(await failure(fake, { env: { ...fake.env, QUIKC_BUILD_TIMEOUT: '0.2' } })).toMatchObject({

@@ -33,6 +33,17 @@ describe('a folder for graphs that cannot be had is one fault', () => {
   });
 });
 
+test('a file is told as one, and a bundle is not written into', async () => {
+  writeFileSync(join(root, 'x'), '');
+  const file = await dumpTo(join(root, 'x'));
+  expect(JSON.parse(file.out).diagnostics[0].message).toMatch(/x is a file$/);
+  mkdirSync(join(root, 'bundle'));
+  writeFileSync(join(root, 'bundle', 'SHA256SUMS'), '');
+  const bundle = await dumpTo(join(root, 'bundle'));
+  expect(JSON.parse(bundle.out).diagnostics[0].message).toContain('holds a bundle');
+  expect(readdirSync(join(root, 'bundle'))).toEqual(['SHA256SUMS']);
+});
+
 test('a graph that cannot be written ends compile before there is a bundle', async () => {
   mkdirSync(join(root, 'ir', '02-annotate-outliers.ir'), { recursive: true });
   const output = join(root, 'bundle');

@@ -39,7 +39,11 @@ function builtBundle(): BundleFiles {
     ...{ barriers: 1, instructions: 2, opcodes: { IMMA: 1 } },
   };
   const made = makeBundle({
-    plan: { ...manifest.plan, sites: [], blocks: [], model: 'tiny', dtype: 'f16' } as unknown as Plan,
+    plan: {
+      ...manifest.plan,
+      ...{ sites: manifest.sites.map((site) => ({ ...site, linears: [] })), blocks: [] },
+      ...{ model: 'tiny', dtype: 'f16' },
+    } as unknown as Plan,
     kernels: manifest.kernels.map((kernel) => ({
       ...kernel,
       problem: kernel.problemHash,
@@ -207,6 +211,7 @@ describe('a bundle is refused, by digest and by name, when', () => {
         return { ...manifest, kernels: [{ ...first, files: { ...first!.files, source } }, ...rest] };
       });
       expect(refusals(), path).toEqual(['QK564 /manifest.json']);
+      rmSync(folder, { recursive: true });
     }
   });
 
@@ -304,6 +309,19 @@ describe('an output folder', () => {
         error: { code: 'QK550', message: expect.stringContaining('and 2 more') },
       });
       expect(readdirSync(folder).sort()).toEqual(['SHA256SUMS', 'manifest.json', 'thesis.tex']);
+    }
+  });
+
+  test('in which its owner put a file and sealed it is left alone', () => {
+    for (const path of ['notes.txt', 'kernels/mine.cu', 'manifest.json.bak']) {
+      write();
+      writeFileSync(join(folder, path), 'mine');
+      reseal();
+      expect(writeBundle(folder, sources.files)).toMatchObject({
+        error: { code: 'QK550', message: expect.stringContaining(path) },
+      });
+      expect(readFileSync(join(folder, path), 'utf8')).toBe('mine');
+      rmSync(folder, { recursive: true });
     }
   });
 

@@ -149,6 +149,18 @@ describe('a manifest', () => {
     expect(refusals()).toContain('QK564 /sites/0/buckets/0/to');
   });
 
+  test('without sites, or with the wrong ones for a kernel', () => {
+    forge(() => ({ sites: [] }));
+    expect(refusals()).toContain('QK564 /kernels/0/sites');
+    forge(({ kernels: [kernel, ...rest] }) => ({ kernels: [{ ...kernel, sites: [] }, ...rest] }));
+    expect(refusals()).toEqual(['QK564 /kernels/0/sites']);
+  });
+
+  test('that says built and has no machine code', () => {
+    forge(() => ({ built: true }));
+    expect(refusals()).toContain('QK564 /kernels/0/files');
+  });
+
   test('with a kernel twice', () => {
     forge(({ kernels }) => ({ kernels: [...kernels, kernels[0]] }));
     expect(refusals()).toEqual([`QK564 /kernels/${original.kernels.length}/id`]);
