@@ -3,7 +3,7 @@ import { cpSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync, w
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { compareEmitted, printChanges } from './replay-compare.ts';
+import { compareEmitted, printChanges } from '../support/replay-compare.ts';
 
 describe('compareEmitted', () => {
   const before = new Map([
