@@ -1,4 +1,3 @@
-import type { Manifest } from '../../ir/manifest.ts';
 import { escapeText } from '../diagnostics/escape-text.ts';
 import { formatCount } from '../support/format-count.ts';
 import type { ChainVerification, KernelVerification } from '../verify/verification.ts';
@@ -31,6 +30,12 @@ const chainColumns: readonly Column[] = [
 
 const faultsShown = 6;
 
+/** What the report names: a manifest has it. */
+interface Verified {
+  readonly model: string;
+  readonly target: { readonly id: string };
+}
+
 export interface VerificationReport {
   readonly kernels: readonly KernelVerification[];
   readonly chains: readonly ChainVerification[];
@@ -42,7 +47,7 @@ export interface VerificationReport {
 }
 
 /** What was executed and compared, kernel by kernel and site by site, and whatever was wrong. */
-export function formatVerification(manifest: Manifest, report: VerificationReport): string {
+export function formatVerification(manifest: Verified, report: VerificationReport): string {
   const { kernels, chains, seconds, where, full } = report;
   const lines = [formatTable(columns, kernels.map(row))];
   if (chains.length > 0) lines.push('\n', formatTable(chainColumns, chains.map(chainRow)));
@@ -59,6 +64,7 @@ export function formatVerification(manifest: Manifest, report: VerificationRepor
     `\n${manifest.model} on ${manifest.target.id}: ${passed(kernels)} kernels${chained} passed in ${seconds.toFixed(1)} s\n`,
     `${where}; ${scope}\n`,
     `${giga(macs)} MACs executed in ${executed.toFixed(1)} s, oracle ${compared.toFixed(1)} s\n`,
+    worstLine(kernels),
     "worst: largest error as a fraction of its derived bound (docs/numerics.md), for chains of the scheme's own error\n",
     ...(kernels.some(({ accesses }) => accesses.length > 0)
       ? [
@@ -68,6 +74,18 @@ export function formatVerification(manifest: Manifest, report: VerificationRepor
       : ['plus that bound\n']),
   );
   return lines.join('');
+}
+
+/** The largest error of all, and where it is. */
+function worstLine(kernels: readonly KernelVerification[]): string {
+  const all = kernels.flatMap(({ id, cases }) => cases.map((entry) => ({ id, ...entry })));
+  const worst = all.reduce<(typeof all)[number] | undefined>(
+    (found, entry) => (entry.worst > (found?.worst ?? 0) ? entry : found),
+    undefined,
+  );
+  if (worst === undefined) return '';
+  const { id, tokens, dataset, worstAt } = worst;
+  return `worst of all: ${id}, M = ${tokens}, ${dataset}: ${escapeText(worstAt, 200)}\n`;
 }
 
 function faultLines(what: string, faults: readonly string[]): readonly string[] {

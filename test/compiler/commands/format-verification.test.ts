@@ -1,0 +1,61 @@
+import { describe, expect, it } from 'vitest';
+import { formatVerification } from '../../../compiler/commands/format-verification.ts';
+import type { CaseResult, KernelVerification } from '../../../compiler/verify/verification.ts';
+
+const entry: CaseResult = {
+  tokens: 17,
+  dataset: 'real',
+  ctas: 2,
+  macs: 1e9,
+  elements: 64,
+  failures: 0,
+  worst: 0.5,
+  worstAt: 'y[m=3, n=9]: 1 for 2',
+  notes: [],
+  violations: [],
+  executeMs: 1000,
+  oracleMs: 500,
+};
+
+function verified(
+  id: string,
+  cases: readonly CaseResult[],
+  faults: readonly string[] = [],
+): KernelVerification {
+  const macs = cases.length * 1e9;
+  return {
+    id,
+    passed: faults.length === 0,
+    faults,
+    cases,
+    accesses: [],
+    mma: { executed: 0, expected: 0 },
+    macs,
+    leastWavefronts: 0,
+  };
+}
+
+const report = { chains: [], seconds: 1.5, where: 'executed somewhere', full: false };
+
+describe('formatVerification', () => {
+  it('says which value of which launch of which kernel is worst of all', () => {
+    const kernels = [
+      verified('mild', [entry]),
+      verified('wild', [entry, { ...entry, tokens: 33, worst: 0.9, worstAt: 'y[m=0, n=1]: 4 for 5' }]),
+    ];
+    const text = formatVerification({ model: 'm', target: { id: 'sm80' } }, { ...report, kernels });
+    expect(text).toContain('worst of all: wild, M = 33, real: y[m=0, n=1]: 4 for 5\n');
+    expect(text).toContain('m on sm80: 2 of 2 kernels passed in 1.5 s');
+    expect(text).toContain('3.00 G MACs executed in 3.0 s, oracle 1.5 s');
+  });
+
+  it('lists the faults of what failed, and how many more there are', () => {
+    const faults = Array.from({ length: 8 }, (_, index) => `fault ${index}`);
+    const kernels = [verified('fine', [entry]), verified('bad', [entry], faults)];
+    const text = formatVerification({ model: 'm', target: { id: 'sm80' } }, { ...report, kernels });
+    expect(text).toContain('1 of 2 kernels passed');
+    expect(text).toContain('\nbad\n  fault 0\n');
+    expect(text).toContain('  fault 5\n  … and 2 more\n');
+    expect(text).not.toContain('fault 6');
+  });
+});
