@@ -1,12 +1,25 @@
+import type { CallContract } from '../../ir/call-contract.ts';
 import { evaluate } from '../../ir/formula.ts';
+import type { LinearProblem } from '../../ir/problem.ts';
 import type { BufferSpec } from '../executor/index.ts';
 import type { OutputTile } from '../families/family.ts';
 import { packQuik } from '../reference/pack-quik.ts';
 import type { ChainData } from './chain-data.ts';
-import type { ChainJob } from './verification.ts';
+
+/** The kernels of a chain as far as their buffers go, in whatever language. */
+export interface ChainCall {
+  readonly tokens: number;
+  readonly quantize: { readonly contract: Pick<CallContract, 'arguments'> };
+  readonly linear: {
+    readonly contract: Pick<CallContract, 'arguments'>;
+    readonly spec: { readonly problem: LinearProblem };
+  };
+}
+
+type Channels = Pick<OutputTile, 'n0' | 'n1'>;
 
 /** Every argument of both kernels by name; what quantize writes, the linear reads. */
-export function chainBuffers(job: ChainJob, data: ChainData, tile: OutputTile): readonly BufferSpec[] {
+export function chainBuffers(job: ChainCall, data: ChainData, tile: Channels): readonly BufferSpec[] {
   const { linear, quantize, tokens } = job;
   const { problem } = linear.spec;
   const packed = packTile(job, data, tile);
@@ -43,7 +56,7 @@ export function chainBuffers(job: ChainJob, data: ChainData, tile: OutputTile): 
   return [...specs.values()];
 }
 
-function packTile({ linear }: ChainJob, data: ChainData, { n0, n1 }: OutputTile) {
+function packTile({ linear }: ChainCall, data: ChainData, { n0, n1 }: Channels) {
   const { k, weightBits, dtype, columns } = linear.spec.problem;
   const weights = new Float32Array((n1 - n0) * k);
   for (let n = n0; n < n1; n++) weights.set(data.weightRow(n), (n - n0) * k);

@@ -1,35 +1,49 @@
+import type { LinearProblem, QuantizeProblem } from '../../ir/problem.ts';
 import type { Comparison, OutputTile } from '../families/family.ts';
-import { cudaFamilies as families } from '../families/index.ts';
 import { ComparisonTally } from '../reference/comparison-tally.ts';
 import { floatLinear, rowError } from '../reference/float-linear.ts';
 import * as layouts from '../reference/layouts.ts';
 import { baseColumnsOf } from '../reference/outlier-columns.ts';
 import { unpackCodes } from '../reference/pack-codes.ts';
-import { runPrologue } from '../reference/prologue.ts';
+import { type PrologueRoundings, runPrologue } from '../reference/prologue.ts';
 import { quantiseWeights } from '../reference/quantise-weights.ts';
 import { gamma, underflow } from '../reference/tolerance.ts';
 import type { ChainData } from './chain-data.ts';
-import type { ChainJob } from './verification.ts';
 
+/** A quantize, a linear that reads what it wrote, and how often their kernels may round. */
+export interface Chain {
+  readonly quantize: QuantizeProblem;
+  readonly linear: LinearProblem;
+  readonly roundings: {
+    readonly quantize: {
+      readonly prologue: PrologueRoundings;
+      readonly scale: number;
+      readonly code: number;
+    };
+    readonly linear: number;
+  };
+}
+
+type Tile = Pick<OutputTile, 'n0' | 'n1' | 'm0' | 'm1'>;
 type Read = (argument: string, offset: number, length: number) => Uint8Array;
 
 /**
  * y against the unquantised layer. Allowed, element by element: the scheme's own error (weights and activations to
  * their codes), the prologue's rounding interval, the bound of the linear's arithmetic, half an ulp of the result.
  */
-export function compareChain(job: ChainJob, data: ChainData, tile: OutputTile, read: Read): Comparison {
-  const { problem } = job.linear.spec;
+export function compareChain(chain: Chain, data: ChainData, tile: Tile, read: Read): Comparison {
+  const problem = chain.linear;
   const { n, k, activationBits: bits } = problem;
   const { float } = data;
   const base = baseColumnsOf(k, data.outlierColumns);
   const half = 2 ** (bits - 1);
-  const relative = gamma(families.linear.roundings(job.linear.spec));
+  const relative = gamma(chain.roundings.linear);
   const channels = Array.from({ length: tile.n1 - tile.n0 }, (_, i) =>
     channelOf(data, base, tile.n0 + i, bits, k),
   );
   const tally = new ComparisonTally();
   for (let m = tile.m0; m < tile.m1; m++) {
-    const row = rowOf(job, data, base, m, read);
+    const row = rowOf(chain, data, base, m, read);
     const y = new DataView(read('y', (m * n + tile.n0) * 2, (tile.n1 - tile.n0) * 2).buffer);
     for (const [i, channel] of channels.entries()) {
       const bias = data.bias(tile.n0 + i);
@@ -86,10 +100,9 @@ function channelOf(data: ChainData, base: Int32Array, n: number, bits: 4 | 8, k:
 }
 
 /** A row of x after its prologue, how far the kernel's rounding may be from it, and what the kernel made of it. */
-function rowOf(job: ChainJob, data: ChainData, base: Int32Array, m: number, read: Read) {
-  const { problem } = job.quantize.spec;
-  const { bits, prologue, columns, k } = problem;
-  const roundings = families.quantize.roundings(job.quantize.spec);
+function rowOf(chain: Chain, data: ChainData, base: Int32Array, m: number, read: Read) {
+  const { bits, prologue, columns, k } = chain.quantize;
+  const roundings = chain.roundings.quantize;
   const values = data.inputRow(m);
   const input = {
     values,

@@ -30,7 +30,15 @@ export function verifyChain(job: ChainJob): ChainVerification {
   const [gridX, gridY] = gridOf(job.linear.contract, job.tokens);
   const ctas = tile.ctas.map(([x, y, z]) => x + gridX * (y + gridY * z));
   const second = launch(linear, job.linear.contract, job, ctas, memory, addresses);
-  const comparison = compareChain(job, data, tile, (name, offset, length) =>
+  const chain = {
+    quantize: job.quantize.spec.problem,
+    linear: spec.problem,
+    roundings: {
+      quantize: families.quantize.roundings(job.quantize.spec),
+      linear: families.linear.roundings(spec),
+    },
+  };
+  const comparison = compareChain(chain, data, tile, (name, offset, length) =>
     memory.get(name).read(offset, length),
   );
   const faults = [...first.violations, ...second.violations].map(
