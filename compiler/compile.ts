@@ -50,7 +50,7 @@ type Faults = readonly Diagnostic[];
 /** The stages in order. Each takes values and returns values, or the faults for which it stopped. */
 export async function compile(request: CompileRequest): Promise<Result<Compilation, Faults>> {
   const { target, build, nvcc, buildOptions } = request;
-  const { families, findTools, noTools } = findBackEnd(target);
+  const { families, findTools, noTools, callers } = findBackEnd(target);
   const timed = stopwatch(request.onStage);
 
   const loaded = await loadGraph(request);
@@ -82,6 +82,7 @@ export async function compile(request: CompileRequest): Promise<Result<Compilati
     compiler: resources.compilerDigest,
     templates: resources.templates.digest,
     packer: resources.packer,
+    callers: callers?.digest(),
     toolchain: tools?.toolchain.identity,
   });
   const mayReuse = request.exclude === undefined && resources.compilerDigest !== undefined;
@@ -102,11 +103,13 @@ export async function compile(request: CompileRequest): Promise<Result<Compilati
   });
   if (!made.ok) return fail(locate(made.error));
 
+  const writeCallers = await callers?.loadWriter();
   const bundle = makeBundle({
     ...made.value,
     families,
     target,
     packer,
+    writeCallers,
     ...(tools && { toolchain: tools.toolchain }),
     provenance: { quikc: version, templatesDigest: templates.digest, model, inputDigest },
   });

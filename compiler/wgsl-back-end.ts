@@ -1,7 +1,11 @@
-import type { BackEnd } from './back-end.ts';
+import { join } from 'node:path';
+import type { BackEnd, Callers } from './back-end.ts';
 import { checkShaders } from './build/check-shaders.ts';
 import { findDawn } from './build/find-dawn.ts';
 import { wgslFamilies } from './families/index.ts';
+import { loadWebRuntime } from './package/load-web-runtime.ts';
+import { hashValue, sha256 } from './support/hash.ts';
+import { packageRoot } from './support/package-root.ts';
 import { succeed } from './support/result.ts';
 
 /** WGSL: nothing is compiled before run time; Dawn checks every shader. */
@@ -9,6 +13,7 @@ export function wgslBackEnd(): BackEnd {
   return {
     families: wgslFamilies,
     noTools: 'QK604',
+    callers: webPackage(),
     async findTools(options) {
       const found = await findDawn(options.env);
       if (!found.ok) return found;
@@ -17,6 +22,18 @@ export function wgslBackEnd(): BackEnd {
         toolchain: { tool: 'dawn', version, identity },
         build: (kernels, texts, buildOptions) => checkShaders(kernels, texts, found.value, buildOptions),
       });
+    },
+  };
+}
+
+/** An npm package for browsers, Node and Deno. */
+function webPackage(): Callers {
+  const runtime = () => loadWebRuntime(join(packageRoot(), 'templates', 'package', 'web'));
+  return {
+    digest: () => hashValue([...runtime()].map(([name, bytes]) => [name, sha256(bytes)])),
+    async loadWriter() {
+      const { makeWebPackage } = await import('./package/web/make-web-package.ts');
+      return (manifest, texts) => makeWebPackage(manifest, texts, runtime());
     },
   };
 }

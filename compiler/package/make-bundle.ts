@@ -41,7 +41,12 @@ export interface BundleParts {
   readonly provenance: Provenance;
   /** Text of the reference packer that the bundle carries. */
   readonly packer: string;
+  /** Absent: kernels alone. */
+  readonly writeCallers?: WriteCallers | undefined;
 }
+
+/** Writes the files through which programs call a bundle's kernels, in folders of their own. */
+export type WriteCallers = (manifest: Manifest, texts: ReadonlyMap<string, string>) => BundleFiles;
 
 /** Files of a bundle by their path within it. */
 export type BundleFiles = ReadonlyMap<string, Uint8Array>;
@@ -59,6 +64,7 @@ export function makeBundle(parts: BundleParts): { readonly manifest: Manifest; r
   const kernels = parts.kernels.map((kernel) => addKernel(kernel, parts, add));
   const manifest = makeManifest(parts, kernels);
   add(packerFile, Buffer.from(parts.packer));
+  for (const [path, bytes] of parts.writeCallers?.(manifest, parts.texts) ?? []) files.set(path, bytes);
   add(manifestFile, Buffer.from(`${JSON.stringify(manifest, null, 1)}\n`));
   files.set(sumsFile, Buffer.from(formatSums(files)));
   return { manifest, files };

@@ -4,7 +4,11 @@
     for layer in manifest['layers']:
         weights = np.concatenate([... for part in layer['parts']])  # float32 [n, k], its parts below each other
         arguments = pack_quik(layer, manifest['dtype'], weights)    # {'weights': bytes, 'column_meta': bytes, ...}
+
+save_packed writes them all to one file, which a bundle's web/ opens.
 """
+
+import json
 
 import numpy as np
 
@@ -82,3 +86,38 @@ def pack_quik(layer, dtype, weights, bias=None, scales=None, outliers=None, repe
     meta[:n, 2] = 0 if bias is None else np.reshape(bias, n)
     kept = np.pad(to_16_bit(weights[:, outliers], dtype), ((0, 0), (0, -count % 16)))
     return {'weights': blocks(packed), 'column_meta': meta.tobytes(), 'outlier_weights': blocks(kept)}
+
+
+def save_packed(path, manifest, packed):
+    """A safetensors file of what pack_quik returned; `packed` has it by (id of the layer, repetition)."""
+    layers = {layer['id']: layer for layer in manifest['layers']}
+    header, parts, at = {}, [], 0
+    for (layer_id, repetition), arguments in packed.items():
+        name = name_of(layers[layer_id], repetition)
+        for argument, data in arguments.items():
+            if len(data) > 0:
+                header[f'{name}.{argument}'] = {'dtype': 'U8', 'shape': [len(data)], 'data_offsets': [at, at + len(data)]}
+                parts.append(data)
+                at += len(data)
+    specs = {layer['id']: spec_of(layer, manifest['dtype']) for layer in manifest['layers']}
+    metadata = {'format': 'quikc-packed-1', 'model': manifest['model'], 'specs': json.dumps(specs)}
+    text = json.dumps({'__metadata__': metadata, **header}).encode()
+    text += b' ' * (-len(text) % 8)
+    with open(path, 'wb') as file:
+        for part in (len(text).to_bytes(8, 'little'), text, *parts):
+            file.write(part)
+
+
+def name_of(layer, repetition):
+    """The model's name of a repetition: the layer's, with a number in place of the range."""
+    if 'repeat' not in layer:
+        return layer['name']
+    first, count = layer['repeat']['first'], layer['repeat']['count']
+    node = layer['id'].split('/', 1)[1]
+    numbers = f'{first}-{first + count - 1}' if count > 1 else f'{first}'
+    return layer['name'].removesuffix(f'{numbers}.{node}') + f'{first + repetition}.{node}'
+
+
+def spec_of(layer, dtype):
+    """All that packed bytes depend on but the weights."""
+    return f"w{layer['bits']} n{layer['n']} k{layer['k']} f{layer['outliers']['count']} {layer['columnMode']} {dtype}"

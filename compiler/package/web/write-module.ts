@@ -1,0 +1,110 @@
+import { type SourceFileStructure, StructureKind } from 'ts-morph';
+import type { Formula } from '../../../ir/formula.ts';
+import type { ManifestKernel } from '../../../ir/manifest.ts';
+import type { WebBundle, WebLaunch, WebLayer } from './describe-web.ts';
+import { deviceNeeds } from './device-needs.ts';
+import { dependsOnTokens, formatFormula } from './format-formula.ts';
+import { formatTable, type Table } from './format-table.ts';
+
+/** index.js: tables of kernels, sites and layers, and the functions that work by them. */
+export function writeModule(
+  { model, sites, layers }: WebBundle,
+  kernels: readonly ManifestKernel[],
+  banner: string,
+): SourceFileStructure {
+  const { features, limits, languageFeatures } = deviceNeeds(kernels);
+  const texts = (values: readonly string[]) => values.map((value) => JSON.stringify(value));
+  const launches = keyed(
+    sites.map(({ id, quantize, linears }) => {
+      const table = {
+        quantize: launchTable(quantize),
+        linears: keyed(linears.map((linear) => [linear.name, launchTable(linear)])),
+      };
+      return [id, table];
+    }),
+  );
+  const languages = formatTable(texts(languageFeatures));
+  const given = `{ model: ${JSON.stringify(model)}, languageFeatures: ${languages}, requiredFeatures, requiredLimits, kernels, sites, layers }`;
+  return {
+    kind: StructureKind.SourceFile,
+    statements: [
+      banner,
+      importing('makeApi', './make-api.js'),
+      importing('shaders', './shaders.js'),
+      "export { BundleError } from './bundle-error.js';",
+      '',
+      define('requiredFeatures', texts(features), 'export '),
+      define(
+        'requiredLimits',
+        keyed(Object.entries(limits).map(([name, limit]) => [name, `${limit}`])),
+        'export ',
+      ),
+      '\n// Buffers in the order of their bindings; sizes and workgroups for M tokens.',
+      define('kernels', keyed(kernels.map((kernel) => [kernel.id, kernelTable(kernel)]))),
+      '\n// Kernels by range of M.',
+      define('sites', launches),
+      '',
+      define('layers', keyed(layers.map((layer) => [layer.layer.id, layerTable(layer)])), 'export '),
+      '\n// index.d.ts says what each does.',
+      `const tables = ${given};`,
+      'export const { unsupported, createPipelines, bytes, uploadWeights, openSafetensors } = makeApi(tables, shaders);',
+    ],
+  };
+}
+
+/** shaders.js: the text of each kernel, as kernels/<id>.wgsl has it. */
+export function writeShaders(texts: ReadonlyMap<string, string>, banner: string): SourceFileStructure {
+  const quoted = (text: string) => `/* wgsl */ \`${text.replace(/[\\`]|\$\{/g, '\\$&')}\``;
+  const shaders = keyed([...texts].map(([id, text]) => [id, quoted(text)]));
+  return { kind: StructureKind.SourceFile, statements: [banner, define('shaders', shaders, 'export ')] };
+}
+
+function kernelTable({ arguments: all, launch }: ManifestKernel): Table {
+  const buffers = all.flatMap((argument) => (argument.kind === 'buffer' ? [argument] : []));
+  return {
+    arguments: buffers.map(({ name, access, bytes }) => ({
+      name: JSON.stringify(name),
+      access: JSON.stringify(access),
+      bytes: inTokens([bytes], formatFormula(bytes)),
+    })),
+    workgroups: inTokens(launch.grid, `[${launch.grid.map(formatFormula).join(', ')}]`),
+  };
+}
+
+/** A function of M, which it does not name where nothing depends on it. */
+function inTokens(formulas: readonly Formula[], expression: string): string {
+  return `${formulas.some(dependsOnTokens) ? '(M)' : '()'} => ${expression}`;
+}
+
+function launchTable({ buckets }: WebLaunch): Table {
+  return buckets.map(({ from, to, kernel }) => ({
+    from: `${from}`,
+    to: `${to ?? 'Infinity'}`,
+    kernel: JSON.stringify(kernel.id),
+  }));
+}
+
+function layerTable({ layer, linear, name, spec }: WebLayer): Table {
+  const { site, repeat } = layer;
+  const packed = layer.arguments.filter(({ bytes }) => bytes > 0);
+  return {
+    site: JSON.stringify(site),
+    linear: JSON.stringify(linear),
+    ...(repeat === undefined ? {} : { first: `${repeat.first}`, last: `${repeat.first + repeat.count - 1}` }),
+    name: name.map((part) => JSON.stringify(part)),
+    spec: JSON.stringify(spec),
+    bytes: keyed(packed.map(({ argument, bytes }) => [argument, `${bytes}`])),
+  };
+}
+
+function importing(name: string, moduleSpecifier: string) {
+  return { kind: StructureKind.ImportDeclaration as const, namedImports: [name], moduleSpecifier };
+}
+
+function define(name: string, table: Table, prefix = ''): string {
+  return `${prefix}const ${name} = ${formatTable(table)};`;
+}
+
+function keyed(entries: readonly (readonly [string, Table])[]): Table {
+  return Object.fromEntries(entries);
+}

@@ -1,0 +1,147 @@
+import {
+  type InterfaceDeclarationStructure,
+  type PropertySignatureStructure,
+  type SourceFileStructure,
+  StructureKind,
+} from 'ts-morph';
+import type { BufferArgument } from '../../../ir/call-contract.ts';
+import type { ManifestKernel } from '../../../ir/manifest.ts';
+import { assert } from '../../support/assert.ts';
+import { describeBuffer, describeContents } from './describe-buffer.ts';
+import type { WebBundle, WebLaunch, WebLayer, WebSite } from './describe-web.ts';
+import { deviceNeeds } from './device-needs.ts';
+import { formatKey, formatTable, type Table } from './format-table.ts';
+import { type InterfaceNames, interfaceNames } from './interface-names.ts';
+import { writeFunctions } from './write-functions.ts';
+
+type Property = Omit<PropertySignatureStructure, 'kind'>;
+
+const imported =
+  'AdapterLike, BufferLike, BufferOf, ByteSource, DeviceLike, Pipelines, Site, Sizes, Tensor, UploadOptions';
+
+/** index.d.ts: the buffers of every launch with shapes and sizes, and the functions, typed by them. */
+export function writeTypes(
+  { sites, layers }: WebBundle,
+  kernels: readonly ManifestKernel[],
+  banner: string,
+): SourceFileStructure {
+  const names = interfaceNames(sites);
+  const { features, limits } = deviceNeeds(kernels);
+  const limitTypes = Object.fromEntries(
+    Object.entries(limits).map(([name, limit]) => [`readonly ${name}`, `${limit}`]),
+  );
+  return {
+    kind: StructureKind.SourceFile,
+    statements: [
+      banner,
+      `import type { ${imported} } from './types.js';`,
+      "export * from './types.js';",
+      "\n/** What requestDevice must be given. WGSL's language features are there, or are not: see unsupported. */",
+      `export declare const requiredFeatures: ${formatTable(features.map(quote)).replace('[', 'readonly [')};`,
+      '/** The same, for weights and workgroups. Buffers of many tokens may need more: see bytes. */',
+      `export declare const requiredLimits: ${typeOf(limitTypes)};`,
+      ...sites.flatMap((site) => [
+        bufferInterface(names.get(site), `Buffers of the quantize of the site ${site.id}.`, site.quantize),
+        ...site.linears.map((linear) => {
+          const served = linear.layers.map(({ name }) => name).join(', ');
+          const doc = `Buffers of the linear ${linear.name} of the site ${site.id}, of ${served}.`;
+          return bufferInterface(names.get(linear), doc, linear);
+        }),
+      ]),
+      declareInterface(
+        'Sites',
+        'Quantizes and the linears that share what they write.',
+        sites.map((site) => siteProperty(site, names)),
+      ),
+      declareInterface(
+        'LayerWeights',
+        'Packed weights by layer: what uploadWeights makes, and the linear of its site takes.',
+        layers.map((layer) => weightsProperty(layer, sites, names)),
+      ),
+      "/** Where each layer goes, and the numbers of the model's layers that it stands for. */",
+      `export declare const layers: ${typeOf(
+        Object.fromEntries(
+          layers.map((layer) => [`readonly ${formatKey(layer.layer.id)}`, layerType(layer)]),
+        ),
+      )};`,
+      ...writeFunctions(),
+    ],
+  };
+}
+
+function bufferInterface(name: string, doc: string, launch: WebLaunch): InterfaceDeclarationStructure {
+  const all = new Map<string, BufferArgument>();
+  for (const argument of launch.buckets.flatMap(({ kernel }) => kernel.arguments)) {
+    if (argument.kind === 'buffer' && !all.has(argument.name)) all.set(argument.name, argument);
+  }
+  const properties = [...all.values()].map((argument) => ({
+    name: formatKey(argument.name),
+    type: `Tensor<B, ${quote(describeContents(argument))}>`,
+    docs: [comment(describeBuffer(argument))],
+  }));
+  return declareInterface(name, doc, properties);
+}
+
+function siteProperty(site: WebSite, names: InterfaceNames): Property {
+  const linears = site.linears.map(
+    (linear) => [`readonly ${formatKey(linear.name)}`, `${names.get(linear)}<B>`] as const,
+  );
+  return {
+    name: formatKey(site.id),
+    type: `Site<${names.get(site)}<B>, ${typeOf(Object.fromEntries(linears))}>`,
+  };
+}
+
+function weightsProperty(
+  { layer, linear }: WebLayer,
+  sites: readonly WebSite[],
+  names: InterfaceNames,
+): Property {
+  const linears = sites.find(({ id }) => id === layer.site)?.linears;
+  const entry = linears?.find(({ name }) => name === linear);
+  assert(entry !== undefined, `${layer.id} is a linear of its site`);
+  const packed = layer.arguments.filter(({ bytes }) => bytes > 0).map(({ argument }) => quote(argument));
+  const where = `for the linear ${linear} of the site ${layer.site}`;
+  return {
+    name: formatKey(layer.id),
+    type: `Pick<${names.get(entry)}<B>, ${packed.join(' | ')}>`,
+    docs: [comment(`${layer.name}: ${layer.n} x ${layer.k}, ${layer.bits} bit, ${where}.`)],
+  };
+}
+
+function layerType({ layer: { site, repeat }, linear }: WebLayer): Table {
+  const numbers =
+    repeat === undefined
+      ? {}
+      : { 'readonly first': `${repeat.first}`, 'readonly last': `${repeat.first + repeat.count - 1}` };
+  return { 'readonly site': quote(site), 'readonly linear': quote(linear), ...numbers };
+}
+
+function declareInterface(
+  name: string,
+  doc: string,
+  properties: readonly Property[],
+): InterfaceDeclarationStructure {
+  return {
+    kind: StructureKind.Interface,
+    name,
+    docs: [comment(doc)],
+    isExported: true,
+    typeParameters: [{ name: 'B', constraint: 'BufferLike', default: 'BufferLike' }],
+    properties: properties.map((property) => ({ ...property, isReadonly: true })),
+  };
+}
+
+/** A table whose keys are property names as they stand in a type. */
+function typeOf(table: { readonly [key: string]: Table }): string {
+  return formatTable(table, '', (key) => key).replaceAll(/,(\n| (?=readonly))/g, ';$1');
+}
+
+/** Names come from a model: they must not end the comment that they stand in. */
+function comment(text: string): string {
+  return text.replaceAll('*/', '* /');
+}
+
+function quote(text: string): string {
+  return JSON.stringify(text);
+}

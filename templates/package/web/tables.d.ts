@@ -1,0 +1,44 @@
+// Part of a package that quikc wrote: what index.js tells the modules that are the same in each.
+
+export interface Tables {
+  readonly model: string;
+  readonly requiredFeatures: readonly GPUFeatureName[];
+  readonly requiredLimits: Readonly<Record<string, number>>;
+  readonly languageFeatures: readonly string[];
+  readonly kernels: Readonly<Record<string, KernelTable>>;
+  readonly sites: Readonly<Record<string, SiteTable>>;
+  readonly layers: Readonly<Record<string, LayerTable>>;
+}
+
+export interface KernelTable {
+  readonly arguments: readonly ArgumentTable[];
+  readonly workgroups: (M: number) => [number, number, number];
+}
+
+export interface ArgumentTable {
+  readonly name: string;
+  readonly access: 'read' | 'write' | 'read-write';
+  readonly bytes: (M: number) => number;
+}
+
+export interface SiteTable {
+  readonly quantize: LaunchTable;
+  readonly linears: Readonly<Record<string, LaunchTable>>;
+}
+
+/** Kernels by range of M, ends included. */
+export type LaunchTable = readonly { readonly from: number; readonly to: number; readonly kernel: string }[];
+
+export interface LayerTable {
+  readonly site: string;
+  readonly linear: string;
+  /** Numbers of the model's layers that are packed so; both absent where there is one, without a number. */
+  readonly first?: number;
+  readonly last?: number;
+  /** What its packed tensors must have been made for. */
+  readonly spec: string;
+  /** The model's name of it; in two parts where a layer's number goes between them. */
+  readonly name: readonly string[];
+  /** Bytes of each packed argument. */
+  readonly bytes: Readonly<Record<string, number>>;
+}

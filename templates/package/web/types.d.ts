@@ -1,0 +1,138 @@
+// Part of a package that quikc wrote; the same in each. Types that do not depend on the model.
+
+export type BundleErrorCode =
+  /** The device is lost, or was destroyed. */
+  | 'device-lost'
+  /** A buffer could not be had. */
+  | 'out-of-memory'
+  /** The device lacks a feature or limit. */
+  | 'unsupported'
+  /** A shader does not compile: the message has the kernel's id and what the browser said. */
+  | 'kernel'
+  /** A buffer is missing, unknown, too small, or bound where it must not be. */
+  | 'buffer'
+  /** No count of tokens, or one that is not served. */
+  | 'tokens'
+  /** Packed weights are truncated, of another layer or of another model. */
+  | 'weights'
+  /** No such site or layer. */
+  | 'usage';
+
+/** What every function of this package throws, or rejects with. */
+export declare class BundleError extends Error {
+  readonly code: BundleErrorCode;
+  private constructor();
+}
+
+// ---- WebGPU, as far as types need it: any declaration of it fits (@webgpu/types, Deno's, a browser's). ----
+
+export interface BufferLike {
+  readonly size: number;
+  destroy(): void;
+}
+
+export interface DeviceLike {
+  createBuffer(descriptor: { size: number; usage: number }): BufferLike;
+  readonly lost: Promise<unknown>;
+}
+
+export interface AdapterLike {
+  readonly features: { has(name: never): boolean };
+  readonly limits: object;
+}
+
+export interface PassLike {
+  dispatchWorkgroups(x: number, y?: number, z?: number): void;
+}
+
+export interface EncoderLike {
+  beginComputePass(): PassLike;
+}
+
+/** The buffers that a device makes: GPUBuffer. */
+export type BufferOf<D extends DeviceLike> = ReturnType<D['createBuffer']>;
+
+declare const holds: unique symbol;
+
+/**
+ * A buffer with its contents, e.g. `f16[M][4096]`, as a type. A buffer of your own goes anywhere; one that this package
+ * made only where what it holds is asked for.
+ */
+export type Tensor<B, Contents extends string> = B & { readonly [holds]?: Contents };
+
+/** For each argument its buffer, or a part of one: `offset` a multiple of 256, `size` at least the argument's bytes. */
+export type Bindings<Buffers> = {
+  readonly [K in keyof Buffers]:
+    | Buffers[K]
+    | { readonly buffer: Buffers[K]; readonly offset?: number; readonly size?: number };
+};
+
+/** Bytes of each buffer. */
+export type Sizes<Buffers> = { readonly [K in keyof Buffers]: number };
+
+// ---- Sites ----
+
+export interface Launch<Buffers> {
+  /**
+   * Records one dispatch for M tokens: into a compute pass, or into a pass of its own in a command encoder. Submits
+   * nothing. M = 0 records nothing.
+   */
+  encode(
+    target: EncoderLike | PassLike,
+    request: { readonly M: number; readonly buffers: Bindings<Buffers> },
+  ): void;
+}
+
+/** Argument names that hold a layer's packed weights. */
+type Packed = 'weights' | 'column_meta' | 'outlier_weights';
+
+/** A quantize and the linears that share what it writes. */
+export interface Site<Quantize, Linears> {
+  readonly quantize: Launch<Quantize>;
+  readonly linears: { readonly [L in keyof Linears]: Launch<Linears[L]> };
+  /** Records the quantize and then all linears, for M tokens. What they share is given once, in `buffers`. */
+  encode(
+    target: EncoderLike | PassLike,
+    request: {
+      readonly M: number;
+      readonly buffers: Bindings<Quantize>;
+      readonly linears: { readonly [L in keyof Linears]: Bindings<Omit<Linears[L], keyof Quantize>> };
+    },
+  ): void;
+  /**
+   * New buffers for up to M tokens, usable as source and target of copies: all but packed weights, which uploadWeights
+   * makes. `gamma` and `outlier_columns` are a layer's own, the rest may be shared by layers that run one after another.
+   */
+  createBuffers(M: number): Promise<{
+    readonly buffers: Quantize;
+    readonly linears: { readonly [L in keyof Linears]: Omit<Linears[L], keyof Quantize | Packed> };
+  }>;
+}
+
+export interface Pipelines<D, Sites> {
+  readonly device: D;
+  readonly sites: Sites;
+  /** `promise`, or a rejection (code device-lost) once the device is lost: so that nothing waits for ever. */
+  orLost<T>(promise: Promise<T>): Promise<T>;
+  /** The first `bytes` of a buffer, or all, once what was submitted before is done. Submits a copy of its own. */
+  read(buffer: BufferLike, bytes?: number): Promise<ArrayBuffer>;
+}
+
+// ---- Weights ----
+
+/** Bytes in memory, a file, or what has a size and can be streamed. */
+export type ByteSource =
+  | ArrayBuffer
+  | ArrayBufferView
+  | { readonly size: number; stream(): ReadableStream<Uint8Array> };
+
+export interface UploadOptions {
+  /** Called after each piece: bytes of the layer that are on their way, of how many. */
+  readonly onProgress?: (progress: {
+    readonly layer: string;
+    readonly argument: string;
+    readonly loaded: number;
+    readonly total: number;
+  }) => void;
+  readonly signal?: AbortSignal;
+}
