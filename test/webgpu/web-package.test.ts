@@ -1,0 +1,121 @@
+// The package in a bundle's web/, installed by npm into another folder and used there as anybody would: no quikc in sight.
+import { execFile } from 'node:child_process';
+import { copyFileSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { findDawn } from '../../compiler/build/find-dawn.ts';
+import type { Manifest } from '../../ir/manifest.ts';
+import { webgpu } from '../../targets/webgpu.ts';
+import { compileFixture, tinyLlama } from '../compiler/compile-fixture.ts';
+import { makeSiteRun, readOutputs, writeRuns } from './site-runs.ts';
+
+const execute = promisify(execFile);
+const found = await findDawn(process.env);
+const needsDawn = describe.skipIf(!found.ok && !process.env['CI']);
+
+function dawn(): string {
+  if (!found.ok) throw new Error(`${found.error.message}; run: eval "$(node test/webgpu/set-up.mjs)"`);
+  return found.value.module;
+}
+
+let root: string;
+let app: string;
+let manifest: Manifest;
+
+beforeAll(async () => {
+  root = realpathSync(mkdtempSync(join(tmpdir(), 'quikc web ')));
+  app = join(root, 'app');
+  const bundle = join(root, 'bundle');
+  ({ manifest } = await compileFixture(tinyLlama, { target: webgpu, outputFor: () => bundle }));
+  mkdirSync(app);
+  writeFileSync(join(app, 'package.json'), '{ "private": true }');
+  const quiet = ['--install-links', '--offline', '--no-audit', '--no-fund', '--silent'];
+  await execute('npm', ['install', ...quiet, join(bundle, 'web')], { cwd: app });
+  for (const name of ['run-site.mjs', 'main.mjs', 'errors.mjs'])
+    copyFileSync(resolve('test/webgpu/consumer', name), join(app, name));
+});
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+const sites = ['qkv_proj', 'o_proj', 'gate_up_proj', 'down_proj'];
+
+needsDawn('a site, quantize and linear, agrees with the float64 layer', () => {
+  test('in Node, by the name under which npm installed the package', async () => {
+    const runs = sites.flatMap((site) => [1, 6, 37].map((tokens) => makeSiteRun(manifest, site, tokens)));
+    const folder = join(root, 'node');
+    writeRuns(folder, runs);
+    const { stdout } = await execute('node', ['main.mjs', 'tiny-llama.webgpu', folder, dawn()], { cwd: app });
+    expect(stdout).toBe('Dawn\n');
+    for (const [index, run] of runs.entries()) {
+      const { elements, failures, worst } = run.judge(readOutputs(folder, index));
+      expect([elements > 0, failures], `${run.site}, M = ${run.M}`).toEqual([true, 0]);
+      expect(worst).toBeLessThanOrEqual(1);
+    }
+  });
+});
+
+const deno = process.env['QUIKC_DENO'];
+
+// Skipped, and listed as such, where QUIKC_DENO does not name a deno.
+describe.skipIf(deno === undefined)('in Deno', () => {
+  test('the same modules run as they are', async () => {
+    const runs = ['qkv_proj', 'down_proj'].map((site) => makeSiteRun(manifest, site, 6));
+    const folder = join(root, 'deno');
+    writeRuns(folder, runs);
+    const args = ['run', '-A', '--no-remote', '--no-check', 'main.mjs', 'tiny-llama.webgpu', folder];
+    const { stdout } = await execute(deno ?? '', args, { cwd: app });
+    expect(stdout).toBe('navigator.gpu\n');
+    for (const [index, run] of runs.entries())
+      expect(run.judge(readOutputs(folder, index)), run.site).toMatchObject({ failures: 0 });
+  });
+});
+
+/** What each mistake of consumer/errors.mjs is called, and words of what is said. */
+const mistakes: readonly (readonly [string, string, RegExp])[] = [
+  ['missing', 'buffer', /^o_proj\.quantize, M = 4: the buffer "x" is missing/],
+  ['unknown', 'buffer', /there is no buffer "wieghts", the buffers are weights, column_meta/],
+  ['small', 'buffer', /"y" has 1532 bytes, it needs 1536/],
+  ['more tokens', 'buffer', /M = 5: the buffer "\w+" has \d+ bytes, it needs \d+/],
+  ['usage', 'buffer', /"y" has not the usage STORAGE/],
+  ['aliased', 'buffer', /"y" is written, and is also "residual"/],
+  ['offset', 'buffer', /offset of "y" is no multiple of 256/],
+  ['no linear', 'buffer', /buffers of the linear "o_proj" are missing/],
+  ['tokens', 'tokens', /M = 1.5/],
+  ['too many', 'buffer', /maxBufferSize/],
+  ['read too much', 'buffer', /10000 bytes cannot be read of a buffer of 1536/],
+  ['no site', 'usage', /there is no site "x_proj", the sites are qkv_proj, o_proj/],
+  ['no layer', 'usage', /there is no layer "layers\/x"/],
+  ['truncated', 'weights', /"weights" has 18431 bytes, expected 18432: they are truncated/],
+  ['other layer', 'weights', /"weights" has 98304 bytes, expected 18432: they are of another layer/],
+  ['no weights', 'weights', /"weights" is missing/],
+  ['stream ends', 'weights', /"weights" ends after 18427 of 18432 bytes/],
+  ['shader', 'kernel', /the kernel quik_linear_w4a4_f16_n192k192f8_\w+ does not compile: \d+:\d+ /],
+  ['lost while compiling', 'device-lost', /the device is lost \(destroyed\)/],
+  ['lost while waiting', 'device-lost', /the device is lost/],
+  ['lost read', 'device-lost', /the device is lost/],
+  ['lost encode', 'device-lost', /the device is lost/],
+  ['lost buffers', 'device-lost', /the device is lost/],
+  ['lost upload', 'device-lost', /the device is lost/],
+  ['lost pipelines', 'device-lost', /the device is lost/],
+];
+
+needsDawn('a mistake is told by code and in words', () => {
+  let said: ReadonlyMap<string, { readonly code?: string; readonly message?: string }>;
+  beforeAll(async () => {
+    const folder = join(app, 'node_modules', 'tiny-llama.webgpu');
+    const { stdout } = await execute('node', ['errors.mjs', folder, dawn()], { cwd: app });
+    const lines = stdout.trim().split('\n');
+    said = new Map(lines.map((line) => JSON.parse(line)).map((line) => [line.name, line]));
+  });
+
+  test.each(mistakes)('%s', (name, code, words) => {
+    expect(said.get(name)).toMatchObject({ code, message: expect.stringMatching(words) });
+  });
+
+  test('an upload stops when it is told to, and none of it goes unseen', () => {
+    expect(said.get('aborted')?.message).toMatch(/abort/i);
+    expect(said.get('uncaptured')).toBeUndefined();
+    expect(said.has('right')).toBe(true);
+  });
+});
