@@ -174,6 +174,7 @@ export const manifestSchema: z.ZodType<ReadableManifest> = z.strictObject({
   sites: z.array(siteSchema),
   layers: z.array(layerSchema),
   plan: planSchema(formulaSchema, weightSchema),
+  callers: z.array(z.string().regex(pathPattern)).exactOptional(),
   toolchain: z
     .strictObject({ tool: z.enum(['nvcc', 'dawn']), version: z.string(), identity: digest })
     .exactOptional(),

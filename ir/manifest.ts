@@ -22,6 +22,8 @@ export interface Manifest {
   readonly sites: readonly ManifestSite[];
   readonly layers: readonly ManifestLayer[];
   readonly plan: ManifestPlan;
+  /** Paths of the files through which programs call the kernels; absent where there are none. */
+  readonly callers?: readonly string[];
   /** Absent where nothing was built. */
   readonly toolchain?: ManifestToolchain;
   readonly provenance: Provenance;

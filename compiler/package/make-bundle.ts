@@ -62,9 +62,11 @@ export function makeBundle(parts: BundleParts): { readonly manifest: Manifest; r
     return { path, bytes: bytes.length, sha256: sha256(bytes) };
   };
   const kernels = parts.kernels.map((kernel) => addKernel(kernel, parts, add));
-  const manifest = makeManifest(parts, kernels);
+  const bare = makeManifest(parts, kernels);
   add(packerFile, Buffer.from(parts.packer));
-  for (const [path, bytes] of parts.writeCallers?.(manifest, parts.texts) ?? []) files.set(path, bytes);
+  const callers = parts.writeCallers?.(bare, parts.texts);
+  for (const [path, bytes] of callers ?? []) files.set(path, bytes);
+  const manifest = callers === undefined ? bare : { ...bare, callers: [...callers.keys()].sort() };
   add(manifestFile, Buffer.from(`${JSON.stringify(manifest, null, 1)}\n`));
   files.set(sumsFile, Buffer.from(formatSums(files)));
   return { manifest, files };

@@ -95,10 +95,11 @@ function filesOfManifest(text: string): ((path: string) => boolean) | undefined 
     const found: Partial<Omit<Manifest, 'abi'>> & { readonly abi?: unknown } = JSON.parse(text) ?? {};
     if (typeof found.abi !== 'number' || typeof found.provenance?.quikc !== 'string') return undefined;
     const kernels = (found.kernels ?? []).flatMap(({ files }) => Object.values(files ?? {}));
-    const named = new Set([manifestFile, packerFile, ...kernels.map(({ path }) => path)]);
+    const callers = found.callers ?? [];
+    const named = new Set([manifestFile, packerFile, ...callers, ...kernels.map(({ path }) => path)]);
     // Another version may name its files elsewhere: there only the folders are known.
     const ofThisVersion = found.abi === manifestAbi;
-    return (path) => named.has(path) || (!ofThisVersion && /^(kernels|packing)\//.test(path));
+    return (path) => named.has(path) || (!ofThisVersion && /^(kernels|packing|web)\//.test(path));
   } catch {
     return undefined;
   }

@@ -1,5 +1,5 @@
 // The package that a bundle for WebGPU carries: sealed with it, true to its manifest, and proof against odd names.
-import { appendFileSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -7,6 +7,7 @@ import ts from 'typescript';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { loadWebRuntime } from '../../../../compiler/package/load-web-runtime.ts';
 import { readBundle } from '../../../../compiler/package/read-bundle.ts';
+import { formatSums } from '../../../../compiler/package/sums.ts';
 import { formatFormula } from '../../../../compiler/package/web/format-formula.ts';
 import { makeWebPackage } from '../../../../compiler/package/web/make-web-package.ts';
 import { writeBundle } from '../../../../compiler/package/write-bundle.ts';
@@ -43,6 +44,17 @@ test('it is sealed with the bundle: whoever alters a module is found out', () =>
   expect(read.ok ? [] : read.error.map(({ code, file }) => `${code} ${file}`)).toEqual([
     `QK561 ${join(folder, 'web', 'index.js')}`,
   ]);
+});
+
+test('a bundle with it is replaced, and one with a module of somebody’s own is not', () => {
+  const folder = join(root, 'again');
+  expect(writeBundle(folder, files).ok).toBe(true);
+  expect(writeBundle(folder, files).ok).toBe(true);
+  const own = new Map([...files, ['web/own.js', Buffer.from('mine')]]);
+  const sums = Buffer.from(formatSums(own));
+  writeFileSync(join(folder, 'web', 'own.js'), 'mine');
+  writeFileSync(join(folder, 'SHA256SUMS'), sums);
+  expect(writeBundle(folder, files)).toMatchObject({ ok: false, error: { code: 'QK550' } });
 });
 
 test('it is an npm package of quikc’s version that depends on nothing', () => {
