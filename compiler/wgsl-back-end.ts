@@ -1,12 +1,22 @@
 import { join } from 'node:path';
+import type { FamilyName } from '../ir/kernel-spec.ts';
+import type { ScheduledKernel } from '../ir/schedule-choice.ts';
+import { webgpu } from '../targets/webgpu.ts';
 import type { BackEnd, Callers } from './back-end.ts';
 import { checkShaders } from './build/check-shaders.ts';
 import { findDawn } from './build/find-dawn.ts';
+import type { FamilyTable } from './families/family.ts';
 import { wgslFamilies } from './families/index.ts';
 import { loadWebRuntime } from './package/load-web-runtime.ts';
 import { hashValue, sha256 } from './support/hash.ts';
 import { packageRoot } from './support/package-root.ts';
 import { succeed } from './support/result.ts';
+
+function featuresOf({ spec }: ScheduledKernel): readonly string[] {
+  const family: FamilyTable[FamilyName] = wgslFamilies[spec.family];
+  const resources = family.describeResources(spec, webgpu);
+  return resources.dialect === 'wgsl' ? resources.features : [];
+}
 
 /** WGSL: nothing is compiled before run time; Dawn checks every shader. */
 export function wgslBackEnd(): BackEnd {
@@ -20,7 +30,8 @@ export function wgslBackEnd(): BackEnd {
       const { version, identity } = found.value;
       return succeed({
         toolchain: { tool: 'dawn', version, identity },
-        build: (kernels, texts, buildOptions) => checkShaders(kernels, texts, found.value, buildOptions),
+        build: (kernels, texts, buildOptions) =>
+          checkShaders(kernels, texts, featuresOf, found.value, buildOptions),
       });
     },
   };

@@ -2,7 +2,7 @@ import type { LinearProblem, QuantizeProblem } from './problem.ts';
 import type {
   LinearSchedule,
   QuantizeSchedule,
-  RegisterTileSchedule,
+  WgslLinearSchedule,
   WorkgroupRowSchedule,
 } from './schedule.ts';
 
@@ -16,7 +16,7 @@ interface Problems {
 
 interface Schedules {
   readonly cuda: { readonly linear: LinearSchedule; readonly quantize: QuantizeSchedule };
-  readonly wgsl: { readonly linear: RegisterTileSchedule; readonly quantize: WorkgroupRowSchedule };
+  readonly wgsl: { readonly linear: WgslLinearSchedule; readonly quantize: WorkgroupRowSchedule };
 }
 
 export type FamilyName = keyof Problems;

@@ -33,6 +33,13 @@ const registerTileSchema = z.strictObject({
   tokensPerThread: size,
 });
 
+const broadcastTileSchema = z.strictObject({
+  kind: z.literal('broadcast-tile'),
+  threads: size,
+  tokens: size,
+  lanes: z.literal([4, 8, 16]),
+});
+
 const workgroupRowSchema = z.strictObject({ kind: z.literal('workgroup-row'), threads: size });
 
 /** All that determines a kernel's text. */
@@ -51,7 +58,12 @@ export const specSchema = z.discriminatedUnion('family', [
       columns,
       epilogue: z.array(z.strictObject({ op: z.literal('residual') })),
     }),
-    schedule: z.discriminatedUnion('kind', [tiledSchema, splitKSchema, registerTileSchema]),
+    schedule: z.discriminatedUnion('kind', [
+      tiledSchema,
+      splitKSchema,
+      registerTileSchema,
+      broadcastTileSchema,
+    ]),
   }),
   z.strictObject({
     family: z.literal('quantize'),
@@ -79,6 +91,7 @@ const ranked = z.strictObject({
     splitKSchema,
     rowSchema,
     registerTileSchema,
+    broadcastTileSchema,
     workgroupRowSchema,
   ]),
   microseconds: z.number(),

@@ -15,6 +15,10 @@ export function printSchedule(schedule: Schedule): string {
       const { channelThreads, tokenThreads, tokensPerThread } = schedule;
       return `t${4 * channelThreads}x${tokenThreads * tokensPerThread} ${channelThreads}x${tokenThreads} threads`;
     }
+    case 'broadcast-tile': {
+      const { threads, tokens, lanes } = schedule;
+      return `t${4 * threads}x${tokens} ${threads} threads lanes${lanes}`;
+    }
     case 'workgroup-row':
       return `${schedule.threads} threads`;
     case 'row':

@@ -50,10 +50,23 @@ export interface RegisterTileSchedule {
   readonly tokensPerThread: number;
 }
 
+/**
+ * A thread computes 4 output channels x `tokens` tokens in f32; the lanes of a subgroup, at least `lanes` of them, each load
+ * the rows of tokens / lanes tokens and broadcast what they unpack. For adapters whose float multiply-add is their best.
+ */
+export interface BroadcastTileSchedule {
+  readonly kind: 'broadcast-tile';
+  readonly threads: number;
+  readonly tokens: number;
+  readonly lanes: 4 | 8 | 16;
+}
+
+export type WgslLinearSchedule = RegisterTileSchedule | BroadcastTileSchedule;
+
 /** A workgroup of `threads` threads quantises one row, reading it once for each of its phases. */
 export interface WorkgroupRowSchedule {
   readonly kind: 'workgroup-row';
   readonly threads: number;
 }
 
-export type Schedule = LinearSchedule | QuantizeSchedule | RegisterTileSchedule | WorkgroupRowSchedule;
+export type Schedule = LinearSchedule | QuantizeSchedule | WgslLinearSchedule | WorkgroupRowSchedule;

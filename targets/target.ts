@@ -46,6 +46,8 @@ export interface MmaInstruction {
 export interface WgslTarget {
   readonly dialect: 'wgsl';
   readonly id: TargetId;
+  /** GPUFeatureName of what a device may be asked for beyond WebGPU's core. */
+  readonly features: readonly string[];
   readonly limits: {
     readonly workgroupStorageBytes: number;
     readonly invocationsPerWorkgroup: number;

@@ -4,6 +4,7 @@ import type { WgslTarget } from './target.ts';
 export const webgpu: WgslTarget = {
   dialect: 'wgsl',
   id: 'webgpu',
+  features: [],
   limits: {
     workgroupStorageBytes: 16_384,
     invocationsPerWorkgroup: 256,

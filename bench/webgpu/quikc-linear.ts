@@ -15,11 +15,12 @@ export interface LoadedLayer {
   readonly m: number;
   /** A pipeline and its bindings, to be dispatched. */
   prepare(spec: LinearSpec): Promise<Dispatch>;
-  readonly quantize: Dispatch;
+  /** The quantise before it, with each workgroup size. */
+  readonly quantizes: readonly Dispatch[];
   /** Dispatches on the device, and waits. */
   run(dispatches: readonly Dispatch[]): Promise<void>;
   /** Activations up, quantise, linear, result down. */
-  whole(linear: Dispatch): Promise<Uint16Array>;
+  whole(quantize: Dispatch, linear: Dispatch): Promise<Uint16Array>;
   destroy(): void;
 }
 
@@ -100,16 +101,18 @@ export async function loadLayer(
 
   const { k, outliers, activationBits, dtype, columns } = problem;
   const rows: Partial<QuantizeProblem> = { k, outliers, bits: activationBits, dtype, columns };
-  const quantize = await prepareAny(quantizeShader(rows, 64) as SpecOf<'quantize', 'wgsl'>);
+  const quantizes: Dispatch[] = [];
+  for (const threads of [32, 64, 128, 256])
+    quantizes.push(await prepareAny(quantizeShader(rows, threads) as SpecOf<'quantize', 'wgsl'>));
   return {
     m,
-    quantize,
+    quantizes,
     prepare: prepareAny,
     async run(dispatches) {
       device.queue.submit([encode(dispatches).finish()]);
       await device.queue.onSubmittedWorkDone();
     },
-    async whole(linear) {
+    async whole(quantize, linear) {
       const input = named.get('x');
       const output = named.get('y');
       if (input === undefined || output === undefined) throw new Error('x and y are bound');

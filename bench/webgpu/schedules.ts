@@ -1,16 +1,19 @@
-import type { LinearSpec } from './quikc-linear.ts';
+import { featuresOf } from '../../compiler/families/linear/wgsl/schedule-space.ts';
+import { tileOf } from '../../compiler/families/linear/wgsl/tile-of.ts';
+import type { WgslLinearSchedule } from '../../ir/schedule.ts';
 
 /** The schedules that compete for a point; the best of a first look is measured again against ONNX Runtime. */
-export function schedulesFor(m: number): readonly LinearSpec['schedule'][] {
-  return registerTiles.filter(({ tokenThreads, tokensPerThread }) => tokenThreads * tokensPerThread < 2 * m);
+export function schedulesFor(m: number, features: ReadonlySet<string>): readonly WgslLinearSchedule[] {
+  return [...registerTiles, ...broadcastTiles].filter(
+    (schedule) =>
+      tileOf(schedule).tokens < 2 * m && featuresOf(schedule).every((feature) => features.has(feature)),
+  );
 }
 
 const registerTiles = (
   [
     [64, 1, 1],
     [32, 1, 1],
-    [16, 2, 4],
-    [16, 4, 4],
     [16, 2, 8],
     [32, 1, 8],
     [8, 8, 8],
@@ -19,3 +22,14 @@ const registerTiles = (
   kind: 'register-tile' as const,
   ...{ channelThreads, tokenThreads, tokensPerThread },
 }));
+
+/** Of 8 lanes, as lavapipe's subgroups have; SwiftShader's have 4. */
+const broadcastTiles = (
+  [
+    [32, 8, 4],
+    [32, 16, 4],
+    [32, 8, 8],
+    [32, 16, 8],
+    [64, 16, 8],
+  ] as const
+).map(([threads, tokens, lanes]) => ({ kind: 'broadcast-tile' as const, threads, tokens, lanes }));

@@ -1,6 +1,6 @@
 // Checks WGSL with Dawn's null back end, in a process of its own: node check-shaders.mjs <webgpu module> <folder>. Every
-// <id>.wgsl of the folder becomes a module and a pipeline on a device with WebGPU's default limits; what Dawn says of each
-// is printed as one JSON document.
+// <id>.wgsl of the folder becomes a module and a pipeline on a device with WebGPU's default limits and the features that
+// features.json names for it; what Dawn says of each is printed as one JSON document.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -9,10 +9,18 @@ const { create, globals } = await import(dawn);
 Object.assign(globalThis, globals);
 // Held until the end: Dawn crashes once its instance is collected.
 const gpu = create(['backend=null']);
-const adapter = await gpu.requestAdapter();
-const device = await adapter.requestDevice();
+const asked = JSON.parse(readFileSync(join(folder, 'features.json'), 'utf8'));
+const devices = new Map();
 
-async function check(code) {
+/** A device with just these features; an adapter gives out one. */
+async function deviceWith(requiredFeatures) {
+  const key = requiredFeatures.join();
+  const known = devices.get(key) ?? (await (await gpu.requestAdapter()).requestDevice({ requiredFeatures }));
+  devices.set(key, known);
+  return known;
+}
+
+async function check(device, code) {
   device.pushErrorScope('validation');
   const module = device.createShaderModule({ code });
   const { messages } = await module.getCompilationInfo();
@@ -39,8 +47,9 @@ const results = [];
 for (const file of readdirSync(folder)
   .filter((name) => name.endsWith('.wgsl'))
   .sort()) {
-  const messages = await check(readFileSync(join(folder, file), 'utf8'));
-  results.push({ id: file.slice(0, -'.wgsl'.length), messages });
+  const id = file.slice(0, -'.wgsl'.length);
+  const device = await deviceWith(asked[id] ?? []);
+  results.push({ id, messages: await check(device, readFileSync(join(folder, file), 'utf8')) });
 }
-device.destroy();
+for (const device of devices.values()) device.destroy();
 process.stdout.write(JSON.stringify(results), () => process.exit(gpu === undefined ? 1 : 0));

@@ -27,16 +27,22 @@ export interface CheckReport extends Pick<BuildReport, 'failed' | 'warnings'> {
   readonly results: ReadonlyMap<string, 'checked'>;
 }
 
-/** Every shader through Dawn's null back end: types, uniformity, the default limits. A warning is a fault too. */
+/**
+ * Every shader through Dawn's null back end: types, uniformity, the default limits, with no feature but its own of
+ * `featuresOf`. A warning is a fault too.
+ */
 export async function checkShaders(
   kernels: readonly ScheduledKernel[],
   texts: ReadonlyMap<string, string>,
+  featuresOf: (kernel: ScheduledKernel) => readonly string[],
   dawn: Dawn,
   { env, signal, onCommand }: BuildOptions,
 ): Promise<CheckReport> {
   const folder = makeScratchFolder(workRoot(env), 'shaders');
   try {
     for (const { id } of kernels) writeFileSync(join(folder, `${id}.wgsl`), texts.get(id) ?? '');
+    const features = Object.fromEntries(kernels.map((kernel) => [kernel.id, featuresOf(kernel)]));
+    writeFileSync(join(folder, 'features.json'), JSON.stringify(features));
     const args = [join(packageRoot(), 'compiler', 'build', 'check-shaders.mjs'), dawn.module, folder];
     onCommand?.([process.execPath, ...args]);
     const outcome = await runProcess({ file: process.execPath, args, env, timeoutMs, signal });

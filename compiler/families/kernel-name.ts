@@ -1,10 +1,10 @@
 import type { LinearProblem, QuantizeProblem } from '../../ir/problem.ts';
-import type { LinearSchedule, RegisterTileSchedule } from '../../ir/schedule.ts';
+import type { LinearSchedule, WgslLinearSchedule } from '../../ir/schedule.ts';
 
 /** `quik_linear_w4a4_f16_n4096k4096f256_t128x128x128s3_sm80_1f3a9c02`: facts to read, 8 hex digits to be unique. */
 export function linearKernelId(
   problem: LinearProblem,
-  schedule: LinearSchedule | RegisterTileSchedule,
+  schedule: LinearSchedule | WgslLinearSchedule,
   specHash: string,
 ): string {
   const scheme = `w${problem.weightBits}a${problem.activationBits}`;
@@ -13,10 +13,7 @@ export function linearKernelId(
   return ['quik_linear', scheme, problem.dtype, shape, tile, problem.target, specHash.slice(0, 8)].join('_');
 }
 
-function tileName(
-  { activationBits }: LinearProblem,
-  schedule: LinearSchedule | RegisterTileSchedule,
-): string {
+function tileName({ activationBits }: LinearProblem, schedule: LinearSchedule | WgslLinearSchedule): string {
   switch (schedule.kind) {
     case 'tiled':
       return `t${schedule.tileN}x${schedule.tileM}x${(schedule.tileKBytes * 8) / activationBits}s${schedule.stages}`;
@@ -24,6 +21,8 @@ function tileName(
       return `split${schedule.slices}t${schedule.tileN}x${schedule.tileM}`;
     case 'register-tile':
       return `t${4 * schedule.channelThreads}x${schedule.tokenThreads * schedule.tokensPerThread}r${schedule.tokensPerThread}`;
+    case 'broadcast-tile':
+      return `t${4 * schedule.threads}x${schedule.tokens}b${schedule.lanes}`;
   }
 }
 

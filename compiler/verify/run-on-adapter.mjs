@@ -20,6 +20,7 @@ async function run() {
   const { vendor, device: model, description, isFallbackAdapter } = adapter.info;
   const { maxBufferSize, maxStorageBufferBindingSize } = adapter.limits;
   const device = await adapter.requestDevice({
+    requiredFeatures: ['subgroups', 'shader-f16'].filter((feature) => adapter.features.has(feature)),
     requiredLimits: { maxBufferSize, maxStorageBufferBindingSize },
   });
   say({ adapter: { name: description || model || vendor, vendor, fallback: isFallbackAdapter === true } });

@@ -1,6 +1,16 @@
 import { targets } from '../../targets/index.ts';
+import { renderShader, scheduledLinear, type WgslSpec } from '../webgpu/shader-workbench.ts';
 import { emitModel, goldenFiles } from './golden-files.ts';
 import { goldenModels } from './golden-models.ts';
+
+/** Kernels that no model gets by itself: their schedules are for adapters that are told so. */
+const explicit: Readonly<Record<string, WgslSpec>> = {
+  'broadcast-tile-w4a4': scheduledLinear({}, { kind: 'broadcast-tile', threads: 32, tokens: 8, lanes: 4 }),
+  'broadcast-tile-w8a8': scheduledLinear(
+    { weightBits: 8, activationBits: 8, dtype: 'bf16', epilogue: [{ op: 'residual' }] },
+    { kind: 'broadcast-tile', threads: 64, tokens: 8, lanes: 8 },
+  ),
+};
 
 /** Every file that generated/golden/ must hold, by its path below that folder. */
 export async function expectedGoldens(): Promise<ReadonlyMap<string, string>> {
@@ -11,5 +21,7 @@ export async function expectedGoldens(): Promise<ReadonlyMap<string, string>> {
       for (const [path, text] of goldenFiles(emitted)) all.set(`${model.name}.${target.id}/${path}`, text);
     }
   }
+  for (const [name, spec] of Object.entries(explicit))
+    all.set(`explicit.webgpu/${name}.wgsl`, renderShader(spec));
   return all;
 }

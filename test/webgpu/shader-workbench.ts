@@ -9,6 +9,8 @@ import type { KernelVerification } from '../../compiler/verify/verification.ts';
 import { verifyShader } from '../../compiler/verify/verify-shader.ts';
 import type { FamilyName, KernelSpec, SpecOf } from '../../ir/kernel-spec.ts';
 import type { LinearProblem, QuantizeProblem } from '../../ir/problem.ts';
+import type { WgslLinearSchedule } from '../../ir/schedule.ts';
+import { webgpu } from '../../targets/webgpu.ts';
 
 const render = createRenderer(loadTemplates('templates'));
 
@@ -28,6 +30,18 @@ export function linearShader(
     problem: { ...defaults, ...problem },
     schedule: { kind: 'register-tile', channelThreads, tokenThreads, tokensPerThread },
   };
+}
+
+/** The same with a schedule of any kind. */
+export function scheduledLinear(problem: Partial<LinearProblem>, schedule: WgslLinearSchedule): WgslSpec {
+  const { problem: whole } = linearShader(problem, [4, 8, 1]) as SpecOf<'linear', 'wgsl'>;
+  return { family: 'linear', problem: whole, schedule };
+}
+
+/** Device features that a spec's kernel declares. */
+export function featuresOf(spec: WgslSpec): readonly string[] {
+  const resources = shaderFamily(spec).describeResources(spec as SpecOf<FamilyName, 'wgsl'>, webgpu);
+  return resources.dialect === 'wgsl' ? resources.features : [];
 }
 
 export function quantizeShader(problem: Partial<QuantizeProblem>, threads: number): WgslSpec {
@@ -74,11 +88,17 @@ async function requireDawn(): Promise<Dawn> {
 }
 
 /** What Dawn says of a text: nothing, if it is good. */
-export async function checkText(text: string): Promise<readonly string[]> {
+export async function checkText(text: string, features: readonly string[] = []): Promise<readonly string[]> {
   const kernel = { id: 'shader' } as never;
-  const report = await checkShaders([kernel], new Map([['shader', text]]), await requireDawn(), {
-    env: process.env,
-  });
+  const report = await checkShaders(
+    [kernel],
+    new Map([['shader', text]]),
+    () => features,
+    await requireDawn(),
+    {
+      env: process.env,
+    },
+  );
   return report.failed.flatMap(({ diagnostics }) => diagnostics.map(({ message }) => message));
 }
 

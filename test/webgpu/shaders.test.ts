@@ -4,10 +4,12 @@ import { describe, expect, test } from 'vitest';
 import { findDawn } from '../../compiler/build/find-dawn.ts';
 import {
   checkText,
+  featuresOf,
   linearShader,
   quantizeShader,
   renderShader,
   runShader,
+  scheduledLinear,
   type WgslSpec,
 } from './shader-workbench.ts';
 
@@ -30,6 +32,19 @@ const linears: readonly WgslSpec[] = [
   linearShader({ n: 64, k: 300, outliers: 0, ...eight, dtype: 'bf16' }, [64, 4, 1]),
 ];
 
+const broadcast = { kind: 'broadcast-tile', threads: 32, tokens: 8, lanes: 4 } as const;
+
+/** Kernels that need subgroups: on an adapter without them only Dawn sees these. */
+const subgroupLinears: readonly WgslSpec[] = [
+  scheduledLinear({ n: 192, k: 576, outliers: 8 }, broadcast),
+  scheduledLinear({ n: 2, k: 1, outliers: 0 }, { ...broadcast, tokens: 4 }),
+  scheduledLinear({ n: 34, k: 65, outliers: 17, epilogue: residual }, { ...broadcast, tokens: 16 }),
+  scheduledLinear({ n: 100, k: 256, outliers: 256 }, { ...broadcast, threads: 64 }),
+  scheduledLinear({ n: 130, k: 2000, outliers: 100, dtype: 'bf16', columns: 'in-place' }, broadcast),
+  scheduledLinear({ n: 136, k: 2999, outliers: 48, ...eight, epilogue: residual }, broadcast),
+  scheduledLinear({ n: 64, k: 1030, outliers: 0, ...eight, dtype: 'bf16' }, { ...broadcast, tokens: 16 }),
+];
+
 const quantizes: readonly WgslSpec[] = [
   quantizeShader({ k: 2, outliers: 0 }, 32),
   quantizeShader({ k: 2, outliers: 2 }, 32),
@@ -42,22 +57,26 @@ const quantizes: readonly WgslSpec[] = [
 ];
 
 needsDawn('shaders of awkward shapes', () => {
-  test.each([...linears, ...quantizes].map((spec) => [JSON.stringify(spec.problem), spec] as const))(
-    '%s',
-    async (_, spec) => {
-      const text = renderShader(spec);
-      expect(await checkText(text)).toEqual([]);
-      const { faults, cases } = await runShader(spec, text, [1, 7, 33]);
-      expect(faults).toEqual([]);
-      expect(cases.every(({ elements }) => elements > 0)).toBe(true);
-      for (const { worst } of cases) expect(worst).toBeLessThanOrEqual(1);
-    },
-  );
+  test.each(
+    [...linears, ...subgroupLinears, ...quantizes].map(
+      (spec) => [JSON.stringify(spec.problem), spec] as const,
+    ),
+  )('%s', async (_, spec) => {
+    const text = renderShader(spec);
+    expect(await checkText(text, featuresOf(spec))).toEqual([]);
+    const { faults, cases } = await runShader(spec, text, [1, 7, 33]);
+    expect(faults).toEqual([]);
+    expect(cases.every(({ elements }) => elements > 0)).toBe(true);
+    for (const { worst } of cases) expect(worst).toBeLessThanOrEqual(1);
+  });
 });
 
 const linear = linearShader({ n: 138, k: 700, outliers: 20, epilogue: residual }, [16, 4, 2]);
 const quantize = quantizeShader({ k: 578, outliers: 9, prologue: { op: 'rms-norm', eps: 1e-5 } }, 64);
 const plain = quantizeShader({ k: 578, outliers: 9 }, 64);
+
+const pairs = scheduledLinear({ n: 138, k: 700, outliers: 20, epilogue: residual }, broadcast);
+const floats = scheduledLinear({ n: 138, k: 2700, outliers: 20, ...eight }, broadcast);
 
 /** Each a slip of the pen: what stands in the text, and what somebody wrote in its place. */
 const slips: readonly (readonly [string, WgslSpec, string, string])[] = [
@@ -75,6 +94,13 @@ const slips: readonly (readonly [string, WgslSpec, string, string])[] = [
   ['a bound off by one', linear, 'if (n + 8u < kN)', 'if (n + 10u < kN)'],
   ['the last token not stored', linear, 'if (first + 1u < M)', 'if (first + 2u < M)'],
   ['unsigned nibbles', linear, '(words << vec4<u32>(4u))', '(words >> vec4<u32>(4u))'],
+  ['another lane', pairs, 'subgroupBroadcast(codes1[2], 2u)', 'subgroupBroadcast(codes1[2], 3u)'],
+  ['a nibble of the next channel', pairs, '(y << vec2<u32>(8u))', '(y << vec2<u32>(4u))'],
+  ['sums that start too low', pairs, '900u * 4096u + 2048u', '900u * 4096u'],
+  ['a bias that is off by one', pairs, '- 32776.0', '- 32775.0'],
+  ['outliers of another token', pairs, 'subgroupBroadcast(values1, 1u)', 'subgroupBroadcast(values0, 1u)'],
+  ['every other fold', floats, 'start += kStepsPerFold', 'start += 2u * kStepsPerFold'],
+  ['a byte unsigned', floats, 'bitcast<vec4<i32>>(vec4<u32>(word)', 'bitcast<vec4<u32>>(vec4<u32>(word)'],
   ['levels that are one too few', quantize, 'const kLevels = 15.0;', 'const kLevels = 14.0;'],
   ['a code rounded down', quantize, 'round((value - zero) * inverse)', 'floor((value - zero) * inverse)'],
   ['an outlier in the range', quantize, 'if (!is_outlier(2u * i)) {', 'if (true) {'],

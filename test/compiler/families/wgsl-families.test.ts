@@ -27,18 +27,23 @@ describe('a linear', () => {
   test('covers y with workgroups, each tile once, whatever the schedule', () => {
     const m = 37;
     let legal = 0;
+    const kinds = new Set<string>();
+    const everything = { ...webgpu, features: ['subgroups'] };
     for (const schedule of linear.enumerate(problem, webgpu)) {
-      if (linear.reject(problem, schedule, webgpu) !== undefined) continue;
+      if (linear.reject(problem, schedule, everything) !== undefined) continue;
+      kinds.add(schedule.kind);
       legal += 1;
       const { grid, block } = linear.contract({ family: 'linear', problem, schedule }).launch;
       const [x, y] = [evaluate(grid[0], m), evaluate(grid[1], m)];
-      const [channels, tokens] = [4 * block[0], block[1] * schedule.tokensPerThread];
+      const perThread = schedule.kind === 'register-tile' ? schedule.tokensPerThread : schedule.tokens;
+      const [channels, tokens] = [4 * block[0], block[1] * perThread];
       expect(x * channels).toBeGreaterThanOrEqual(144); // 130 channels, padded to blocks of 16
       expect((x - 1) * channels).toBeLessThan(144);
       expect(y * tokens).toBeGreaterThanOrEqual(m);
       expect((y - 1) * tokens).toBeLessThan(m);
     }
     expect(legal).toBeGreaterThan(20);
+    expect([...kinds]).toEqual(['register-tile', 'broadcast-tile']);
   });
 
   test('binds at most 8 buffers, none of them empty', () => {

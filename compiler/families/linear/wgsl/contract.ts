@@ -5,6 +5,7 @@ import type { LinearProblem } from '../../../../ir/problem.ts';
 import { ceilDiv } from '../../../support/integer.ts';
 import { linearArguments } from '../arguments.ts';
 import { linearGeometry } from '../geometry.ts';
+import { tileOf } from './tile-of.ts';
 
 /** The buffers of a linear; those of no size are left out, since a binding cannot be empty. */
 export function linearBuffers(problem: LinearProblem): readonly BufferArgument[] {
@@ -24,17 +25,17 @@ export function linearBuffers(problem: LinearProblem): readonly BufferArgument[]
 
 /** Arguments in the order of bindings 1, 2, …, the token count (binding 0) last; the grid counts workgroups. */
 export function linearContract({ problem, schedule }: SpecOf<'linear', 'wgsl'>): CallContract {
-  const { channelThreads, tokenThreads, tokensPerThread } = schedule;
-  const quads = linearGeometry(problem).channelBlocks * 4;
+  const tile = tileOf(schedule);
+  const channels = linearGeometry(problem).channelBlocks * 16;
   return {
     arguments: [...linearBuffers(problem), { kind: 'token-count', name: 'M' }],
     launch: {
       grid: [
-        constant(ceilDiv(quads, channelThreads)),
-        { ceilDiv: [tokens, constant(tokenThreads * tokensPerThread)] },
+        constant(ceilDiv(channels, tile.channels)),
+        { ceilDiv: [tokens, constant(tile.tokens)] },
         constant(1),
       ],
-      block: [channelThreads, tokenThreads, 1],
+      block: [...tile.block, 1],
       dynamicSharedBytes: 0,
     },
   };

@@ -1,10 +1,11 @@
 import type { LinearProblem } from '../../../../ir/problem.ts';
-import type { RegisterTileSchedule } from '../../../../ir/schedule.ts';
+import type { WgslLinearSchedule } from '../../../../ir/schedule.ts';
 import type { WgslTarget } from '../../../../targets/target.ts';
 import { ceilDiv } from '../../../support/integer.ts';
 import type { CostEstimate, CostTerm } from '../../family.ts';
 import { linearGeometry } from '../geometry.ts';
 import { linearWork } from '../work.ts';
+import { tileOf } from './tile-of.ts';
 
 /** Part of the second longest term that does not hide behind the longest. Stated. */
 const overlapLoss = 0.2;
@@ -17,25 +18,25 @@ const threadsToHide = 512;
  * A modelled time for M tokens: dot products and outlier multiply-adds, vector loads, or DRAM, the longest counts; the
  * first two are stretched where there are too few invocations to fill every core.
  */
-export function estimateRegisterTile(
+export function estimateLinear(
   problem: LinearProblem,
-  schedule: RegisterTileSchedule,
+  schedule: WgslLinearSchedule,
   target: WgslTarget,
   m: number,
 ): CostEstimate {
   const { gpu } = target;
-  const { baseSegments, outlierSegments, channelBlocks } = linearGeometry(problem);
-  const { channelThreads, tokenThreads, tokensPerThread } = schedule;
-  const tileM = tokenThreads * tokensPerThread;
-  const workgroups = ceilDiv(channelBlocks * 4, channelThreads) * ceilDiv(m, tileM);
-  const threads = workgroups * channelThreads * tokenThreads;
+  const { outlierSegments, channelBlocks } = linearGeometry(problem);
+  const tile = tileOf(schedule);
+  const workgroups = ceilDiv(channelBlocks * 16, tile.channels) * ceilDiv(m, tile.tokens);
+  const threads = workgroups * tile.block[0] * tile.block[1];
   const perMicrosecond = gpu.coreCount * gpu.clockMHz;
   const filled = Math.min(1, threads / (gpu.coreCount * threadsToHide));
 
-  const dots = threads * tokensPerThread * baseSegments * 32 * (problem.activationBits === 4 ? 2 : 1);
-  const fmas = threads * tokensPerThread * outlierSegments * 64;
+  const each = baseWork(problem, schedule);
+  const dots = threads * each.dots;
+  const fmas = threads * (each.fmas + (tile.tokens / tile.block[1]) * outlierSegments * 64);
   const arithmetic = (dots / gpu.perCoreClock.dot4 + fmas / gpu.perCoreClock.fma) / perMicrosecond / filled;
-  const loads = threads * (baseSegments + outlierSegments) * (8 + 2 * tokensPerThread);
+  const loads = threads * each.loads;
   const loading = loads / loadsPerCoreClock / perMicrosecond / filled;
   const work = linearWork(problem, m);
   const bytes = Object.entries(work)
@@ -69,4 +70,22 @@ export function estimateRegisterTile(
   ];
   const waves = threads / (gpu.coreCount * threadsToHide);
   return { microseconds, terms, waves, rooflineFraction: ideal / microseconds };
+}
+
+/** What a thread does: dot products and multiply-adds over the base columns, and 16-byte loads over all. */
+function baseWork(problem: LinearProblem, schedule: WgslLinearSchedule) {
+  const { baseSegments, outlierSegments, codesPerSegment } = linearGeometry(problem);
+  const segments = baseSegments + outlierSegments;
+  const fourBit = problem.activationBits === 4;
+  switch (schedule.kind) {
+    case 'register-tile': {
+      const dots = schedule.tokensPerThread * baseSegments * 32 * (fourBit ? 2 : 1);
+      return { dots, fmas: 0, loads: segments * (8 + 2 * schedule.tokensPerThread) };
+    }
+    case 'broadcast-tile': {
+      // Two channels of 4 bit share a multiply-add; a broadcast serves all channels and counts as one.
+      const fmas = schedule.tokens * baseSegments * codesPerSegment * (1 + (fourBit ? 2 : 4));
+      return { dots: 0, fmas, loads: segments * (8 + (8 * schedule.tokens) / schedule.lanes) };
+    }
+  }
 }

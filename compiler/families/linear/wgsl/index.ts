@@ -9,24 +9,25 @@ import { linearTolerances } from '../tolerances.ts';
 import { linearWork } from '../work.ts';
 import { linearBuffers, linearContract } from './contract.ts';
 import { wgslCover } from './cover.ts';
-import { estimateRegisterTile } from './estimate.ts';
-import { enumerateRegisterTiles, rejectRegisterTile, servesRegisterTile } from './schedule-space.ts';
+import { estimateLinear } from './estimate.ts';
+import { enumerateLinears, featuresOf, rejectLinear, servesLinear } from './schedule-space.ts';
 import { supportsLinear } from './supports.ts';
+import { tileOf } from './tile-of.ts';
 import { linearTemplates, linearView } from './view.ts';
 
-/** The linear in WGSL: dot4I8Packed over codes, then outlier columns in f32, all in registers. */
+/** The linear in WGSL: codes by dot4I8Packed or in exact f32, then outlier columns in f32, all in registers. */
 export const linear: KernelFamily<'linear', 'wgsl'> = {
   name: 'linear',
   supports: supportsLinear,
   kernelId: (spec) => linearKernelId(spec.problem, spec.schedule, hashValue(spec)),
   contract: linearContract,
-  enumerate: enumerateRegisterTiles,
-  reject: rejectRegisterTile,
-  estimate: estimateRegisterTile,
+  enumerate: enumerateLinears,
+  reject: rejectLinear,
+  estimate: estimateLinear,
   outlierCost(problem, schedule, target, m) {
     if (problem.outliers === 0) return undefined;
     const without: LinearProblem = { ...problem, outliers: 0 };
-    const time = (of: LinearProblem) => estimateRegisterTile(of, schedule, target, m).microseconds;
+    const time = (of: LinearProblem) => estimateLinear(of, schedule, target, m).microseconds;
     const bytes = (of: LinearProblem) => {
       const { weightBytes, outlierWeightBytes } = linearWork(of, m);
       return weightBytes + outlierWeightBytes;
@@ -34,20 +35,19 @@ export const linear: KernelFamily<'linear', 'wgsl'> = {
     return { microseconds: time(problem) - time(without), weightBytes: bytes(problem) - bytes(without) };
   },
   rangeEdges: [1, 8, 32, 128],
-  servesRange: servesRegisterTile,
-  shapeOf: ({ channelThreads, tokenThreads, tokensPerThread }) =>
-    `${channelThreads} ${tokenThreads * tokensPerThread}`,
+  servesRange: servesLinear,
+  shapeOf: (schedule) => `${schedule.kind} ${tileOf(schedule).channels} ${tileOf(schedule).tokens}`,
   templates: linearTemplates,
   widths: linearWidths,
   describeProblem: describeLinear,
   view: linearView,
   describeResources: ({ problem, schedule }) => ({
     dialect: 'wgsl',
-    threads: schedule.channelThreads * schedule.tokenThreads,
+    threads: tileOf(schedule).block[0] * tileOf(schedule).block[1],
     workgroupBytes: 0,
     storageBuffers: linearBuffers(problem).length,
-    features: [],
-    languageFeatures: ['packed_4x8_integer_dot_product'],
+    features: featuresOf(schedule),
+    languageFeatures: schedule.kind === 'register-tile' ? ['packed_4x8_integer_dot_product'] : [],
   }),
   tolerances: (spec) => linearTolerances(wgslCover(spec).roundings),
   sampleCtas: (spec, m, limit, seed) =>

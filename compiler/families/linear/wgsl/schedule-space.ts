@@ -1,48 +1,76 @@
 import type { LinearProblem } from '../../../../ir/problem.ts';
-import type { RegisterTileSchedule } from '../../../../ir/schedule.ts';
+import type { RegisterTileSchedule, WgslLinearSchedule } from '../../../../ir/schedule.ts';
 import type { WgslTarget } from '../../../../targets/target.ts';
 import type { Rejection, TokenRange } from '../../family.ts';
+import { tileOf } from './tile-of.ts';
 
-const space = {
+const registerTiles = {
   channelThreads: [4, 8, 16, 32, 64],
   tokenThreads: [1, 2, 4, 8, 16],
   tokensPerThread: [1, 2, 4, 8],
 } as const;
 
+const broadcastTiles = { threads: [32, 64, 128], tokens: [8, 16], lanes: [4, 8, 16] } as const;
+
 /** Every schedule of the space, legal or not, in a fixed order. */
-export function* enumerateRegisterTiles(): Iterable<RegisterTileSchedule> {
-  for (const channelThreads of space.channelThreads) {
-    for (const tokenThreads of space.tokenThreads) {
-      for (const tokensPerThread of space.tokensPerThread)
+export function* enumerateLinears(): Iterable<WgslLinearSchedule> {
+  yield* enumerateRegisterTiles();
+  for (const threads of broadcastTiles.threads) {
+    for (const tokens of broadcastTiles.tokens) {
+      for (const lanes of broadcastTiles.lanes) yield { kind: 'broadcast-tile', threads, tokens, lanes };
+    }
+  }
+}
+
+function* enumerateRegisterTiles(): Iterable<RegisterTileSchedule> {
+  for (const channelThreads of registerTiles.channelThreads) {
+    for (const tokenThreads of registerTiles.tokenThreads) {
+      for (const tokensPerThread of registerTiles.tokensPerThread)
         yield { kind: 'register-tile', channelThreads, tokenThreads, tokensPerThread };
     }
   }
 }
 
+/** Device features that a schedule's kernel asks for. */
+export function featuresOf({ kind }: WgslLinearSchedule): readonly string[] {
+  switch (kind) {
+    case 'register-tile':
+      return [];
+    case 'broadcast-tile':
+      return ['subgroups'];
+  }
+}
+
 /** The first reason why `schedule` cannot serve `problem` on `target`; undefined if it can. */
-export function rejectRegisterTile(
+export function rejectLinear(
   problem: LinearProblem,
-  { channelThreads, tokenThreads }: RegisterTileSchedule,
+  schedule: WgslLinearSchedule,
   target: WgslTarget,
 ): Rejection | undefined {
-  const threads = channelThreads * tokenThreads;
+  const missing = featuresOf(schedule).find((feature) => !target.features.includes(feature));
+  if (missing !== undefined)
+    return { kind: 'feature not promised', reason: () => `${target.id} does not promise ${missing}` };
+  if (schedule.kind === 'broadcast-tile' && schedule.tokens % schedule.lanes !== 0) {
+    const { tokens, lanes } = schedule;
+    return { kind: 'idle lanes', reason: () => `${tokens} tokens leave some of ${lanes} lanes without one` };
+  }
+  const { channels, block } = tileOf(schedule);
+  const threads = block[0] * block[1];
   const most = target.limits.invocationsPerWorkgroup;
   if (threads > most)
     return { kind: 'workgroup too large', reason: () => `${threads} invocations, ${most} may be asked for` };
   if (threads < 32)
     return { kind: 'workgroup too small', reason: () => `${threads} invocations leave SIMD lanes idle` };
-  const tileN = 4 * channelThreads;
-  if (tileN >= 2 * problem.n && channelThreads > 4) {
+  if (channels >= 2 * problem.n && channels > 16) {
     return {
       kind: 'tile wider than N',
-      reason: () => `${tileN} channels are at least twice N = ${problem.n}`,
+      reason: () => `${channels} channels are at least twice N = ${problem.n}`,
     };
   }
   return undefined;
 }
 
 /** A tile no taller than needed: less than twice as many tokens as the range has. */
-export function servesRegisterTile(schedule: RegisterTileSchedule, range: TokenRange): boolean {
-  const tileM = schedule.tokenThreads * schedule.tokensPerThread;
-  return tileM < 2 * Math.max(1, range.to ?? Number.POSITIVE_INFINITY);
+export function servesLinear(schedule: WgslLinearSchedule, range: TokenRange): boolean {
+  return tileOf(schedule).tokens < 2 * Math.max(1, range.to ?? Number.POSITIVE_INFINITY);
 }
