@@ -40,6 +40,13 @@ const broadcastTileSchema = z.strictObject({
   lanes: z.literal([4, 8, 16]),
 });
 
+const laneSplitSchema = z.strictObject({
+  kind: z.literal('lane-split'),
+  lanes: size,
+  channelThreads: size,
+  tokens: size,
+});
+
 const workgroupRowSchema = z.strictObject({ kind: z.literal('workgroup-row'), threads: size });
 
 /** All that determines a kernel's text. */
@@ -63,6 +70,7 @@ export const specSchema = z.discriminatedUnion('family', [
       splitKSchema,
       registerTileSchema,
       broadcastTileSchema,
+      laneSplitSchema,
     ]),
   }),
   z.strictObject({
@@ -92,6 +100,7 @@ const ranked = z.strictObject({
     rowSchema,
     registerTileSchema,
     broadcastTileSchema,
+    laneSplitSchema,
     workgroupRowSchema,
   ]),
   microseconds: z.number(),

@@ -19,6 +19,10 @@ export function printSchedule(schedule: Schedule): string {
       const { threads, tokens, lanes } = schedule;
       return `t${4 * threads}x${tokens} ${threads} threads lanes${lanes}`;
     }
+    case 'lane-split': {
+      const { lanes, channelThreads, tokens } = schedule;
+      return `t${4 * channelThreads}x${tokens} ${lanes}x${channelThreads} threads along K`;
+    }
     case 'workgroup-row':
       return `${schedule.threads} threads`;
     case 'row':

@@ -61,7 +61,18 @@ export interface BroadcastTileSchedule {
   readonly lanes: 4 | 8 | 16;
 }
 
-export type WgslLinearSchedule = RegisterTileSchedule | BroadcastTileSchedule;
+/**
+ * `lanes` threads share K: each computes its part of 4 output channels x `tokens` tokens, and they add up in workgroup
+ * memory. For few tokens, which alone would leave a GPU idle.
+ */
+export interface LaneSplitSchedule {
+  readonly kind: 'lane-split';
+  readonly lanes: number;
+  readonly channelThreads: number;
+  readonly tokens: number;
+}
+
+export type WgslLinearSchedule = RegisterTileSchedule | BroadcastTileSchedule | LaneSplitSchedule;
 
 /** A workgroup of `threads` threads quantises one row, reading it once for each of its phases. */
 export interface WorkgroupRowSchedule {

@@ -4,7 +4,7 @@ import type { WgslLinearSchedule } from '../../ir/schedule.ts';
 
 /** The schedules that compete for a point; the best of a first look is measured again against ONNX Runtime. */
 export function schedulesFor(m: number, features: ReadonlySet<string>): readonly WgslLinearSchedule[] {
-  return [...registerTiles, ...broadcastTiles].filter(
+  return [...registerTiles, ...laneSplits, ...broadcastTiles].filter(
     (schedule) =>
       tileOf(schedule).tokens < 2 * m && featuresOf(schedule).every((feature) => features.has(feature)),
   );
@@ -22,6 +22,14 @@ const registerTiles = (
   kind: 'register-tile' as const,
   ...{ channelThreads, tokenThreads, tokensPerThread },
 }));
+
+const laneSplits = (
+  [
+    [8, 8, 1],
+    [32, 4, 1],
+    [8, 8, 8],
+  ] as const
+).map(([lanes, channelThreads, tokens]) => ({ kind: 'lane-split' as const, lanes, channelThreads, tokens }));
 
 /** Of 8 lanes, as lavapipe's subgroups have; SwiftShader's have 4. */
 const broadcastTiles = (

@@ -21,6 +21,8 @@ function tileName({ activationBits }: LinearProblem, schedule: LinearSchedule | 
       return `split${schedule.slices}t${schedule.tileN}x${schedule.tileM}`;
     case 'register-tile':
       return `t${4 * schedule.channelThreads}x${schedule.tokenThreads * schedule.tokensPerThread}r${schedule.tokensPerThread}`;
+    case 'lane-split':
+      return `k${schedule.lanes}t${4 * schedule.channelThreads}x${schedule.tokens}`;
     case 'broadcast-tile':
       return `t${4 * schedule.threads}x${schedule.tokens}b${schedule.lanes}`;
   }

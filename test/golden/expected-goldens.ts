@@ -6,6 +6,7 @@ import { goldenModels } from './golden-models.ts';
 /** Kernels that no model gets by itself: their schedules are for adapters that are told so. */
 const explicit: Readonly<Record<string, WgslSpec>> = {
   'broadcast-tile-w4a4': scheduledLinear({}, { kind: 'broadcast-tile', threads: 32, tokens: 8, lanes: 4 }),
+  'lane-split-w4a4': scheduledLinear({}, { kind: 'lane-split', lanes: 8, channelThreads: 8, tokens: 2 }),
   'broadcast-tile-w8a8': scheduledLinear(
     { weightBits: 8, activationBits: 8, dtype: 'bf16', epilogue: [{ op: 'residual' }] },
     { kind: 'broadcast-tile', threads: 64, tokens: 8, lanes: 8 },

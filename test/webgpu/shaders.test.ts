@@ -34,6 +34,17 @@ const linears: readonly WgslSpec[] = [
 
 const broadcast = { kind: 'broadcast-tile', threads: 32, tokens: 8, lanes: 4 } as const;
 
+const split = { kind: 'lane-split', lanes: 8, channelThreads: 8, tokens: 1 } as const;
+
+const splitLinears: readonly WgslSpec[] = [
+  scheduledLinear({ n: 192, k: 576, outliers: 8 }, split),
+  scheduledLinear({ n: 2, k: 1, outliers: 0 }, { ...split, lanes: 64, channelThreads: 4 }),
+  scheduledLinear({ n: 34, k: 65, outliers: 17, epilogue: residual }, { ...split, tokens: 4 }),
+  scheduledLinear({ n: 100, k: 256, outliers: 256 }, { ...split, lanes: 32, tokens: 2 }),
+  scheduledLinear({ n: 136, k: 999, outliers: 48, ...eight, epilogue: residual }, { ...split, tokens: 8 }),
+  scheduledLinear({ n: 64, k: 300, outliers: 0, ...eight, dtype: 'bf16' }, { ...split, lanes: 16 }),
+];
+
 /** Kernels that need subgroups: on an adapter without them only Dawn sees these. */
 const subgroupLinears: readonly WgslSpec[] = [
   scheduledLinear({ n: 192, k: 576, outliers: 8 }, broadcast),
@@ -58,7 +69,7 @@ const quantizes: readonly WgslSpec[] = [
 
 needsDawn('shaders of awkward shapes', () => {
   test.each(
-    [...linears, ...subgroupLinears, ...quantizes].map(
+    [...linears, ...splitLinears, ...subgroupLinears, ...quantizes].map(
       (spec) => [JSON.stringify(spec.problem), spec] as const,
     ),
   )('%s', async (_, spec) => {
@@ -77,6 +88,8 @@ const plain = quantizeShader({ k: 578, outliers: 9 }, 64);
 
 const pairs = scheduledLinear({ n: 138, k: 700, outliers: 20, epilogue: residual }, broadcast);
 const floats = scheduledLinear({ n: 138, k: 2700, outliers: 20, ...eight }, broadcast);
+
+const lanes = scheduledLinear({ n: 138, k: 700, outliers: 20, epilogue: residual }, { ...split, tokens: 2 });
 
 /** Each a slip of the pen: what stands in the text, and what somebody wrote in its place. */
 const slips: readonly (readonly [string, WgslSpec, string, string])[] = [
@@ -99,6 +112,15 @@ const slips: readonly (readonly [string, WgslSpec, string, string])[] = [
   ['sums that start too low', pairs, '900u * 4096u + 2048u', '900u * 4096u'],
   ['a bias that is off by one', pairs, '- 32776.0', '- 32775.0'],
   ['outliers of another token', pairs, 'subgroupBroadcast(values1, 1u)', 'subgroupBroadcast(values0, 1u)'],
+  ['a lane left out', lanes, 'var half = kLanes / 2u', 'var half = kLanes / 4u'],
+  [
+    'a step taken twice',
+    lanes,
+    'step < 4u * kBaseSegments; step += kLanes',
+    'step < 4u * kBaseSegments; step += kLanes / 2u',
+  ],
+  ['another token', lanes, 'Share(sums1, share1)', 'Share(sums0, share1)'],
+  ['no outliers', lanes, ' + whole0.outliers + bias', ' + bias'],
   ['every other fold', floats, 'start += kStepsPerFold', 'start += 2u * kStepsPerFold'],
   ['a byte unsigned', floats, 'bitcast<vec4<i32>>(vec4<u32>(word)', 'bitcast<vec4<u32>>(vec4<u32>(word)'],
   ['levels that are one too few', quantize, 'const kLevels = 15.0;', 'const kLevels = 14.0;'],

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { wgslFamilies } from '../../../compiler/families/index.ts';
+import { tileOf } from '../../../compiler/families/linear/wgsl/tile-of.ts';
 import { evaluate } from '../../../ir/formula.ts';
 import type { LinearProblem, QuantizeProblem } from '../../../ir/problem.ts';
 import { webgpu } from '../../../targets/webgpu.ts';
@@ -35,15 +36,16 @@ describe('a linear', () => {
       legal += 1;
       const { grid, block } = linear.contract({ family: 'linear', problem, schedule }).launch;
       const [x, y] = [evaluate(grid[0], m), evaluate(grid[1], m)];
-      const perThread = schedule.kind === 'register-tile' ? schedule.tokensPerThread : schedule.tokens;
-      const [channels, tokens] = [4 * block[0], block[1] * perThread];
+      const { channels, tokens, perThread } = tileOf(schedule);
+      const perRow = schedule.kind === 'lane-split' ? schedule.lanes : 1;
+      expect(4 * block[0] * block[1] * perThread).toBe(channels * tokens * perRow);
       expect(x * channels).toBeGreaterThanOrEqual(144); // 130 channels, padded to blocks of 16
       expect((x - 1) * channels).toBeLessThan(144);
       expect(y * tokens).toBeGreaterThanOrEqual(m);
       expect((y - 1) * tokens).toBeLessThan(m);
     }
     expect(legal).toBeGreaterThan(20);
-    expect([...kinds]).toEqual(['register-tile', 'broadcast-tile']);
+    expect([...kinds]).toEqual(['register-tile', 'lane-split', 'broadcast-tile']);
   });
 
   test('binds at most 8 buffers, none of them empty', () => {

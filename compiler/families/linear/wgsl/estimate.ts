@@ -25,7 +25,7 @@ export function estimateLinear(
   m: number,
 ): CostEstimate {
   const { gpu } = target;
-  const { outlierSegments, channelBlocks } = linearGeometry(problem);
+  const { channelBlocks } = linearGeometry(problem);
   const tile = tileOf(schedule);
   const workgroups = ceilDiv(channelBlocks * 16, tile.channels) * ceilDiv(m, tile.tokens);
   const threads = workgroups * tile.block[0] * tile.block[1];
@@ -34,7 +34,7 @@ export function estimateLinear(
 
   const each = baseWork(problem, schedule);
   const dots = threads * each.dots;
-  const fmas = threads * (each.fmas + (tile.tokens / tile.block[1]) * outlierSegments * 64);
+  const fmas = threads * (each.fmas + each.outlierFmas);
   const arithmetic = (dots / gpu.perCoreClock.dot4 + fmas / gpu.perCoreClock.fma) / perMicrosecond / filled;
   const loads = threads * each.loads;
   const loading = loads / loadsPerCoreClock / perMicrosecond / filled;
@@ -80,12 +80,22 @@ function baseWork(problem: LinearProblem, schedule: WgslLinearSchedule) {
   switch (schedule.kind) {
     case 'register-tile': {
       const dots = schedule.tokensPerThread * baseSegments * 32 * (fourBit ? 2 : 1);
-      return { dots, fmas: 0, loads: segments * (8 + 2 * schedule.tokensPerThread) };
+      const outlierFmas = schedule.tokensPerThread * outlierSegments * 64;
+      return { dots, fmas: 0, outlierFmas, loads: segments * (8 + 2 * schedule.tokensPerThread) };
     }
     case 'broadcast-tile': {
       // Two channels of 4 bit share a multiply-add; a broadcast serves all channels and counts as one.
       const fmas = schedule.tokens * baseSegments * codesPerSegment * (1 + (fourBit ? 2 : 4));
-      return { dots: 0, fmas, loads: segments * (8 + (8 * schedule.tokens) / schedule.lanes) };
+      const outlierFmas = schedule.tokens * outlierSegments * 64;
+      return { dots: 0, fmas, outlierFmas, loads: segments * (8 + (8 * schedule.tokens) / schedule.lanes) };
+    }
+    case 'lane-split': {
+      const { lanes, tokens } = schedule;
+      const [steps, outlierSteps] = [ceilDiv(4 * baseSegments, lanes), ceilDiv(4 * outlierSegments, lanes)];
+      const rounds = tokens * (Math.log2(lanes) + 2); // of the tree, two vectors each way and a barrier
+      const dots = tokens * steps * 8 * (fourBit ? 2 : 1);
+      const loads = (steps + outlierSteps) * (2 + 2 * tokens) + rounds * 4;
+      return { dots, fmas: 0, outlierFmas: tokens * outlierSteps * 16, loads };
     }
   }
 }

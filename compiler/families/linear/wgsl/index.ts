@@ -10,7 +10,13 @@ import { linearWork } from '../work.ts';
 import { linearBuffers, linearContract } from './contract.ts';
 import { wgslCover } from './cover.ts';
 import { estimateLinear } from './estimate.ts';
-import { enumerateLinears, featuresOf, rejectLinear, servesLinear } from './schedule-space.ts';
+import {
+  enumerateLinears,
+  featuresOf,
+  rejectLinear,
+  servesLinear,
+  workgroupBytes,
+} from './schedule-space.ts';
 import { supportsLinear } from './supports.ts';
 import { tileOf } from './tile-of.ts';
 import { linearTemplates, linearView } from './view.ts';
@@ -44,10 +50,10 @@ export const linear: KernelFamily<'linear', 'wgsl'> = {
   describeResources: ({ problem, schedule }) => ({
     dialect: 'wgsl',
     threads: tileOf(schedule).block[0] * tileOf(schedule).block[1],
-    workgroupBytes: 0,
+    workgroupBytes: workgroupBytes(schedule),
     storageBuffers: linearBuffers(problem).length,
     features: featuresOf(schedule),
-    languageFeatures: schedule.kind === 'register-tile' ? ['packed_4x8_integer_dot_product'] : [],
+    languageFeatures: schedule.kind === 'broadcast-tile' ? [] : ['packed_4x8_integer_dot_product'],
   }),
   tolerances: (spec) => linearTolerances(wgslCover(spec).roundings),
   sampleCtas: (spec, m, limit, seed) =>

@@ -10,11 +10,18 @@ const registerTiles = {
   tokensPerThread: [1, 2, 4, 8],
 } as const;
 
+const laneSplits = { lanes: [8, 16, 32, 64], channelThreads: [4, 8, 16], tokens: [1, 2, 4, 8] } as const;
+
 const broadcastTiles = { threads: [32, 64, 128], tokens: [8, 16], lanes: [4, 8, 16] } as const;
 
 /** Every schedule of the space, legal or not, in a fixed order. */
 export function* enumerateLinears(): Iterable<WgslLinearSchedule> {
   yield* enumerateRegisterTiles();
+  for (const lanes of laneSplits.lanes) {
+    for (const channelThreads of laneSplits.channelThreads) {
+      for (const tokens of laneSplits.tokens) yield { kind: 'lane-split', lanes, channelThreads, tokens };
+    }
+  }
   for (const threads of broadcastTiles.threads) {
     for (const tokens of broadcastTiles.tokens) {
       for (const lanes of broadcastTiles.lanes) yield { kind: 'broadcast-tile', threads, tokens, lanes };
@@ -35,6 +42,7 @@ function* enumerateRegisterTiles(): Iterable<RegisterTileSchedule> {
 export function featuresOf({ kind }: WgslLinearSchedule): readonly string[] {
   switch (kind) {
     case 'register-tile':
+    case 'lane-split':
       return [];
     case 'broadcast-tile':
       return ['subgroups'];
@@ -68,6 +76,12 @@ export function rejectLinear(
     };
   }
   return undefined;
+}
+
+/** Bytes of workgroup memory: a share of sums and of outliers a thread. */
+export function workgroupBytes(schedule: WgslLinearSchedule): number {
+  const { block } = tileOf(schedule);
+  return schedule.kind === 'lane-split' ? block[0] * block[1] * 32 : 0;
 }
 
 /** A tile no taller than needed: less than twice as many tokens as the range has. */

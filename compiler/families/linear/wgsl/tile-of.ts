@@ -1,10 +1,12 @@
 import type { WgslLinearSchedule } from '../../../../ir/schedule.ts';
 
-/** What a workgroup computes: channels x tokens of y, by threads of 4 channels each along x. */
+/** What a workgroup computes: channels x tokens of y. */
 export interface WorkgroupTile {
   readonly channels: number;
   readonly tokens: number;
   readonly block: readonly [x: number, y: number];
+  /** Tokens that one thread works on. */
+  readonly perThread: number;
 }
 
 export function tileOf(schedule: WgslLinearSchedule): WorkgroupTile {
@@ -15,9 +17,16 @@ export function tileOf(schedule: WgslLinearSchedule): WorkgroupTile {
         channels: 4 * channelThreads,
         tokens: tokenThreads * tokensPerThread,
         block: [channelThreads, tokenThreads],
+        perThread: tokensPerThread,
       };
     }
-    case 'broadcast-tile':
-      return { channels: 4 * schedule.threads, tokens: schedule.tokens, block: [schedule.threads, 1] };
+    case 'broadcast-tile': {
+      const { threads, tokens } = schedule;
+      return { channels: 4 * threads, tokens, block: [threads, 1], perThread: tokens };
+    }
+    case 'lane-split': {
+      const { lanes, channelThreads, tokens } = schedule;
+      return { channels: 4 * channelThreads, tokens, block: [lanes, channelThreads], perThread: tokens };
+    }
   }
 }

@@ -1,9 +1,14 @@
 import type { SpecOf } from '../../../../ir/kernel-spec.ts';
 import type { KernelView, TemplateContract, ViewContext } from '../../family.ts';
 import { broadcastTileTemplate, broadcastTileView } from './view-broadcast-tile.ts';
+import { laneSplitTemplate, laneSplitView } from './view-lane-split.ts';
 import { registerTileTemplate, registerTileView } from './view-register-tile.ts';
 
-export const linearTemplates: readonly TemplateContract[] = [registerTileTemplate, broadcastTileTemplate];
+export const linearTemplates: readonly TemplateContract[] = [
+  registerTileTemplate,
+  broadcastTileTemplate,
+  laneSplitTemplate,
+];
 
 /** The plain object that a template of templates/wgsl/linear prints, and the fillers of its slots. */
 export function linearView(
@@ -15,5 +20,7 @@ export function linearView(
       return registerTileView(problem, schedule, context);
     case 'broadcast-tile':
       return broadcastTileView(problem, schedule, context);
+    case 'lane-split':
+      return laneSplitView(problem, schedule, context);
   }
 }

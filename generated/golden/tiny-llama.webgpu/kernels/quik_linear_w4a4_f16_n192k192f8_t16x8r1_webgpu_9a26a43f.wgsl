@@ -1,10 +1,10 @@
-// quik_linear_w4a4_f16_n192k192f8_t128x1r1_webgpu_c00cd8ec
+// quik_linear_w4a4_f16_n192k192f8_t16x8r1_webgpu_9a26a43f
 // y[M, N] = dequantised(codes * weights) + outlier_rows * outlier_weights + bias (+ residual), one kernel.
 // A workgroup computes 4 * kChannelThreads channels x kTokenThreads * kTokens tokens.
 // serves     layers.0-3.self_attn.o_proj (w4a4, 8 outlier columns, f16)
-// why        M = 1: modelled 0.7 us at M = 1, 29 % of the roofline: loads 0.6, arithmetic 0.5 us
-// why        best on Arc-140V of 2 legal schedules; next 0.7 us: t256x1 64x1 threads
-// made by    quikc <version>, templates <digest>, spec c00cd8ec5895
+// why        M 9-128: modelled 1.2 us at M = 128, 85 % of the roofline: DRAM 1.1, loads 0.9 us
+// why        best on Arc-140V of 100 legal schedules; next 1.2 us: t16x16 4x16 threads
+// made by    quikc <version>, templates <digest>, spec 9a26a43f1d1d
 
 // ---- The problem ---------------------------------------------------------------------------------
 const kN = 192u;  // output channels
@@ -14,8 +14,8 @@ const kOutlierSegments = 1u;  // of 16 outlier columns, padded with value 0
 const kHalf = 8.0;  // 2^(bits - 1): what a code is off from the quantised level
 
 // ---- The schedule --------------------------------------------------------------------------------
-const kChannelThreads = 32u;  // of 4 channels each
-const kTokenThreads = 1u;  // of kTokens tokens each
+const kChannelThreads = 4u;  // of 4 channels each
+const kTokenThreads = 8u;  // of kTokens tokens each
 const kTokens = 1u;
 
 // ---- Bindings: layouts as in docs/layouts.md -----------------------------------------------------

@@ -1,10 +1,10 @@
-// quik_linear_w8a8_bf16_n192k576f8_t128x1r1_webgpu_1def7ef2
+// quik_linear_w8a8_bf16_n192k576f8_t16x8r1_webgpu_692177cf
 // y[M, N] = dequantised(codes * weights) + outlier_rows * outlier_weights + bias (+ residual), one kernel.
 // A workgroup computes 4 * kChannelThreads channels x kTokenThreads * kTokens tokens.
 // serves     proj (w8a8, 8 outlier columns, bf16)
-// why        M = 1: modelled 3.2 us at M = 1, 28 % of the roofline: loads 3.0, arithmetic 1.2 us
-// why        best on Arc-140V of 2 legal schedules; next 3.2 us: t256x1 64x1 threads
-// made by    quikc <version>, templates <digest>, spec 1def7ef2164e
+// why        M 33-64: modelled 3.2 us at M = 64, 42 % of the roofline: loads 3.0, DRAM 1.4 us
+// why        best on Arc-140V of 97 legal schedules; next 3.2 us: t16x16 4x16 threads
+// made by    quikc <version>, templates <digest>, spec 692177cf5cbf
 
 // ---- The problem ---------------------------------------------------------------------------------
 const kN = 192u;  // output channels
@@ -14,8 +14,8 @@ const kOutlierSegments = 1u;  // of 16 outlier columns, padded with value 0
 const kHalf = 128.0;  // 2^(bits - 1): what a code is off from the quantised level
 
 // ---- The schedule --------------------------------------------------------------------------------
-const kChannelThreads = 32u;  // of 4 channels each
-const kTokenThreads = 1u;  // of kTokens tokens each
+const kChannelThreads = 4u;  // of 4 channels each
+const kTokenThreads = 8u;  // of kTokens tokens each
 const kTokens = 1u;
 
 // ---- Bindings: layouts as in docs/layouts.md -----------------------------------------------------
