@@ -57,6 +57,7 @@ const resourcesSchema = z.discriminatedUnion('dialect', [
     workgroupBytes: count,
     storageBuffers: size,
     features: z.array(z.string()),
+    leastSubgroupSize: size,
     languageFeatures: z.array(z.string()),
   }),
 ]);

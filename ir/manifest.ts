@@ -112,6 +112,8 @@ export interface WgslResources {
   readonly storageBuffers: number;
   /** GPUFeatureName of each feature that the device must be created with. */
   readonly features: readonly string[];
+  /** Invocations of a subgroup below which the kernel is wrong: 1 if it does not ask for subgroups, 4 if any will do. */
+  readonly leastSubgroupSize: number;
   /** WGSL language features that the implementation must have. */
   readonly languageFeatures: readonly string[];
 }

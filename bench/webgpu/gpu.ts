@@ -44,6 +44,7 @@ interface GpuAdapter {
     readonly description: string;
     readonly vendor: string;
     readonly isFallbackAdapter: boolean;
+    readonly subgroupMinSize?: number;
   };
   readonly features: ReadonlySet<string>;
   readonly limits: Readonly<Record<string, number>>;
@@ -61,7 +62,8 @@ export interface OpenDevice {
   readonly gpu: Gpu;
   readonly device: GpuDevice;
   readonly adapter: string;
-  readonly features: ReadonlySet<string>;
+  /** The least there are; 1 without subgroups. */
+  readonly subgroupSize: number;
 }
 
 /** A device of the adapter at hand, with subgroups where it has them. */
@@ -77,5 +79,7 @@ export async function openDevice(module: string): Promise<OpenDevice> {
   device.onuncapturederror = ({ error }) => {
     throw new Error(error.message);
   };
-  return { gpu, device, adapter: adapter.info.description, features: adapter.features };
+  const { description, subgroupMinSize = 4 } = adapter.info;
+  const subgroupSize = adapter.features.has('subgroups') ? subgroupMinSize : 1;
+  return { gpu, device, adapter: description, subgroupSize };
 }

@@ -1,12 +1,11 @@
-import { featuresOf } from '../../compiler/families/linear/wgsl/schedule-space.ts';
+import { leastSubgroupSize } from '../../compiler/families/linear/wgsl/schedule-space.ts';
 import { tileOf } from '../../compiler/families/linear/wgsl/tile-of.ts';
 import type { WgslLinearSchedule } from '../../ir/schedule.ts';
 
 /** The schedules that compete for a point; the best of a first look is measured again against ONNX Runtime. */
-export function schedulesFor(m: number, features: ReadonlySet<string>): readonly WgslLinearSchedule[] {
+export function schedulesFor(m: number, subgroupSize: number): readonly WgslLinearSchedule[] {
   return [...registerTiles, ...laneSplits, ...broadcastTiles].filter(
-    (schedule) =>
-      tileOf(schedule).tokens < 2 * m && featuresOf(schedule).every((feature) => features.has(feature)),
+    (schedule) => tileOf(schedule).tokens < 2 * m && leastSubgroupSize(schedule) <= subgroupSize,
   );
 }
 

@@ -35,7 +35,7 @@ export async function main([rounds = '15', only = '']: readonly string[]): Promi
   const ort = openOrt(folder);
   const opened = await openDevice(dawn.value.module);
   const { device } = opened;
-  say(`* adapter: ${opened.adapter}; subgroups: ${opened.features.has('subgroups') ? 'yes' : 'no'}`);
+  say(`* adapter: ${opened.adapter}; subgroups of at least ${opened.subgroupSize}`);
   say(`* Dawn ${dawn.value.version}, ONNX Runtime ${ort.version} (its own Dawn), Node ${process.version}`);
   say(
     `* ${new Date().toISOString().slice(0, 10)}, ${cpus().length} x ${cpus()[0]?.model}, load ${load()} at the start`,
@@ -45,7 +45,7 @@ export async function main([rounds = '15', only = '']: readonly string[]): Promi
   for (const line of ['', header, header.replaceAll(/[^|]+/g, '---')]) say(line);
   for (const { m, k } of points) {
     if (only !== '' && only !== `${m}x${k}`) continue;
-    await measurePoint(device, opened.features, ort, m, k, Number(rounds));
+    await measurePoint(device, opened.subgroupSize, ort, m, k, Number(rounds));
   }
   say('');
   say(`Load ${load()} at the end.`);
@@ -68,7 +68,7 @@ interface Contestant {
 
 async function measurePoint(
   device: GpuDevice,
-  features: ReadonlySet<string>,
+  subgroupSize: number,
   ort: OrtRuntime,
   m: number,
   k: number,
@@ -77,7 +77,7 @@ async function measurePoint(
   const peer = await bestOrt(ort, makeLayer(k, k, 64), m);
   const contestants: Contestant[] = [];
   for (const { bits, outliers } of schemes)
-    contestants.push(await bestSchedule(device, features, makeLayer(k, k, outliers), bits, m));
+    contestants.push(await bestSchedule(device, subgroupSize, makeLayer(k, k, outliers), bits, m));
   const x = makeLayer(k, k, 64).tokens(m);
   const [ortMs = 0, ...times] = await interleave(
     [() => peer.run(x, m), ...contestants.flatMap(({ whole, alone, quantise }) => [whole, alone, quantise])],
@@ -130,7 +130,7 @@ async function bestOrt(ort: OrtRuntime, layer: Layer, m: number): Promise<OrtLin
 
 async function bestSchedule(
   device: GpuDevice,
-  features: ReadonlySet<string>,
+  subgroupSize: number,
   layer: Layer,
   bits: 4 | 8,
   m: number,
@@ -148,7 +148,7 @@ async function bestSchedule(
     ),
   );
   const candidates: Contestant[] = [];
-  for (const schedule of schedulesFor(m, features)) {
+  for (const schedule of schedulesFor(m, subgroupSize)) {
     const spec: LinearSpec = { family: 'linear', problem, schedule };
     const dispatch = await loaded.prepare(spec);
     candidates.push({

@@ -50,8 +50,10 @@ function cudaFacts(resources: CudaResources): readonly (readonly string[])[] {
 }
 
 function wgslFacts(resources: WgslResources): readonly (readonly string[])[] {
-  const { threads, workgroupBytes, storageBuffers, features, languageFeatures } = resources;
-  const needed = [...features, ...languageFeatures];
+  const { threads, workgroupBytes, storageBuffers, features, languageFeatures, leastSubgroupSize } =
+    resources;
+  const subgroups = leastSubgroupSize > 1 ? [`subgroups of at least ${leastSubgroupSize}`] : [];
+  const needed = [...features, ...subgroups, ...languageFeatures];
   return [
     ['workgroup', `${threads} invocations, ${formatCount(workgroupBytes)} bytes of memory`],
     ['bindings', `${storageBuffers} storage buffers and one uniform`],

@@ -13,6 +13,7 @@ import { estimateLinear } from './estimate.ts';
 import {
   enumerateLinears,
   featuresOf,
+  leastSubgroupSize,
   rejectLinear,
   servesLinear,
   workgroupBytes,
@@ -53,6 +54,7 @@ export const linear: KernelFamily<'linear', 'wgsl'> = {
     workgroupBytes: workgroupBytes(schedule),
     storageBuffers: linearBuffers(problem).length,
     features: featuresOf(schedule),
+    leastSubgroupSize: leastSubgroupSize(schedule),
     languageFeatures: schedule.kind === 'broadcast-tile' ? [] : ['packed_4x8_integer_dot_product'],
   }),
   tolerances: (spec) => linearTolerances(wgslCover(spec).roundings),

@@ -49,6 +49,11 @@ export function featuresOf({ kind }: WgslLinearSchedule): readonly string[] {
   }
 }
 
+/** Invocations of a subgroup below which a schedule's kernel is wrong. */
+export function leastSubgroupSize(schedule: WgslLinearSchedule): number {
+  return schedule.kind === 'broadcast-tile' ? schedule.lanes : 1;
+}
+
 /** The first reason why `schedule` cannot serve `problem` on `target`; undefined if it can. */
 export function rejectLinear(
   problem: LinearProblem,

@@ -35,6 +35,7 @@ export const quantize: KernelFamily<'quantize', 'wgsl'> = {
     workgroupBytes: workgroupBytes(problem, schedule),
     storageBuffers: quantizeBuffers(problem).length,
     features: [],
+    leastSubgroupSize: 1,
     languageFeatures: [],
   }),
   tolerances: (spec) => quantizeTolerances(spec.problem, wgslCover(spec).roundings),
