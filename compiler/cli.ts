@@ -61,6 +61,8 @@ withModelOptions(program.command('compile'), errorsOnly)
   .option('--target <id>', 'architecture to compile for', given, 'sm80')
   .option('-o, --output <dir>', 'bundle to write (default: generated/build/<model>.<target>)', given)
   .option('--no-build', 'write sources and manifest only')
+  .option('--tuned <device>', "take records of this device (default: those of the target's own GPU)", given)
+  .option('--records <dir>', "folder of tuning records (default: in quikc's cache)", given)
   .option('--nvcc <path>', 'the nvcc to build with', given)
   .action(async (file, options) => {
     const { compile } = await import('./commands/compile.ts');
@@ -95,6 +97,32 @@ withOutputOptions(program.command('explain'))
   .action(async (folder, kernel, options) => {
     const { explain } = await import('./commands/explain.ts');
     exitCode = await explain(folder, kernel, options, context);
+  });
+
+const tuneCommand = withOutputOptions(program.command('tune'), errorsOnly)
+  .description("try other schedules of a bundle's kernels where they run, and keep what was measured")
+  .argument('<bundle>', 'folder that compile wrote', given)
+  .option('--kernel <id>', 'only the kernel of this id, or those whose ids begin or end so', given)
+  .option('--budget <time>', 'for everything, e.g. 90s, 2m, 1h', given, '2m')
+  .option('--top <n>', 'schedules to try for each problem and range of M', given, '12')
+  .option('--device <n>', 'which GPU', given, '0')
+  .option('--seed <n>', 'what is drawn at random, and the data', given, '1')
+  .option('--records <dir>', "folder of tuning records (default: in quikc's cache)", given)
+  .option('--nvcc <path>', 'the nvcc to build with', given)
+  .action(async (folder, options) => {
+    const { tune } = await import('./commands/tune.ts');
+    const worker = new URL('./verify-worker.js', import.meta.url);
+    exitCode = await tune(folder, options, context, worker);
+  });
+
+tuneCommand
+  .command('merge')
+  .description('put records from elsewhere beside the own ones; of equal things, all trials')
+  .argument('<from...>', 'folders of records, or single ones', given)
+  .option('--records <dir>', "folder to put them in (default: in quikc's cache)", given)
+  .action(async (from, _options, command) => {
+    const { tuneMerge } = await import('./commands/tune-merge.ts');
+    exitCode = tuneMerge(from, command.optsWithGlobals(), context);
   });
 
 withOutputOptions(program.command('targets'))

@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Manifest } from '../ir/manifest.ts';
+import type { ProblemHash } from '../ir/plan.ts';
+import type { TunedRange } from '../ir/schedule-choice.ts';
 import type { Target } from '../targets/target.ts';
 import type { BuildOptions } from './build/build-kernels.ts';
 import type { Diagnostic } from './diagnostics/diagnostic.ts';
@@ -29,8 +31,21 @@ export interface CompileRequest extends LoadRequest {
   readonly nvcc?: string;
   readonly buildOptions: BuildOptions;
   readonly exclude?: Exclude;
+  /** Measured schedules to prefer; absent: the model chooses. */
+  readonly tuned?: TunedSource;
   /** Called after each stage with the milliseconds it took. */
   readonly onStage?: (name: string, milliseconds: number) => void;
+}
+
+/** Where measured schedules come from. */
+export interface TunedSource {
+  /** Over all that it can find: another bundle may come of other records. */
+  readonly digest: string;
+  find(
+    problem: ProblemHash,
+    range: { readonly from: number; readonly to?: number },
+    templatesDigest: string,
+  ): TunedRange | undefined;
 }
 
 export interface Compilation {
@@ -84,6 +99,7 @@ export async function compile(request: CompileRequest): Promise<Result<Compilati
     packer: resources.packer,
     callers: callers?.digest(),
     toolchain: tools?.toolchain.identity,
+    tuned: request.tuned?.digest,
   });
   const mayReuse = request.exclude === undefined && resources.compilerDigest !== undefined;
   const known = mayReuse && output !== undefined ? reuseBundle(output, inputDigest) : undefined;
@@ -100,6 +116,7 @@ export async function compile(request: CompileRequest): Promise<Result<Compilati
   const { exclude } = request;
   const made = await scheduleAndBuild(lowered.value.plan, {
     ...{ families, target, templates, tools, buildOptions, exclude, timed },
+    tuned: (problem, range) => request.tuned?.find(problem, range, templates.digest),
   });
   if (!made.ok) return fail(locate(made.error));
 

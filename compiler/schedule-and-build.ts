@@ -10,6 +10,7 @@ import type { FamilyTable } from './families/family.ts';
 import type { BuildResult } from './package/make-bundle.ts';
 import { type KernelTexts, renderKernels } from './render/render-kernels.ts';
 import type { TemplateSet } from './render/template-set.ts';
+import type { TunedLookup } from './schedule/choose-schedules.ts';
 import { type Exclude, schedulePlan } from './schedule/schedule-plan.ts';
 import { fail, type Result, succeed } from './support/result.ts';
 
@@ -21,6 +22,7 @@ export interface BuildRequest {
   readonly tools?: BuildTools | undefined;
   readonly buildOptions: BuildOptions;
   readonly exclude?: Exclude | undefined;
+  readonly tuned?: TunedLookup | undefined;
   readonly timed: (stage: string) => void;
 }
 
@@ -48,12 +50,12 @@ export async function scheduleAndBuild(
   plan: Plan,
   request: BuildRequest,
 ): Promise<Result<BuiltPlan, Faults>> {
-  const { families, target, templates, tools, buildOptions, timed } = request;
+  const { families, target, templates, tools, buildOptions, tuned, timed } = request;
   const misjudged = new Map<string, string>();
   const exclude = (spec: KernelSpec): string | undefined =>
     request.exclude?.(spec) ?? (misjudged.size > 0 ? misjudged.get(JSON.stringify(spec)) : undefined);
   for (let round = 1; ; round++) {
-    const scheduled = schedulePlan(plan, { families, target, exclude });
+    const scheduled = schedulePlan(plan, { families, target, exclude, tuned });
     timed('schedule');
     if (!scheduled.ok) return scheduled;
     const { kernels } = scheduled.value;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { count, dtypeSchema, size, targetSchema } from './manifest-schema-call.ts';
+import { count, digest, dtypeSchema, size, targetSchema } from './manifest-schema-call.ts';
 
 const bits = z.literal([4, 8]);
 const columns = z.enum(['compact', 'in-place']);
@@ -93,22 +93,63 @@ export const specSchema = z.discriminatedUnion('family', [
   }),
 ]);
 
+/** Any schedule of any family and language. */
+export const scheduleSchema = z.discriminatedUnion('kind', [
+  tiledSchema,
+  splitKSchema,
+  rowSchema,
+  registerTileSchema,
+  broadcastTileSchema,
+  laneSplitSchema,
+  workgroupRowSchema,
+]);
+
+/** What made or checked the kernels. */
+export const toolchainSchema = z.strictObject({
+  tool: z.enum(['nvcc', 'dawn']),
+  version: z.string(),
+  identity: digest,
+});
+
 const ranked = z.strictObject({
-  schedule: z.discriminatedUnion('kind', [
-    tiledSchema,
-    splitKSchema,
-    rowSchema,
-    registerTileSchema,
-    broadcastTileSchema,
-    laneSplitSchema,
-    workgroupRowSchema,
-  ]),
+  schedule: scheduleSchema,
   microseconds: z.number(),
   rooflineFraction: z.number(),
   waves: z.number(),
 });
 
-/** Why a kernel serves a range of M. Times are modelled, never measured. */
+/** Of whom tuned times are. */
+export const tunedDeviceSchema = z.strictObject({
+  kind: z.enum(['gpu', 'adapter', 'model']),
+  name: z.string().min(1),
+  driver: z.string(),
+  software: z.boolean(),
+  smCount: size.exactOptional(),
+});
+
+export const clockSchema = z.enum(['timestamp-query', 'submit-to-done', 'cuda-events', 'modelled']);
+
+const measured = z.strictObject({
+  schedule: scheduleSchema,
+  microseconds: z.number(),
+  low: z.number(),
+  high: z.number(),
+  samples: size,
+  modelled: z.number(),
+});
+
+const tunedSchema = z.strictObject({
+  device: tunedDeviceSchema,
+  clock: clockSchema,
+  tokens: size,
+  sameTemplates: z.boolean(),
+  chosen: measured,
+  runnersUp: z.array(measured),
+  tried: count,
+  failed: count,
+});
+
+/** Why a kernel serves a range of M. Times are modelled, save those under `tuned`. */
 export const explainSchema = z.strictObject({
   from: size,
   to: size.exactOptional(),
@@ -116,6 +157,7 @@ export const explainSchema = z.strictObject({
     gpu: z.string(),
     tokens: size,
     chosen: ranked,
+    tuned: tunedSchema.exactOptional(),
     terms: z.array(z.strictObject({ name: z.string(), microseconds: z.number(), how: z.string() })),
     runnersUp: z.array(ranked),
     legal: count,

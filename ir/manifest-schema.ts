@@ -14,7 +14,7 @@ import {
   workspaceSchema,
 } from './manifest-schema-call.ts';
 import { planSchema } from './manifest-schema-plan.ts';
-import { explainSchema, specSchema } from './manifest-schema-spec.ts';
+import { explainSchema, specSchema, toolchainSchema } from './manifest-schema-spec.ts';
 
 const bits = z.literal([4, 8]);
 
@@ -176,9 +176,7 @@ export const manifestSchema: z.ZodType<ReadableManifest> = z.strictObject({
   layers: z.array(layerSchema),
   plan: planSchema(formulaSchema, weightSchema),
   callers: z.array(z.string().regex(pathPattern)).exactOptional(),
-  toolchain: z
-    .strictObject({ tool: z.enum(['nvcc', 'dawn']), version: z.string(), identity: digest })
-    .exactOptional(),
+  toolchain: toolchainSchema.exactOptional(),
   provenance: z.strictObject({
     quikc: z.string(),
     templatesDigest: digest,

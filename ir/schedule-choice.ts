@@ -1,6 +1,7 @@
 import type { KernelSpec } from './kernel-spec.ts';
 import type { ProblemHash } from './plan.ts';
 import type { Schedule } from './schedule.ts';
+import type { MeasurePolicy, TunedDevice } from './tuned-device.ts';
 
 /** A term of a modelled time, in microseconds, with the arithmetic behind it. */
 export interface ExplainedTerm {
@@ -24,12 +25,46 @@ export interface RejectionCount {
   readonly example: string;
 }
 
+/** A schedule and the time it took on a device: the median of `samples` launches, and a 95 % interval of it. */
+export interface MeasuredSchedule {
+  readonly schedule: Schedule;
+  readonly microseconds: number;
+  readonly low: number;
+  readonly high: number;
+  readonly samples: number;
+  /** What the model gave it. */
+  readonly modelled: number;
+}
+
+/** What a tuning record says of a range of M. */
+export interface TunedReport {
+  readonly device: TunedDevice;
+  readonly clock: MeasurePolicy['clock'];
+  /** The M that was timed. */
+  readonly tokens: number;
+  /** Whether these very templates were timed; others' times are taken all the same. */
+  readonly sameTemplates: boolean;
+  readonly chosen: MeasuredSchedule;
+  readonly runnersUp: readonly MeasuredSchedule[];
+  readonly tried: number;
+  /** Of these, not built, wrong or not timed. */
+  readonly failed: number;
+}
+
+/** Measured schedules for one range of M, the one to take first. */
+export interface TunedRange extends Omit<TunedReport, 'chosen' | 'runnersUp'> {
+  readonly ranked: readonly MeasuredSchedule[];
+}
+
 /** Why a kernel has the schedule it has. */
 export interface ScheduleReport {
   readonly gpu: string;
   /** The M the ranking was made for. */
   readonly tokens: number;
+  /** The model's first choice, or the measured one where `tuned` is there. */
   readonly chosen: RankedSchedule;
+  /** Absent where the model alone chose. */
+  readonly tuned?: TunedReport;
   readonly terms: readonly ExplainedTerm[];
   readonly runnersUp: readonly RankedSchedule[];
   /** Schedules that may serve this range of M, the chosen one among them. */

@@ -1,6 +1,10 @@
 import { join } from 'node:path';
+import type { Manifest } from '../../ir/manifest.ts';
 import type { Target } from '../../targets/target.ts';
 import { type Compilation, compile as compileModel } from '../compile.ts';
+import { devicesOf, type PickedRecords, pickTuned } from '../tune/pick-tuned.ts';
+import { type FoundRecords, readRecords } from '../tune/read-records.ts';
+import { recordsRoot } from '../tune/records-root.ts';
 import type { CommandContext, ExitCode, OutputOptions } from './command.ts';
 import { exitCodeOf, reportDiagnostics, reportResult } from './command.ts';
 import { interruptible } from './interruptible.ts';
@@ -15,6 +19,8 @@ export interface CompileOptions extends ModelOptions, OutputOptions {
   readonly output?: string;
   readonly build: boolean;
   readonly nvcc?: string;
+  readonly tuned?: string;
+  readonly records?: string;
 }
 
 /** `quikc compile`: from a model to a bundle of kernels. */
@@ -28,7 +34,16 @@ export async function compile(
     reportDiagnostics([target.error], options, context);
     return 2;
   }
-  const outcome = await interruptible((signal) => run(file, target.value, signal, options, context));
+  const records = readRecords(recordsRoot(context.env, options.records));
+  const { id, gpu } = target.value;
+  const picked = pickTuned(records.records, { target: id, device: options.tuned, referenceGpu: gpu.name });
+  if (!picked.ok) {
+    reportDiagnostics([picked.error], options, context);
+    return 2;
+  }
+  const outcome = await interruptible((signal) =>
+    run(file, target.value, picked.value, signal, options, context),
+  );
   if (outcome.interrupted) {
     context.err('interrupted: what was at the output is as it was\n');
     return 130;
@@ -38,12 +53,13 @@ export async function compile(
     reportDiagnostics(compiled.error, options, context);
     return exitCodeOf(compiled.error);
   }
-  return report(compiled.value, options, context);
+  return report(compiled.value, records, options, context);
 }
 
 async function run(
   file: string,
   target: Target,
+  picked: PickedRecords,
   signal: AbortSignal,
   options: CompileOptions,
   context: CommandContext,
@@ -55,6 +71,7 @@ async function run(
       target,
       outputFor: (model) => options.output ?? join('generated', 'build', `${model}.${target.id}`),
       build: options.build,
+      tuned: picked,
       ...(options.nvcc === undefined ? {} : { nvcc: options.nvcc }),
       buildOptions: {
         env: context.env,
@@ -73,12 +90,31 @@ async function run(
   }
 }
 
-function report(compiled: Compilation, options: CompileOptions, context: CommandContext): ExitCode {
-  const { manifest, output, reused, warnings, noToolchain } = compiled;
+function report(
+  compiled: Compilation,
+  records: FoundRecords,
+  options: CompileOptions,
+  context: CommandContext,
+): ExitCode {
+  const { manifest, output, reused, noToolchain } = compiled;
+  const warnings = [...compiled.warnings, ...records.warnings];
   const diagnostics = noToolchain === undefined ? warnings : [...warnings, noToolchain];
   const state = reused ? 'unchanged, as it was' : manifest.built ? 'written' : 'written, sources only';
   const text =
-    options.quiet === true ? '' : `${summariseBundle(manifest)}bundle: ${output ?? 'none'} (${state})\n`;
+    options.quiet === true
+      ? ''
+      : `${summariseBundle(manifest)}${tunedElsewhere(manifest, records)}bundle: ${output ?? 'none'} (${state})\n`;
   reportResult({ json: { bundle: output, reused, manifest }, text }, diagnostics, options, context);
   return noToolchain === undefined ? 0 : 3;
+}
+
+/** Of records that were left alone, since they are of other devices than the target's own. */
+function tunedElsewhere(manifest: Manifest, { records }: FoundRecords): string {
+  const used = new Set(manifest.kernels.flatMap(({ explain }) => explain.map(({ report }) => report.tuned)));
+  const devices = devicesOf(records, manifest.target.id).filter(
+    ({ name }) => ![...used].some((tuned) => tuned?.device.name === name),
+  );
+  if (devices.length === 0) return '';
+  const names = devices.map(({ name, software }) => `${name}${software ? ' (software)' : ''}`);
+  return `tuned elsewhere, not used: ${names.join(', ')}; --tuned names one to use\n`;
 }

@@ -1,6 +1,6 @@
 import type { CudaResources, Manifest, ManifestKernel, WgslResources } from '../../ir/manifest.ts';
 import { printSchedule, printTokens } from '../../ir/print-schedule.ts';
-import type { RangeChoice, ScheduleReport } from '../../ir/schedule-choice.ts';
+import type { RangeChoice, ScheduleReport, TunedReport } from '../../ir/schedule-choice.ts';
 import { formatCount } from '../support/format-count.ts';
 import { type Column, formatTable } from './format-table.ts';
 
@@ -10,7 +10,9 @@ export function explainKernel(manifest: Manifest, kernel: ManifestKernel): strin
     `${kernel.id}\n`,
     facts(manifest, kernel),
     ...kernel.explain.map((choice) => explainRange(choice)),
-    'All times are modelled for the reference GPU, none is measured. How the terms combine: docs/bundle.md.\n',
+    kernel.explain.some(({ report }) => report.tuned !== undefined)
+      ? 'Times under *modelled* are for the reference GPU; those under *measured* are of the device that the line names. docs/bundle.md\n'
+      : 'All times are modelled for the reference GPU, none is measured. How the terms combine: docs/bundle.md.\n',
   ].join('\n');
 }
 
@@ -67,6 +69,7 @@ function explainRange({ report, ...range }: RangeChoice): string {
   const rejected = report.rejections.reduce((sum, { count }) => sum + count, 0);
   return [
     `M ${printTokens(range)}: ${printSchedule(chosen.schedule)}, ${chosen.microseconds.toFixed(2)} us modelled at M = ${tokens}, ${percent} % of the roofline, ${chosen.waves.toFixed(2)} waves\n`,
+    ...(report.tuned === undefined ? [] : [explainTuned(report.tuned)]),
     formatTable(termColumns, terms(report)),
     ...(outlierCost === undefined
       ? []
@@ -77,6 +80,41 @@ function explainRange({ report, ...range }: RangeChoice): string {
     formatTable(rankColumns, ranking(report)),
     `${formatCount(rejected)} schedules rejected:\n`,
     formatTable(rejectionColumns, rejections(report)),
+  ].join('\n');
+}
+
+/** What was measured: the chosen schedule and others, each with its interval and what the model thought of it. */
+function explainTuned(tuned: TunedReport): string {
+  const { device, clock, tokens, chosen, runnersUp, tried, failed, sameTemplates } = tuned;
+  const on = device.kind === 'model' ? device.name : `${device.name}${device.driver && `, ${device.driver}`}`;
+  const note = [
+    ...(device.software ? ['a software adapter, whose order of kernels is not a GPU’s'] : []),
+    ...(device.kind === 'model' ? ['ptxas’s registers and the executor’s counts in it, nothing timed'] : []),
+    ...(sameTemplates ? [] : ['timed with other templates than these']),
+  ];
+  const heading = device.kind === 'model' ? '*modelled*, counted' : '*measured*';
+  return [
+    `chosen by what was ${device.kind === 'model' ? 'counted' : 'measured'} on ${on} at M = ${tokens} (${clock}): ${tried} schedules tried, ${failed} of them fell${note.map((text) => `; ${text}`).join('')}\n`,
+    formatTable(
+      [
+        { heading: 'rank', align: 'right' },
+        { heading: 'schedule', align: 'left' },
+        { heading, align: 'right' },
+        { heading: '95 % interval', align: 'left' },
+        { heading: 'samples', align: 'right' },
+        { heading: 'slower', align: 'right' },
+        { heading: '*modelled*', align: 'right' },
+      ],
+      [chosen, ...runnersUp].map((entry, index) => [
+        `${index + 1}`,
+        printSchedule(entry.schedule),
+        `${entry.microseconds.toFixed(2)} us`,
+        `${entry.low.toFixed(2)}-${entry.high.toFixed(2)}`,
+        `${entry.samples}`,
+        index === 0 ? 'chosen' : `${(100 * (entry.microseconds / chosen.microseconds - 1)).toFixed(1)} %`,
+        `${entry.modelled.toFixed(2)} us`,
+      ]),
+    ),
   ].join('\n');
 }
 

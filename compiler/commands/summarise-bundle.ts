@@ -35,7 +35,11 @@ export function summariseBundle(manifest: Manifest): string {
     });
     return lines.map((line, index) => [index === 0 ? site.id : '', ...line]);
   });
-  return `${formatTable(columns, rows)}\n${totals(manifest).join('\n')}\n`;
+  const tuned = manifest.kernels.some(({ explain }) =>
+    explain.some(({ report }) => report.tuned !== undefined),
+  );
+  const shown = tuned ? [...columns, { heading: 'measured', align: 'right' } as const] : columns;
+  return `${formatTable(shown, rows)}\n${totals(manifest).join('\n')}\n`;
 }
 
 function formatRow(
@@ -54,6 +58,9 @@ function formatRow(
     `${microseconds.toFixed(1)} us`,
     `${report.tokens}`,
     `${Math.round(100 * rooflineFraction)} %`,
+    report.tuned === undefined || report.tuned.device.kind === 'model'
+      ? ''
+      : `${report.tuned.chosen.microseconds.toFixed(1)} us at ${report.tuned.tokens}`,
   ];
 }
 
@@ -77,6 +84,7 @@ function totals(manifest: Manifest): readonly string[] {
   return [
     `${manifest.model} on ${target.id}: ${kernels.length} kernels, ${made}`,
     `modelled on ${target.referenceGpu}, never measured: ${modelPass(manifest)}`,
+    ...tunedOn(manifest),
     placeholders.length === 0
       ? 'outlier columns: as the model lists them'
       : `outlier columns: placeholders in ${placeholders.length} of ${manifest.layers.length} layers, since the model lists none: ${placeholders.join(', ')}`,
@@ -105,4 +113,12 @@ function modelPass({ kernels, sites, plan }: Manifest): string {
   }
   const tokens = [...ranked].sort((a, b) => a - b).join(', ');
   return `${(microseconds / 1000).toFixed(2)} ms for the ${launches} launches of the model at M = ${tokens}`;
+}
+
+/** On what devices some of the schedules were tried. */
+function tunedOn({ kernels }: Manifest): readonly string[] {
+  const choices = kernels.flatMap(({ explain }) => explain.map(({ report }) => report.tuned));
+  const tuned = choices.flatMap((choice) => (choice === undefined ? [] : [choice.device.name]));
+  const names = [...new Set(tuned)].join(', ');
+  return tuned.length === 0 ? [] : [`tuned: ${tuned.length} of ${choices.length} choices, on ${names}`];
 }

@@ -59,6 +59,12 @@ export const codes: CodeTable = {
   QK565: error('the bundle is of another version', 'compile the model again with this version of quikc'),
   QK566: error('no such kernel', 'quikc explain <bundle> lists the kernels'),
   QK567: error('a file of the bundle cannot be read', 'check its permissions, or compile the model again'),
+  QK570: warning('tuning record passed over', 'delete it, or tune again'),
+  QK571: error('tuning records cannot be written', 'free some space, or name another folder with --records'),
+  QK572: error('tuning already runs', 'wait for it, or end that process: it keeps what it found'),
+  QK573: error('usage of tune', 'see quikc tune --help'),
+  QK574: error('no tuning records', 'run quikc tune first, or name the folder of its records'),
+  QK575: error('tuned on another device', 'name one of those that have records, or leave --tuned out'),
   QK900: error('internal error', 'this is a fault of quikc: please report it with this text'),
 };
 

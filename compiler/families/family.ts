@@ -43,6 +43,16 @@ export interface CostEstimate {
   readonly waves: number;
 }
 
+/** What a built kernel takes, and what its execution counted. */
+export interface CountedFigures {
+  /** A thread's, by ptxas. */
+  readonly registers: number;
+  /** Wavefronts of shared memory over the least for the bytes asked for. */
+  readonly sharedFactor: number;
+  /** Sectors of global memory over the least for the bytes asked for. */
+  readonly sectorFactor: number;
+}
+
 /** Tokens from `from` to `to`; without `to`, all from there on. */
 export interface TokenRange {
   readonly from: number;
@@ -114,7 +124,14 @@ export interface KernelFamily<F extends FamilyName, D extends Dialect = Dialect>
   contract(spec: SpecOf<F, D>): CallContract;
   enumerate(problem: ProblemOf<F>, target: TargetOf<D>): Iterable<ScheduleOf<F, D>>;
   reject(problem: ProblemOf<F>, schedule: ScheduleOf<F, D>, target: TargetOf<D>): Rejection | undefined;
-  estimate(problem: ProblemOf<F>, schedule: ScheduleOf<F, D>, target: TargetOf<D>, m: number): CostEstimate;
+  /** `counted`: what is known once the kernel was built and executed, in place of what is assumed before. */
+  estimate(
+    problem: ProblemOf<F>,
+    schedule: ScheduleOf<F, D>,
+    target: TargetOf<D>,
+    m: number,
+    counted?: CountedFigures,
+  ): CostEstimate;
   /** What the outlier columns add to time and weight bytes, against quantising all columns; undefined without any. */
   outlierCost(
     problem: ProblemOf<F>,

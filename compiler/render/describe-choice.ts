@@ -17,6 +17,15 @@ export function describeChoice(choices: readonly RangeChoice[]): readonly string
   const binding = [...last.report.terms].sort((a, b) => b.microseconds - a.microseconds).slice(0, 2);
   const bounds = binding.map((term) => `${term.name} ${term.microseconds.toFixed(1)}`).join(', ');
   const ranges = joinRanges(choices).map(describeTokens).join(', ');
+  const { tuned } = last.report;
+  if (tuned !== undefined) {
+    const { device, tried } = tuned;
+    const how = device.kind === 'model' ? 'counted' : 'measured';
+    return [
+      `${ranges}: ${how} ${microseconds(tuned.chosen.microseconds)} at M = ${tuned.tokens} on ${device.name}, best of ${tried} tried`,
+      `modelled ${microseconds(chosen.microseconds)} on ${gpu} at M = ${tokens}, ${percent} % of the roofline: ${bounds} us`,
+    ];
+  }
   return [
     `${ranges}: modelled ${microseconds(chosen.microseconds)} at M = ${tokens}, ${percent} % of the roofline: ${bounds} us`,
     `best on ${gpu} of ${formatCount(legal)} legal schedules${next === undefined ? '' : `; next ${microseconds(next.microseconds)}: ${printSchedule(next.schedule)}`}`,

@@ -7,12 +7,13 @@ import type { FamilyTable } from '../families/family.ts';
 import { assert } from '../support/assert.ts';
 import { hashValue } from '../support/hash.ts';
 import { fail, type Result, succeed } from '../support/result.ts';
-import { chooseSchedules } from './choose-schedules.ts';
+import { chooseSchedules, type TunedLookup } from './choose-schedules.ts';
 
 export interface ScheduleOptions {
   readonly families: FamilyTable;
   readonly target: Target;
   readonly exclude?: Exclude | undefined;
+  readonly tuned?: TunedLookup | undefined;
 }
 
 /** Takes kernels out of the running, e.g. such as a build has shown not to work: gives the reason, or nothing. */
@@ -55,12 +56,13 @@ export function schedulePlan(
 }
 
 function choose(planned: PlannedProblem, tokens: Site['tokens'], options: ScheduleOptions) {
-  const { families, target, exclude } = options;
+  const { families, target, exclude, tuned } = options;
   const { problem } = planned;
   const range = { from: tokens.min, ...(tokens.max === undefined ? {} : { to: tokens.max }) };
-  return chooseSchedules(families[problem.family], planned, problem, range, target, (schedule) =>
-    exclude?.({ family: problem.family, problem, schedule } as KernelSpec),
-  );
+  return chooseSchedules(families[problem.family], planned, problem, range, target, {
+    exclude: (schedule) => exclude?.({ family: problem.family, problem, schedule } as KernelSpec),
+    tuned,
+  });
 }
 
 /** Cuts a site's tokens wherever one of its kernels changes: in each piece, one launch a problem, quantize first. */

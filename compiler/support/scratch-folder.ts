@@ -37,7 +37,8 @@ export function orphanedScratchFolders(root: string, purpose: string): readonly 
     .map((name) => join(root, name));
 }
 
-function isAlive(pid: number): boolean {
+/** Whether there is a process of this number. */
+export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;

@@ -2,7 +2,7 @@ import type { Candidate } from './candidate.ts';
 import { fitSurrogate } from './surrogate.ts';
 
 /** Of the first trials, half are the model's favourites, half lie as far from all others as may be. */
-const firstTrials = 8;
+export const firstTrials = 8;
 /** From then on every so-manieth trial is drawn at random: a fifth of the budget explores beyond what is believed. */
 const randomEvery = 5;
 /** What is known of a candidate: its time in microseconds, or that it failed. */

@@ -2,6 +2,7 @@ import type { Result } from '../support/result.ts';
 import type { Candidate, FailedStage, Trial } from './candidate.ts';
 import { medianInterval } from './median-interval.ts';
 import { type Outcome, propose } from './propose.ts';
+import { rankTrials } from './rank-trials.ts';
 
 /** What candidates run on: a GPU, an adapter, or a landscape made for a test. Nothing here may throw for a candidate's fault. */
 export interface TuneDevice {
@@ -14,11 +15,15 @@ export interface TuneDevice {
 }
 
 export interface TuneOptions {
-  /** Milliseconds in all. */
+  /** Milliseconds in all, more than 0. */
   readonly budget: number;
   readonly now: () => number;
   /** 0…1, for what is drawn at random. */
   readonly random: () => number;
+  /** Candidates to try, those of earlier runs included; all of them if absent. */
+  readonly most?: number;
+  /** Key of the candidate that is in use: tried before all others, so that a gain can be told. */
+  readonly first?: string;
   /** Trials of an earlier, interrupted run: not made again. */
   readonly known?: readonly Trial[];
   readonly signal?: AbortSignal | undefined;
@@ -34,10 +39,11 @@ export interface TuneOutcome {
 }
 
 /** Launches of a trial after the first, which is discarded: it loads code and warms what cannot be cold. */
-const launchesPerTrial = 3;
+export const launchesPerTrial = 3;
 /** Of the budget kept for measuring the best once more. */
 const finalShare = 0.1;
-const finalists = 5;
+/** Measured again at the end. */
+export const finalists = 5;
 const mostFinalRounds = 15;
 
 /**
@@ -58,17 +64,28 @@ export async function tuneCandidates(
     const index = byKey.get(trial.key);
     if (index !== undefined) trials.set(index, trial);
   }
-  while (used() < 1 - finalShare && signal?.aborted !== true) {
-    const index = propose(candidates, outcomesOf(trials), options.random);
+  const most = options.most ?? candidates.length;
+  const isStopped = () => signal?.aborted === true;
+  let begun = 0;
+  // A trial is not begun if one like those before it would not end in time.
+  const isTimeLeft = () => used() * (begun === 0 ? 1 : 1 + 1 / begun) < (begun === 0 ? 1 : 1 - finalShare);
+  while (trials.size < most && isTimeLeft() && !isStopped()) {
+    begun += 1;
+    const first = byKey.get(options.first ?? '');
+    const index =
+      first !== undefined && !trials.has(first)
+        ? first
+        : propose(candidates, outcomesOf(trials), options.random);
     const candidate = index === undefined ? undefined : candidates[index];
     if (index === undefined || candidate === undefined) break;
     const trial = await tryOut(candidate, device);
+    if (trial.kind === 'failed' && isStopped()) break; // it failed because it was stopped
     trials.set(index, trial);
     onTrial?.(trial, used());
   }
   await measureFinalists(candidates, trials, device, options, used);
-  const timed = [...trials.values()].filter((trial) => trial.kind === 'timed');
-  const best = timed.sort((a, b) => medianOf(a) - medianOf(b))[0];
+  const timed = [...trials.values()].flatMap((trial) => (trial.kind === 'timed' ? [trial] : []));
+  const [best] = rankTrials(timed);
   return { trials: [...trials.values()], ...(best === undefined ? {} : { best: best.key }) };
 }
 
@@ -93,15 +110,17 @@ async function measureFinalists(
   { signal, random, onTrial }: TuneOptions,
   used: () => number,
 ): Promise<void> {
+  const isStopped = () => signal?.aborted === true;
   const ranked = [...trials].filter(([, trial]) => trial.kind === 'timed');
   ranked.sort(([, a], [, b]) => medianOf(a) - medianOf(b));
   const chosen = ranked.slice(0, finalists).map(([index]) => index);
-  for (let round = 0; round < mostFinalRounds && used() < 1 && signal?.aborted !== true; round++) {
+  for (let round = 0; round < mostFinalRounds && used() < 1 && !isStopped(); round++) {
     for (const index of shuffled(chosen, random)) {
       const trial = trials.get(index);
       const candidate = candidates[index];
       if (trial?.kind !== 'timed' || candidate === undefined) continue;
       const sample = await device.time(candidate);
+      if (!sample.ok && isStopped()) return;
       const { key, modelled, samples } = trial;
       trials.set(
         index,

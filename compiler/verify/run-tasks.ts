@@ -67,7 +67,10 @@ const runHere: Runner = {
 
 function startWorker(url: URL, signal: AbortSignal | undefined): Runner {
   const worker = new Worker(url);
-  const stop = (): Promise<unknown> => worker.terminate();
+  const stop = (): Promise<unknown> => {
+    signal?.removeEventListener('abort', stop);
+    return worker.terminate();
+  };
   signal?.addEventListener('abort', stop, { once: true });
   return {
     stop,

@@ -1,8 +1,8 @@
-import type { DeviceArgument, DeviceBuffer, DeviceJob } from '../../compiler/device/device-job.ts';
+import type { DeviceJob } from '../../compiler/device/device-job.ts';
 import type { Comparison, CtaIndex, VerificationCase } from '../../compiler/families/family.ts';
+import { extentOf, toCaseJob } from '../../compiler/measure/case-job.ts';
 import { sha256 } from '../../compiler/support/hash.ts';
 import type { CallContract } from '../../ir/call-contract.ts';
-import { evaluate } from '../../ir/formula.ts';
 import type { FamilyName, SpecOf } from '../../ir/kernel-spec.ts';
 import { emitModel, shownKernels } from '../golden/golden-files.ts';
 import { goldenModels } from '../golden/golden-models.ts';
@@ -41,18 +41,7 @@ export async function goldenRuns(): Promise<readonly GoldenRun[]> {
 
 /** One launch of a run; every buffer that the kernel writes comes back. */
 export function toDeviceJob({ id, contract, data }: GoldenRun, ptx: string): DeviceJob {
-  const buffers = data.buffers.map(({ bytes, access, fill }): DeviceBuffer => {
-    const content = new Uint8Array(bytes);
-    fill?.(0, content);
-    return { bytes, content, download: access !== 'input' };
-  });
-  const list = contract.arguments.map((argument): DeviceArgument => {
-    if (argument.kind === 'token-count') return { type: 'i32', value: data.m };
-    return { buffer: data.buffers.findIndex((buffer) => buffer.argument === argument.name) };
-  });
-  const { block, dynamicSharedBytes } = contract.launch;
-  const launch = { module: 0, symbol: id, grid: extentOf(contract, data.m), block, dynamicSharedBytes };
-  return { modules: [ptx], buffers, launches: [{ ...launch, arguments: list }] };
+  return toCaseJob(id, contract, data, ptx);
 }
 
 /** What the oracle says of a run's outputs, by argument: they may come from a GPU, a file, or the executor. */
@@ -71,11 +60,6 @@ export function judgeRun(
 }
 
 type Extent = readonly [number, number, number];
-
-export function extentOf({ launch }: CallContract, m: number): Extent {
-  const [x, y, z] = launch.grid;
-  return [evaluate(x, m), evaluate(y, m), evaluate(z, m)];
-}
 
 function allCtas([x, y, z]: Extent): readonly CtaIndex[] {
   const range = (count: number) => Array.from({ length: count }, (_, index) => index);

@@ -3,7 +3,7 @@ import type { SplitKSchedule } from '../../../../ir/schedule.ts';
 import { residentCtas } from '../../../../targets/resident-ctas.ts';
 import type { CudaTarget } from '../../../../targets/target.ts';
 import { ceilDiv } from '../../../support/integer.ts';
-import type { CostEstimate, CostTerm } from '../../family.ts';
+import type { CostEstimate, CostTerm, CountedFigures } from '../../family.ts';
 import { blockBytes, linearGeometry } from '../geometry.ts';
 import { launchWork } from './launch-work.ts';
 import { linearResources } from './resources.ts';
@@ -23,6 +23,7 @@ export function estimateSplitK(
   schedule: SplitKSchedule,
   target: CudaTarget,
   m: number,
+  counted?: CountedFigures,
 ): CostEstimate {
   const { gpu } = target;
   const geometry = linearGeometry(problem);
@@ -30,7 +31,10 @@ export function estimateSplitK(
   const slices = schedule.slices + (problem.outliers > 0 ? 1 : 0);
   const ctas = tiles * slices;
   const resources = linearResources(problem, schedule, target);
-  const resident = residentCtas({ ...resources, registers: resources.registerCap }, target);
+  const resident = residentCtas(
+    { ...resources, registers: counted?.registers ?? resources.registerCap },
+    target,
+  );
   const waves = ctas / (gpu.smCount * resident);
   const warps = threadsOf(schedule) / 32;
 
@@ -38,7 +42,7 @@ export function estimateSplitK(
   const concurrent = Math.min(resident * gpu.smCount, ctas);
   const inFlight = concurrent * warps * warpTile(schedule).blocks * segmentsAhead * blockBytes;
   const attainable = Math.min(gpu.dramGBps, inFlight / latencyNs);
-  const stream = bytes / (attainable * 1e3);
+  const stream = (bytes * (counted?.sectorFactor ?? 1)) / (attainable * 1e3);
 
   // A wave is as long as its longest slice; slices shorter than that leave bandwidth unused at the end.
   const longest = Math.max(sliceSegments(problem, schedule), geometry.outlierSegments);

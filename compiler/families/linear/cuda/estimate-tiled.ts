@@ -4,7 +4,7 @@ import { residentCtas } from '../../../../targets/resident-ctas.ts';
 import type { CudaTarget } from '../../../../targets/target.ts';
 import { formatCount } from '../../../support/format-count.ts';
 import { ceilDiv } from '../../../support/integer.ts';
-import type { CostEstimate, CostTerm } from '../../family.ts';
+import type { CostEstimate, CostTerm, CountedFigures } from '../../family.ts';
 import { linearGeometry } from '../geometry.ts';
 import { launchWork } from './launch-work.ts';
 import { linearResources, sharedBytesPerStep } from './resources.ts';
@@ -49,13 +49,17 @@ export function estimateTiled(
   schedule: TiledSchedule,
   target: CudaTarget,
   m: number,
+  counted?: CountedFigures,
 ): CostEstimate {
   const { gpu } = target;
   const geometry = linearGeometry(problem);
   const cycles = (count: number): number => count / gpu.clockMHz;
   const tiles = ceilDiv(problem.n, schedule.tileN) * ceilDiv(m, schedule.tileM);
   const resources = linearResources(problem, schedule, target);
-  const resident = residentCtas({ ...resources, registers: resources.registerCap }, target);
+  const resident = residentCtas(
+    { ...resources, registers: counted?.registers ?? resources.registerCap },
+    target,
+  );
   const rounds = ceilDiv(tiles, gpu.smCount);
   const waves = tiles / (gpu.smCount * resident);
 
@@ -70,10 +74,13 @@ export function estimateTiled(
   const tensor = cycles((rounds * (baseCycles + outlierCycles)) / efficiency);
 
   const segments = geometry.baseSegments + geometry.outlierSegments;
-  const sharedCycles = ((sharedBytesPerStep(schedule) / stepSegments) * segments) / sharedBytesPerClock;
+  const sharedCycles =
+    (((sharedBytesPerStep(schedule) / stepSegments) * segments) / sharedBytesPerClock) *
+    (counted?.sharedFactor ?? 1);
   const shared = cycles(rounds * sharedCycles);
 
-  const operandBytes = tiles * (schedule.tileN + schedule.tileM) * segments * 32;
+  const operandBytes =
+    tiles * (schedule.tileN + schedule.tileM) * segments * 32 * (counted?.sectorFactor ?? 1);
   // Little's law: the ring's steps that are not in use are in flight, in every resident CTA.
   const concurrent = Math.min(tiles, resident * gpu.smCount);
   const inFlight = concurrent * (schedule.stages - 1) * stageBytes(schedule);

@@ -5,7 +5,7 @@ import type { CudaTarget } from '../../../../targets/target.ts';
 import { hashValue } from '../../../support/hash.ts';
 import { ceilDiv } from '../../../support/integer.ts';
 import { describeCudaResources } from '../../describe-cuda-resources.ts';
-import type { CostEstimate, CudaLinearFamily } from '../../family.ts';
+import type { CostEstimate, CountedFigures, CudaLinearFamily } from '../../family.ts';
 import { linearKernelId } from '../../kernel-name.ts';
 import { linearCases } from '../cases.ts';
 import { describeLinear, linearWidths } from '../describe.ts';
@@ -81,10 +81,11 @@ function estimateLinear(
   schedule: LinearSchedule,
   target: CudaTarget,
   m: number,
+  counted?: CountedFigures,
 ): CostEstimate {
   return schedule.kind === 'tiled'
-    ? estimateTiled(problem, schedule, target, m)
-    : estimateSplitK(problem, schedule, target, m);
+    ? estimateTiled(problem, schedule, target, m, counted)
+    : estimateSplitK(problem, schedule, target, m, counted);
 }
 
 function outlierCost(problem: LinearProblem, schedule: LinearSchedule, target: CudaTarget, m: number) {

@@ -3,7 +3,7 @@ import type { QuantizeSchedule } from '../../../../ir/schedule.ts';
 import { residentCtas } from '../../../../targets/resident-ctas.ts';
 import type { CudaTarget } from '../../../../targets/target.ts';
 import { ceilDiv } from '../../../support/integer.ts';
-import type { CostEstimate, CostTerm } from '../../family.ts';
+import type { CostEstimate, CostTerm, CountedFigures } from '../../family.ts';
 import { codeRowBytes, quantizeGeometry } from '../geometry.ts';
 import { quantizeResources, vectorsPerThread } from './schedule-space.ts';
 
@@ -27,11 +27,15 @@ export function estimateQuantize(
   schedule: QuantizeSchedule,
   target: CudaTarget,
   m: number,
+  counted?: CountedFigures,
 ): CostEstimate {
   const { gpu } = target;
   const resources = quantizeResources(problem, schedule, target);
-  const resident = residentCtas({ ...resources, registers: resources.registerCap }, target);
-  const bytes = m * rowBytes(problem);
+  const resident = residentCtas(
+    { ...resources, registers: counted?.registers ?? resources.registerCap },
+    target,
+  );
+  const bytes = m * rowBytes(problem) * (counted?.sectorFactor ?? 1);
   const dram = bytes / (gpu.dramGBps * 1e3);
   const rounds = ceilDiv(m, gpu.smCount * resident);
   const serial =

@@ -1,0 +1,196 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { z } from 'zod';
+import { packageRoot } from '../support/package-root.ts';
+import type { Environment } from '../support/quikc-cache-root.ts';
+import { fail, type Result, succeed } from '../support/result.ts';
+
+const adapterSchema = z.object({
+  name: z.string(),
+  driver: z.string(),
+  software: z.boolean(),
+  features: z.array(z.string()),
+  subgroupMinSize: z.number(),
+  clock: z.enum(['timestamp-query', 'submit-to-done']),
+});
+
+const replySchema = z.union([
+  z.object({ adapter: adapterSchema }),
+  z.object({ ready: z.literal(true) }),
+  z.object({ microseconds: z.number() }),
+  z.object({ error: z.string(), fatal: z.string().optional() }),
+  z.object({ done: z.boolean() }),
+]);
+type Reply = z.infer<typeof replySchema>;
+
+export type TimedAdapter = z.infer<typeof adapterSchema>;
+
+/** What every kernel of a problem is launched on. */
+export interface TimedBuffers {
+  readonly tokens: number;
+  /** Sets of the same buffers that launches take in turn. */
+  readonly copies: number;
+  readonly buffers: readonly { readonly binding: number; readonly bytes: number; readonly file: string }[];
+}
+
+/**
+ * A process that times kernels on the adapter at hand. A kernel that hangs, crashes or loses the device takes only that
+ * process with it: the next request starts another one, with the same buffers.
+ */
+export interface AdapterTimer {
+  readonly adapter: TimedAdapter;
+  useBuffers(buffers: TimedBuffers): Promise<Result<void, string>>;
+  /** Compiles the WGSL in `file`. */
+  load(id: string, file: string): Promise<Result<void, string>>;
+  /** One launch of a loaded kernel, in microseconds. */
+  time(id: string, workgroups: readonly number[]): Promise<Result<number, string>>;
+  close(): void;
+}
+
+export interface TimerOptions {
+  /** The module of the npm package webgpu. */
+  readonly dawn: string;
+  readonly env: Environment;
+  /** Milliseconds that one request may take. */
+  readonly timeoutMs: number;
+}
+
+/** Fails where there is no adapter, or it cannot be used. */
+export async function openAdapterTimer(options: TimerOptions): Promise<Result<AdapterTimer, string>> {
+  let child = startChild(options);
+  const first = await child.next(options.timeoutMs);
+  if (!('adapter' in first)) {
+    child.kill();
+    return fail('error' in first ? first.error : 'the process said nothing of an adapter');
+  }
+  let buffers: TimedBuffers | undefined;
+  let files = new Map<string, string>();
+  let loaded = new Set<string>();
+
+  async function ask(request: object): Promise<Result<Reply, string>> {
+    const reply = await child.ask(request, options.timeoutMs);
+    if (!('error' in reply)) return succeed(reply);
+    child.kill(); // after an error the device may be anything
+    return fail(reply.error);
+  }
+
+  /** A living process that has the buffers. */
+  async function ensureStarted(): Promise<Result<void, string>> {
+    if (child.isAlive()) return succeed(undefined);
+    child = startChild(options);
+    loaded = new Set();
+    const greeting = await child.next(options.timeoutMs);
+    if ('error' in greeting) return fail(greeting.error);
+    if (buffers === undefined) return succeed(undefined);
+    const made = await ask({ op: 'buffers', ...buffers });
+    return made.ok ? succeed(undefined) : made;
+  }
+
+  async function load(id: string, file: string): Promise<Result<void, string>> {
+    const ready = await ensureStarted();
+    if (!ready.ok) return ready;
+    files.set(id, file);
+    const compiled = await ask({ op: 'kernel', id, file });
+    if (!compiled.ok) return compiled;
+    loaded.add(id);
+    return succeed(undefined);
+  }
+
+  return succeed({
+    adapter: first.adapter,
+    async useBuffers(next) {
+      buffers = undefined;
+      files = new Map();
+      const ready = await ensureStarted();
+      if (!ready.ok) return ready;
+      loaded = new Set();
+      buffers = next;
+      const made = await ask({ op: 'buffers', ...next });
+      return made.ok ? succeed(undefined) : made;
+    },
+    load,
+    async time(id, workgroups) {
+      const ready = await ensureStarted();
+      if (!ready.ok) return ready;
+      if (!loaded.has(id)) {
+        const again = await load(id, files.get(id) ?? '');
+        if (!again.ok) return again;
+      }
+      const reply = await ask({ op: 'time', id, workgroups });
+      if (!reply.ok) return reply;
+      if (!('microseconds' in reply.value)) return fail('the process gave no time');
+      const { microseconds } = reply.value;
+      return microseconds > 0 ? succeed(microseconds) : fail(`a launch took ${microseconds} us by the clock`);
+    },
+    close: () => child.kill(),
+  });
+}
+
+interface Child {
+  ask(request: object, timeoutMs: number): Promise<Reply>;
+  next(timeoutMs: number): Promise<Reply>;
+  isAlive(): boolean;
+  kill(): void;
+}
+
+function startChild({ dawn, env }: TimerOptions): Child {
+  const script = join(packageRoot(), 'compiler', 'measure', 'time-on-adapter.mjs');
+  const child: ChildProcess = spawn(process.execPath, [script, dawn], {
+    env: { ...env },
+    stdio: ['pipe', 'pipe', 'pipe'],
+  });
+  let alive = true;
+  let said = '';
+  const waiting: ((reply: Reply) => void)[] = [];
+  const replies: Reply[] = [];
+  const hand = (reply: Reply) => {
+    const receiver = waiting.shift();
+    if (receiver === undefined) replies.push(reply);
+    else receiver(reply);
+  };
+  const end = (why: string) => {
+    if (!alive) return;
+    alive = false;
+    const detail = said.trim().split('\n').at(-1) ?? '';
+    hand({ error: detail === '' ? why : `${why}: ${detail.slice(0, 300)}` });
+  };
+  child.stderr?.on('data', (text: Buffer) => {
+    said = `${said}${text.toString('utf8')}`.slice(-2000);
+  });
+  child.stdin?.on('error', () => {}); // the end is told by 'close'
+  child.on('error', (error) => end(`the process does not start: ${error.message}`));
+  child.on('close', (code, signal) => end(`the process ended with ${signal ?? code}`));
+  if (child.stdout !== null) {
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      if (line.startsWith('{')) hand(replySchema.parse(JSON.parse(line)));
+    });
+  }
+  const kill = () => {
+    child.kill('SIGKILL');
+    alive = false;
+  };
+  const next = (timeoutMs: number): Promise<Reply> => {
+    const ready = replies.shift();
+    if (ready !== undefined) return Promise.resolve(ready);
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => {
+        kill();
+        resolve({ error: `no answer within ${timeoutMs / 1000} s` });
+      }, timeoutMs);
+      waiting.push((reply) => {
+        clearTimeout(timer);
+        resolve(reply);
+      });
+    });
+  };
+  return {
+    isAlive: () => alive,
+    kill,
+    next,
+    ask(request, timeoutMs) {
+      child.stdin?.write(`${JSON.stringify(request)}\n`);
+      return next(timeoutMs);
+    },
+  };
+}

@@ -1,0 +1,31 @@
+import type { CallContract } from '../../ir/call-contract.ts';
+import { evaluate } from '../../ir/formula.ts';
+import type { DeviceArgument, DeviceBuffer, DeviceJob } from '../device/device-job.ts';
+import type { VerificationCase } from '../families/family.ts';
+
+/** One launch of a kernel on a verification case, for a GPU; every buffer that the kernel writes comes back. */
+export function toCaseJob(
+  id: string,
+  contract: CallContract,
+  data: VerificationCase,
+  ptx: string,
+): DeviceJob {
+  const buffers = data.buffers.map(({ bytes, access, fill }): DeviceBuffer => {
+    const content = new Uint8Array(bytes);
+    fill?.(0, content);
+    return { bytes, content, download: access !== 'input' };
+  });
+  const list = contract.arguments.map((argument): DeviceArgument => {
+    if (argument.kind === 'token-count') return { type: 'i32', value: data.m };
+    return { buffer: data.buffers.findIndex((buffer) => buffer.argument === argument.name) };
+  });
+  const { block, dynamicSharedBytes } = contract.launch;
+  const launch = { module: 0, symbol: id, grid: extentOf(contract, data.m), block, dynamicSharedBytes };
+  return { modules: [ptx], buffers, launches: [{ ...launch, arguments: list }] };
+}
+
+/** The grid at M tokens. */
+export function extentOf({ launch }: CallContract, m: number): readonly [number, number, number] {
+  const [x, y, z] = launch.grid;
+  return [evaluate(x, m), evaluate(y, m), evaluate(z, m)];
+}

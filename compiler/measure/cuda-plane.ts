@@ -1,0 +1,61 @@
+import type { CudaTarget } from '../../targets/target.ts';
+import { cudaBackEnd } from '../cuda-back-end.ts';
+import { runOnDevice } from '../device/run-on-device.ts';
+import type { Diagnostic } from '../diagnostics/diagnostic.ts';
+import { fail, type Result, succeed } from '../support/result.ts';
+import { finalists, launchesPerTrial } from '../tune/tune-candidates.ts';
+import { prepareCudaUnit } from './cuda-candidates.ts';
+import type { CudaPlaneOptions, Gpu } from './cuda-plane-options.ts';
+import { timeOnGpu } from './gpu-clock.ts';
+import type { MeasurePlane } from './measure-plane.ts';
+import { timeInModel } from './model-clock.ts';
+
+/**
+ * Candidates built by nvcc, gated, and verified on the PTX executor; then timed on a GPU, or where there is none, ranked by
+ * the model with what ptxas and the executor counted. Fails with QK601 or 602 without a compiler, with 8xx where there is
+ * a GPU that cannot be used.
+ */
+export async function openCudaPlane(
+  target: CudaTarget,
+  options: CudaPlaneOptions,
+): Promise<Result<MeasurePlane, Diagnostic>> {
+  const { env, signal, nvcc } = options;
+  const tools = await cudaBackEnd(target).findTools({ env, signal, nvcc });
+  if (!tools.ok) return fail(tools.error);
+  const gpu = await askGpu(options);
+  if (!gpu.ok) return gpu;
+  const found = gpu.value;
+  const clock = found === undefined ? timeInModel(target) : timeOnGpu(found, options);
+  return succeed({
+    device: found === undefined ? modelOf(target) : deviceOf(found),
+    toolchain: tools.value.toolchain,
+    policy: {
+      clock: found === undefined ? 'modelled' : 'cuda-events',
+      rotatedBytes: found === undefined ? 0 : 2 * found.l2Bytes,
+      launchesPerTrial,
+      finalists,
+    },
+    target,
+    canRun: () => true,
+    timedTokens: (_range, representative) => representative,
+    open: (work) => prepareCudaUnit(work, tools.value, options, clock),
+    close: () => undefined,
+  });
+}
+
+/** Undefined where there is none. */
+async function askGpu(options: CudaPlaneOptions): Promise<Result<Gpu | undefined, Diagnostic>> {
+  const { env, signal, device } = options;
+  const asked = await runOnDevice({ modules: [], buffers: [], launches: [], device }, { env, signal });
+  if (asked.ok) return succeed(asked.value.device);
+  return asked.error.code === 'QK810' ? succeed(undefined) : fail(asked.error);
+}
+
+function deviceOf({ name, driver, multiprocessors }: Gpu): MeasurePlane['device'] {
+  const version = `${Math.floor(driver / 1000)}.${Math.floor((driver % 1000) / 10)}`;
+  return { kind: 'gpu', name, driver: `CUDA ${version}`, software: false, smCount: multiprocessors };
+}
+
+function modelOf({ gpu }: CudaTarget): MeasurePlane['device'] {
+  return { kind: 'model', name: `model of ${gpu.name}`, driver: '', software: false };
+}

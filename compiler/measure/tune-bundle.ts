@@ -1,0 +1,94 @@
+import { join } from 'node:path';
+import type { ManifestKernel } from '../../ir/manifest.ts';
+import type { TuningRecord } from '../../ir/tuning-record.ts';
+import type { Diagnostic } from '../diagnostics/diagnostic.ts';
+import type { FamilyTable } from '../families/family.ts';
+import type { TemplateSet } from '../render/template-set.ts';
+import { fail, type Result, succeed } from '../support/result.ts';
+import { lockFolder } from '../tune/lock-folder.ts';
+import { firstTrials } from '../tune/propose.ts';
+import { tuneUnit } from '../tune/tune-unit.ts';
+import type { MeasurePlane } from './measure-plane.ts';
+import { type BundleUnit, unitsOf } from './units-of.ts';
+
+export interface TuneRequest {
+  readonly kernels: readonly ManifestKernel[];
+  readonly plane: MeasurePlane;
+  readonly families: FamilyTable;
+  readonly templates: TemplateSet;
+  /** Root of the records. */
+  readonly root: string;
+  /** Folder in which this machine's searches keep out of each other's way, whatever their records. */
+  readonly lockRoot: string;
+  /** Milliseconds for all units together. */
+  readonly budget: number;
+  /** Schedules to try of each unit. */
+  readonly most: number;
+  readonly seed: number;
+  readonly signal: AbortSignal;
+  readonly onFraction: (fraction: number) => void;
+}
+
+export interface TunedUnit {
+  readonly unit: BundleUnit;
+  readonly record: TuningRecord;
+}
+
+export interface TunedBundle {
+  readonly tuned: readonly TunedUnit[];
+  /** Units that the budget did not come to. */
+  readonly unsearched: number;
+}
+
+/**
+ * Searches every unit in turn, each with an equal share of what is left of the budget; a unit that needs less leaves the
+ * rest to others, and where nothing is left the last ones are not searched. An interruption keeps what was found. Fails
+ * with QK571, QK572.
+ */
+export async function tuneBundle(request: TuneRequest): Promise<Result<TunedBundle, Diagnostic>> {
+  const { kernels, plane, families, templates, signal, onFraction } = request;
+  // One search a device, whatever it is a search for.
+  const lock = lockFolder(join(request.lockRoot, plane.device.kind));
+  if (!lock.ok) return lock;
+  try {
+    const units = unitsOf(kernels, plane, families, templates);
+    const start = performance.now();
+    const tuned: TunedUnit[] = [];
+    for (const [index, unit] of units.entries()) {
+      if (signal.aborted) break;
+      const left = request.budget - (performance.now() - start);
+      if (left <= 0) break;
+      const onTrial = (done: number) => onFraction((index + done) / units.length);
+      const record = await searchUnit(unit, request, left / (units.length - index), onTrial);
+      if (!record.ok) return fail(record.error);
+      tuned.push({ unit, record: record.value });
+      onTrial(1);
+    }
+    return succeed({ tuned, unsearched: units.length - tuned.length });
+  } finally {
+    lock.value();
+  }
+}
+
+async function searchUnit(
+  unit: BundleUnit,
+  { plane, root, most, seed, signal }: TuneRequest,
+  budget: number,
+  onTrial: (done: number) => void,
+): Promise<Result<TuningRecord, Diagnostic>> {
+  const { tokens } = unit.key;
+  const favourites = favouritesOf(unit, most);
+  const opened = plane.open({ tokens, seed, signal, favourites, kernelOf: unit.kernelOf });
+  try {
+    const now = () => performance.now();
+    return await tuneUnit(unit, opened.device, { root, budget, most, seed, now, signal, onTrial });
+  } finally {
+    opened.close();
+  }
+}
+
+/** The search begins with some of the model's favourites. */
+function favouritesOf({ candidates }: BundleUnit, most: number): readonly string[] {
+  const ranked = [...candidates].sort((a, b) => a.modelled - b.modelled);
+  return ranked.slice(0, Math.min(most, firstTrials / 2)).map(({ key }) => key);
+}

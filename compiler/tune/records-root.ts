@@ -1,0 +1,7 @@
+import { join, resolve } from 'node:path';
+import { type Environment, quikcCacheRoot } from '../support/quikc-cache-root.ts';
+
+/** Where records lie: in a folder that the user names, else in quikc's cache. */
+export function recordsRoot(env: Environment, named: string | undefined): string {
+  return named === undefined ? join(quikcCacheRoot(env), 'tuned') : resolve(named);
+}

@@ -1,0 +1,71 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { afterAll, expect, test } from 'vitest';
+import { type AdapterTimer, openAdapterTimer } from '../../../compiler/measure/adapter-timer.ts';
+
+const root = mkdtempSync(join(tmpdir(), 'quikc-timer-'));
+const timers: AdapterTimer[] = [];
+afterAll(() => {
+  for (const timer of timers) timer.close();
+  rmSync(root, { recursive: true });
+});
+
+const dawn = pathToFileURL(join(import.meta.dirname, 'fake-webgpu.mjs')).href;
+const open = (env = {}, module = dawn) =>
+  openAdapterTimer({ dawn: module, env: { ...process.env, ...env }, timeoutMs: 1500 });
+
+async function ready(): Promise<AdapterTimer> {
+  const opened = await open();
+  if (!opened.ok) throw new Error(opened.error);
+  timers.push(opened.value);
+  const file = join(root, 'x.bin');
+  writeFileSync(file, 'data');
+  await opened.value.useBuffers({ tokens: 3, copies: 2, buffers: [{ binding: 1, bytes: 4, file }] });
+  return opened.value;
+}
+
+async function load(timer: AdapterTimer, code: string) {
+  const file = join(root, `${code}.wgsl`);
+  writeFileSync(file, code);
+  return timer.load(code, file);
+}
+
+test('times kernels one after the other, and knows its adapter', async () => {
+  const timer = await ready();
+  expect(timer.adapter).toMatchObject({
+    name: 'made-up adapter',
+    driver: 'made up',
+    software: true,
+    clock: 'submit-to-done',
+  });
+  for (const code of ['5', '50']) expect(await load(timer, code)).toEqual({ ok: true, value: undefined });
+  const [short, long] = [await timer.time('5', [1]), await timer.time('50', [1])];
+  expect(short.ok && long.ok && short.value >= 5000 && long.value >= 50_000).toBe(true);
+});
+
+test('a shader that is refused is a reason', async () => {
+  const timer = await ready();
+  expect(await load(timer, 'refused')).toEqual({ ok: false, error: 'the shader is refused' });
+  expect(await load(timer, '1')).toMatchObject({ ok: true });
+});
+
+test.each([
+  ['hang', 'no answer within 1.5 s'],
+  ['crash', 'the process ended with 9'],
+  ['lose', 'device lost: gone'],
+  ['fault', 'a fault of the device'],
+])('a kernel that does this takes nothing but its own process with it: %s', async (code, reason) => {
+  const timer = await ready();
+  await load(timer, code);
+  await load(timer, '1');
+  expect(await timer.time(code, [1])).toEqual({ ok: false, error: reason });
+  expect(await timer.time('1', [1])).toMatchObject({ ok: true });
+});
+
+test('without an adapter, or without the package, there is no timer', async () => {
+  expect(await open({ FAKE_ADAPTER: 'none' })).toEqual({ ok: false, error: 'no adapter' });
+  const absent = await open({}, 'file:///no/such/module.js');
+  expect(absent.ok ? '' : absent.error).toContain('the process ended with 1');
+});

@@ -1,0 +1,99 @@
+// The search on the adapter at hand, for real: what it leaves, and that nothing wrong is ever timed.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { findDawn } from '../../compiler/build/find-dawn.ts';
+import { explainKernel } from '../../compiler/commands/explain-kernel.ts';
+import { wgslFamilies } from '../../compiler/families/index.ts';
+import { openAdapterPlane } from '../../compiler/measure/adapter-plane.ts';
+import { tuneBundle } from '../../compiler/measure/tune-bundle.ts';
+import { loadTemplates } from '../../compiler/render/load-templates.ts';
+import type { TemplateSet } from '../../compiler/render/template-set.ts';
+import { pickTuned } from '../../compiler/tune/pick-tuned.ts';
+import { readRecords } from '../../compiler/tune/read-records.ts';
+import { webgpu } from '../../targets/webgpu.ts';
+import { compileFixture, tinyLlama } from '../compiler/compile-fixture.ts';
+
+const found = await findDawn(process.env);
+const needsDawn = describe.skipIf(!found.ok && !process.env['CI']);
+const root = mkdtempSync(join(tmpdir(), 'quikc-tune-'));
+afterAll(() => rmSync(root, { recursive: true }));
+
+const { manifest } = await compileFixture(tinyLlama, { target: webgpu });
+const kernels = manifest.kernels
+  .filter(({ family, explain }) => family === 'linear' && explain.some(({ to }) => to === 8))
+  .slice(0, 1);
+const templates = loadTemplates('templates');
+
+async function search(folder: string, most: number, using: TemplateSet = templates) {
+  if (!found.ok) throw new Error(`${found.error.message}; run: eval "$(node test/webgpu/set-up.mjs)"`);
+  const plane = await openAdapterPlane(webgpu, found.value, process.env);
+  if (!plane.ok) throw new Error(plane.error.message);
+  try {
+    const tuned = await tuneBundle({
+      ...{ kernels, plane: plane.value, families: wgslFamilies, templates: using, most, seed: 1 },
+      ...{ root: join(root, folder), lockRoot: join(root, 'locks'), budget: 600_000 },
+      ...{ signal: new AbortController().signal, onFraction: () => {} },
+    });
+    if (!tuned.ok) throw new Error(tuned.error.message);
+    return { ...tuned.value, device: plane.value.device };
+  } finally {
+    plane.value.close();
+  }
+}
+
+needsDawn('quikc tune', () => {
+  test('verifies and times schedules, leaves records, and does not do it again', async () => {
+    const { tuned, unsearched, device } = await search('records', 4);
+    expect(unsearched).toBe(0);
+    expect(device).toMatchObject({ kind: 'adapter' });
+    for (const { record, unit } of tuned) {
+      expect(record.trials).toHaveLength(4);
+      expect(record.search.complete).toBe(true);
+      const schedules = record.trials.map(({ schedule }) => schedule);
+      expect(schedules).toContainEqual(unit.kernel.spec.schedule);
+      for (const trial of record.trials) {
+        if (trial.outcome !== 'timed') throw new Error(`${trial.stage}: ${trial.reason}`);
+        expect(Math.min(...trial.samples)).toBeGreaterThan(0);
+      }
+    }
+    const before = readRecords(join(root, 'records'));
+    const again = performance.now();
+    await search('records', 4);
+    expect(readRecords(join(root, 'records'))).toEqual(before);
+    expect(performance.now() - again).toBeLessThan(20_000);
+  });
+
+  test('compile takes them by the name of the device alone, and explain shows them', async () => {
+    const { records } = readRecords(join(root, 'records'));
+    const name = records[0]?.device.name;
+    const byDefault = pickTuned(records, { target: 'webgpu', referenceGpu: webgpu.gpu.name });
+    const named = pickTuned(records, { target: 'webgpu', referenceGpu: webgpu.gpu.name, device: name });
+    if (!byDefault.ok || !named.ok) throw new Error('both are understood');
+    const plain = await compileFixture(tinyLlama, { target: webgpu, tuned: byDefault.value });
+    expect(plain.manifest.kernels).toEqual(manifest.kernels);
+    const tuned = await compileFixture(tinyLlama, { target: webgpu, tuned: named.value });
+    const measured = tuned.manifest.kernels.filter(({ explain }) =>
+      explain.some(({ report }) => report.tuned),
+    );
+    expect(measured.length).toBeGreaterThan(0);
+    const text = explainKernel(tuned.manifest, measured[0]!);
+    expect(text).toContain(`chosen by what was measured on ${name}`);
+    expect(text).toMatch(/95 % interval/);
+  });
+
+  test('a template that computes wrong values gives no time to anything', async () => {
+    const sources = new Map(templates.sources);
+    for (const [key, source] of sources) {
+      if (key.startsWith('wgsl/linear/'))
+        sources.set(key, source.replaceAll('column_meta[n + 8u]', 'column_meta[n]'));
+    }
+    const { tuned } = await search('wrong', 2, { sources, digest: 'ff'.repeat(32) });
+    const trials = tuned.flatMap(({ record }) => record.trials);
+    expect(trials.length).toBeGreaterThan(0);
+    expect(trials.map((trial) => trial.outcome === 'failed' && trial.stage)).toEqual(
+      trials.map(() => 'verify'),
+    );
+  });
+});
