@@ -139,6 +139,8 @@ function startChild({ dawn, env }: TimerOptions): Child {
   const child: ChildProcess = spawn(process.execPath, [script, dawn], {
     env: { ...env },
     stdio: ['pipe', 'pipe', 'pipe'],
+    // Ctrl-C is for the search to hear, which ends this process in good order; if it is gone itself, stdin ends.
+    detached: true,
   });
   let alive = true;
   let said = '';
