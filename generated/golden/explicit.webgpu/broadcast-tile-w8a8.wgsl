@@ -59,7 +59,7 @@ fn code_quad(word: u32) -> vec4<f32> {
 }
 
 fn weight_quads(w: vec4<u32>, v: vec4<u32>) -> array<Quad, 2> {
-  return array(
+  return array<Quad, 2>(  // the type spelt out: naga finds another for matrices
     transpose(Quad(code_quad(w.x), code_quad(w.y), code_quad(v.x), code_quad(v.y))),
     transpose(Quad(code_quad(w.z), code_quad(w.w), code_quad(v.z), code_quad(v.w))),
   );
