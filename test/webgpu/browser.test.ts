@@ -1,5 +1,4 @@
-// The package in a page, by <script type="module"> and nothing else. Needs a Chromium and playwright-core: the variables
-// QUIKC_CHROMIUM and QUIKC_PLAYWRIGHT name them. Skipped, and listed as such, without.
+// The package in a page, by <script type="module"> and nothing else, in a headless Chromium.
 import {
   copyFileSync,
   cpSync,
@@ -15,9 +14,10 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { extname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { webgpu } from '../../targets/webgpu.ts';
 import { compileFixture, tinyLlama } from '../compiler/compile-fixture.ts';
+import { describeWith } from './describe-with.ts';
 import { makeSiteRun } from './site-runs.ts';
 
 interface Page {
@@ -30,7 +30,6 @@ interface Browser {
   close(): Promise<void>;
 }
 
-const { QUIKC_CHROMIUM: executablePath, QUIKC_PLAYWRIGHT: playwright } = process.env;
 // Without the first, Chromium has no adapter on a machine without a GPU.
 const args = [
   '--enable-unsafe-webgpu',
@@ -44,7 +43,7 @@ const types: Readonly<Record<string, string>> = {
   '.mjs': 'text/javascript',
 };
 
-describe.skipIf(executablePath === undefined || playwright === undefined)('in a browser', () => {
+describeWith(['QUIKC_CHROMIUM', 'QUIKC_PLAYWRIGHT'], 'in a browser', (executablePath, playwright) => {
   let root: string;
   let server: Server;
   let browser: Browser;

@@ -9,6 +9,7 @@ import { findDawn } from '../../compiler/build/find-dawn.ts';
 import type { Manifest } from '../../ir/manifest.ts';
 import { webgpu } from '../../targets/webgpu.ts';
 import { compileFixture, tinyLlama } from '../compiler/compile-fixture.ts';
+import { describeWith } from './describe-with.ts';
 import { makeSiteRun, readOutputs, writeRuns } from './site-runs.ts';
 
 const execute = promisify(execFile);
@@ -55,10 +56,7 @@ needsDawn('a site, quantize and linear, agrees with the float64 layer', () => {
   });
 });
 
-const deno = process.env['QUIKC_DENO'];
-
-// Skipped, and listed as such, where QUIKC_DENO does not name a deno.
-describe.skipIf(deno === undefined)('in Deno', () => {
+describeWith(['QUIKC_DENO'], 'in Deno', (deno) => {
   test('the same modules run as they are', async () => {
     const runs = ['qkv_proj', 'down_proj'].map((site) => makeSiteRun(manifest, site, 6));
     const folder = join(root, 'deno');
