@@ -1,9 +1,17 @@
 import { defineConfig } from 'vitest/config';
 
-/** Projects: unit (no tools), conformance (instruction probes), golden (committed files), architecture (the house rules), compile (needs nvcc). */
+/**
+ * Projects: unit (no tools), conformance (instruction probes), golden (committed files), architecture (the house rules),
+ * compile (needs nvcc), webgpu (needs Dawn). Test files share a worker's modules: a fifth of the quick suite's CPU time
+ * is else spent on loading them anew for each file. So a test undoes what it does to them and to the process.
+ */
 function project(name: string, include: string[], testTimeout: number) {
   return {
-    test: { name, include, testTimeout, environment: 'node' as const, hookTimeout: testTimeout },
+    test: {
+      ...{ name, include, testTimeout, hookTimeout: testTimeout },
+      environment: 'node' as const,
+      isolate: false,
+    },
   };
 }
 

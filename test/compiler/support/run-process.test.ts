@@ -1,7 +1,7 @@
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { createLimiter } from '../../../compiler/support/create-limiter.ts';
 import { ensureFolder } from '../../../compiler/support/ensure-folder.ts';
 import { runProcess } from '../../../compiler/support/run-process.ts';
@@ -27,8 +27,9 @@ describe('runProcess', () => {
   });
 
   test('passes the given environment and no other', async () => {
-    process.env['QUIKC_SECRET'] = 'x';
+    vi.stubEnv('QUIKC_SECRET', 'x');
     expect(await shell('echo "[$QUIKC_SECRET]"')).toMatchObject({ stdout: '[]' });
+    vi.unstubAllEnvs();
   });
 
   test('tells a missing program from one that may not be run', async () => {

@@ -32,7 +32,7 @@ for argument, data in packed['layers/mlp.down_proj', 3].items():
 save_packed('packed.safetensors', manifest, packed)
 `;
 
-test.skipIf(!hasNumpy)(
+test.skipIf(!hasNumpy && !process.env['CI'])(
   'every layer that pack_quik.py saved is found, and has the bytes that it packed',
   async () => {
     const { manifest, files } = await compileFixture(tinyLlama, { target: webgpu });
