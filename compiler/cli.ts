@@ -78,13 +78,14 @@ withModelOptions(program.command('inspect'), 'print no warnings')
   });
 
 withOutputOptions(program.command('verify'), 'print nothing unless something is wrong')
-  .description("execute a bundle's kernels on the CPU and compare them with the float64 oracle")
+  .description("execute a bundle's kernels, on the CPU or a GPU, and compare them with the float64 oracle")
   .argument('<bundle>', 'folder that compile wrote', given)
   .option('--kernel <id>', 'only the kernel of this id, or those whose ids begin or end so', given)
   .option('--m <list>', 'token counts instead of the edges of each range, e.g. 1,16,17,2048', given)
   .option('--seed <n>', 'data, order of warps and CTAs, errors of approximate instructions', given, '1')
   .option('--full', 'every CTA instead of a sample')
   .option('--threads <n>', 'worker threads (default: one a core)', given)
+  .option('--device <n>', 'a GPU in place of the CPU: results, no races', given)
   .action(async (folder, options) => {
     const { verify } = await import('./commands/verify.ts');
     exitCode = await verify(folder, options, context, new URL('./verify-worker.js', import.meta.url));

@@ -8,6 +8,7 @@ export interface VerifyNumbers {
   readonly m?: string;
   readonly seed?: string;
   readonly threads?: string;
+  readonly device?: string;
 }
 
 /** The same, understood. Absent: the edges of each range, one thread a core. */

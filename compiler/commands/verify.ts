@@ -1,7 +1,9 @@
+import { diagnose } from '../diagnostics/codes.ts';
 import { type Bundle, readBundle } from '../package/read-bundle.ts';
 import { runTasks } from '../verify/run-tasks.ts';
 import type { CommandContext, ExitCode, OutputOptions } from './command.ts';
 import { exitCodeOf, reportDiagnostics } from './command.ts';
+import { findGpu } from './find-gpu.ts';
 import { formatVerification } from './format-verification.ts';
 import { interruptible } from './interruptible.ts';
 import { readVerifyOptions, type VerifyChoices, type VerifyNumbers } from './read-verify-options.ts';
@@ -11,7 +13,7 @@ import { type VerifySelection, verifyTasks } from './verify-tasks.ts';
 
 export interface VerifyCommandOptions extends OutputOptions, VerifySelection, VerifyNumbers {}
 
-/** `quikc verify`: executes a bundle's PTX on the CPU and compares with the float64 oracle. `worker`: its built thread. */
+/** `quikc verify`: executes a bundle's PTX on the CPU, or on a GPU, and compares with the float64 oracle. `worker`: its built thread. */
 export async function verify(
   folder: string,
   options: VerifyCommandOptions,
@@ -28,18 +30,29 @@ export async function verify(
     reportDiagnostics(bundle.error, options, context);
     return exitCodeOf(bundle.error);
   }
-  if (bundle.value.manifest.target.dialect === 'wgsl')
-    return verifyOnAdapter(bundle.value, options, choices.value, context);
+  const isWgsl = bundle.value.manifest.target.dialect === 'wgsl';
+  if (isWgsl && options.device !== undefined) {
+    const message = 'a webgpu bundle runs on the adapter at hand: --device numbers a GPU for CUDA';
+    reportDiagnostics([diagnose('QK701', { message })], options, context);
+    return 2;
+  }
+  if (isWgsl) return verifyOnAdapter(bundle.value, options, choices.value, context);
   const tasks = verifyTasks(bundle.value, options, choices.value);
   if (!tasks.ok) {
     reportDiagnostics([tasks.error], options, context);
     return tasks.error.code === 'QK566' ? 2 : 1;
   }
+  const gpu = await findGpu(options.device, context);
+  if (!gpu.ok) {
+    reportDiagnostics([gpu.error], options, context);
+    return gpu.error.code === 'QK701' ? 2 : exitCodeOf([gpu.error]);
+  }
+  const place = gpu.value?.place;
   const progress = showFraction('verifying', options, context);
   const started = performance.now();
   const { threads } = choices.value;
   const outcome = await interruptible((signal) =>
-    runTasks(tasks.value, {
+    runTasks(place === undefined ? tasks.value : tasks.value.map((task) => ({ ...task, gpu: place })), {
       worker,
       signal,
       onProgress: progress.onFraction,
@@ -61,10 +74,14 @@ export async function verify(
   const passed = results.every(({ result }) => result.passed);
   const { manifest } = bundle.value;
   if (options.json === true) {
-    const report = { model: manifest.model, target: manifest.target.id, passed, seconds, kernels, chains };
-    context.out(`${JSON.stringify(report, null, 2)}\n`);
+    const device = gpu.value === undefined ? {} : { device: gpu.value.device };
+    const report = { model: manifest.model, target: manifest.target.id, ...device };
+    context.out(`${JSON.stringify({ ...report, passed, seconds, kernels, chains }, null, 2)}\n`);
   } else if (options.quiet !== true || !passed) {
-    const where = 'executed on the PTX executor, not on hardware, every check on';
+    const where =
+      gpu.value === undefined
+        ? 'executed on the PTX executor, not on hardware, every check on'
+        : `executed on ${gpu.value.name}: whole grids run, numbers compared; a GPU hides races`;
     context.out(
       formatVerification(manifest, { kernels, chains, seconds, where, full: options.full === true }),
     );

@@ -29,6 +29,9 @@ export const deviceFault = {
   runnerFailed(outcome: ProcessOutcome): Diagnostic {
     return diagnose('QK813', { message: `the runner failed: ${describe(outcome)}` });
   },
+  sessionEnded(why: string): Diagnostic {
+    return diagnose('QK813', { message: `the runner failed: ${why}` });
+  },
   badReply(why: string): Diagnostic {
     return diagnose('QK814', { message: `the runner cannot be understood: ${why}` });
   },

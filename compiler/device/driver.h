@@ -46,6 +46,7 @@ enum JitOption : int { kErrorLog = 5, kErrorLogBytes = 6 };
   X(functionAttribute, "cuFuncGetAttribute", (int*, int, CUfunction))                                              \
   X(setFunctionAttribute, "cuFuncSetAttribute", (CUfunction, int, int))                                            \
   X(memoryAllocate, "cuMemAlloc_v2", (CUdeviceptr*, size_t))                                                       \
+  X(memoryFree, "cuMemFree_v2", (CUdeviceptr))                                                                     \
   X(copyToDevice, "cuMemcpyHtoD_v2", (CUdeviceptr, const void*, size_t))                                           \
   X(copyToHost, "cuMemcpyDtoH_v2", (void*, CUdeviceptr, size_t))                                                   \
   X(fillMemory, "cuMemsetD8_v2", (CUdeviceptr, unsigned char, size_t))                                             \
@@ -53,6 +54,7 @@ enum JitOption : int { kErrorLog = 5, kErrorLogBytes = 6 };
   X(launchKernel, "cuLaunchKernel",                                                                                \
     (CUfunction, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, CUstream, void**, void**))  \
   X(eventCreate, "cuEventCreate", (CUevent*, unsigned))                                                            \
+  X(eventDestroy, "cuEventDestroy_v2", (CUevent))                                                                  \
   X(eventRecord, "cuEventRecord", (CUevent, CUstream))                                                             \
   X(eventSynchronize, "cuEventSynchronize", (CUevent))                                                             \
   X(eventElapsed, "cuEventElapsedTime", (float*, CUevent, CUevent))                                                \

@@ -1,16 +1,17 @@
-import { readFileSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import type { Environment } from '../support/quikc-cache-root.ts';
-import { fail, type Result, succeed } from '../support/result.ts';
+import { fail, type Result } from '../support/result.ts';
 import { runProcess } from '../support/run-process.ts';
 import { makeScratchFolder, sweepScratchFolders } from '../support/scratch-folder.ts';
 import { buildRunner } from './build-runner.ts';
 import { deviceFault } from './device-fault.ts';
 import type { DeviceJob } from './device-job.ts';
-import { parseReply, type RunnerSuccess } from './parse-reply.ts';
-import { jobFile, outputFile, writeJob } from './write-job.ts';
+import { type DeviceReply, interpretReply } from './interpret-reply.ts';
+import { jobFile, writeJob } from './write-job.ts';
+
+export type { DeviceReply };
 
 export interface DeviceOptions {
   /** QUIKC_LIBCUDA in it names another driver library; QUIKC_CACHE the cache that holds the runner. */
@@ -19,18 +20,7 @@ export interface DeviceOptions {
   readonly timeoutMs?: number;
 }
 
-export interface DeviceReply {
-  readonly device: RunnerSuccess['device'];
-  /** One a launch, as the driver compiled it. */
-  readonly functions: RunnerSuccess['functions'];
-  /** Content of the buffers marked `download`, after one run on fresh buffers, by index. */
-  readonly outputs: ReadonlyMap<number, Uint8Array>;
-  readonly timesUs: readonly number[];
-  readonly stable: boolean;
-}
-
 const defaultTimeoutMs = 120_000;
-const exitNoDriver = 3;
 
 /** Runs a job on a GPU, in a process of its own: a kernel that hangs or faults takes only that with it. */
 export async function runOnDevice(
@@ -57,31 +47,11 @@ export async function runOnDevice(
     });
     if (outcome.kind === 'cancelled') return fail(deviceFault.interrupted());
     if (outcome.kind !== 'exited') return fail(deviceFault.runnerFailed(outcome));
-    return interpret(outcome.code, outcome.stdout, folder);
+    return interpretReply(outcome.stdout, folder);
   } catch (error) {
     if (error instanceof Error && 'syscall' in error) return fail(deviceFault.cannotWrite(root, error));
     throw error;
   } finally {
     if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
   }
-}
-
-function interpret(code: number, stdout: string, folder: string): Result<DeviceReply, Diagnostic> {
-  const parsed = parseReply(stdout);
-  if (!parsed.ok) return fail(deviceFault.badReply(parsed.error));
-  const reply = parsed.value;
-  if (!reply.ok) {
-    if (code === exitNoDriver) return fail(deviceFault.noGpu(reply.error));
-    if (reply.stage === 'job' || reply.stage === 'internal') return fail(deviceFault.jobRefused(reply.error));
-    return fail(deviceFault.kernelFailed(reply.stage, reply.error));
-  }
-  if (reply.overwrittenGuards.length > 0) return fail(deviceFault.wroteOutside(reply.overwrittenGuards));
-  const outputs = new Map<number, Uint8Array>();
-  for (const { buffer, bytes } of reply.outputs) {
-    const content = readFileSync(join(folder, outputFile(buffer)));
-    if (content.length !== bytes) return fail(deviceFault.badReply(`output ${buffer} is cut off`));
-    outputs.set(buffer, content);
-  }
-  const { device, functions, timesUs, stable } = reply;
-  return succeed({ device, functions, outputs, timesUs, stable });
 }

@@ -1,13 +1,19 @@
 // Runs compiled kernels on an NVIDIA GPU and reports what came out, for quikc's conformance.
 //
 //   runner JOB        (format: job.h; file names in it are relative to the working folder)
+//   runner --serve    (reads names of job files from stdin, one a line, until it ends)
 //
-// Prints one JSON object. The outputs are those of the first run, on fresh buffers; timed runs follow. Every
-// buffer lies between two guards of a known pattern, so that a write past its end is seen.
+// Prints one JSON object a job. The outputs are those of the first run, on fresh buffers; timed runs follow. Every
+// buffer lies between two guards of a known pattern, so that a write past its end is seen. While it serves, modules
+// and buffers that are only read stay on the GPU under the names of their files, which therefore must keep their
+// content; after a fault it ends, for a GPU's faults stick to the process.
 // Build: g++ -std=c++17 -O2 runner.cpp -o runner -ldl
 #include <algorithm>
 #include <cinttypes>
 #include <cstdio>
+#include <iostream>
+#include <map>
+#include <memory>
 
 #include "driver.h"
 #include "job.h"
@@ -44,24 +50,46 @@ struct DeviceBuffer {
   CUdeviceptr data = 0;
 };
 
+// What outlives a job: the context, modules and read-only buffers by the names of their files.
+struct Kept {
+  struct Input {
+    DeviceBuffer buffer;
+    uint64_t bytes = 0;
+    uint64_t lastJob = 0;
+  };
+  int device = -1;
+  std::string about;
+  uint64_t memory = 0;
+  std::map<std::string, CUmodule> modules;
+  std::map<std::string, Input> inputs;
+  uint64_t inputBytes = 0;
+  uint64_t jobs = 0;
+  CUdeviceptr flush = 0;
+  uint64_t flushBytes = 0;
+};
+
 class Runner {
  public:
-  Runner(const Driver& driver, const Job& job) : driver_(driver), job_(job) {}
+  Runner(const Driver& driver, const Job& job, Kept& kept) : driver_(driver), job_(job), kept_(kept) { ++kept_.jobs; }
 
   std::string run() {
-    std::string reply = "{\"ok\":true," + openDevice();
+    if (kept_.device != job_.device) kept_.about = openDevice();
+    kept_.device = job_.device;
+    std::string reply = "{\"ok\":true," + kept_.about;
     loadModules();
     reply += "," + loadFunctions();
     uploadBuffers();
     runOnce("run");
     reply += "," + collectOutputs();
     reply += "," + timeRuns() + "}";
+    freeBuffers();
     return reply;
   }
 
  private:
   const Driver& driver_;
   const Job& job_;
+  Kept& kept_;
   CUdevice device_ = 0;
   std::vector<CUmodule> modules_;
   std::vector<CUfunction> functions_;
@@ -81,6 +109,7 @@ class Runner {
     size_t memory = 0;
     noGpu(driver_.deviceName(name, sizeof name - 1, device_), "cuDeviceGetName");
     noGpu(driver_.deviceMemory(&memory, device_), "cuDeviceTotalMem");
+    kept_.memory = memory;
     CUcontext context = nullptr;
     noGpu(driver_.contextRetain(&context, device_), "cuDevicePrimaryCtxRetain");
     noGpu(driver_.contextSetCurrent(context), "cuCtxSetCurrent");
@@ -98,6 +127,10 @@ class Runner {
 
   void loadModules() {
     for (const std::string& path : job_.modules) {
+      if (const auto known = kept_.modules.find(path); known != kept_.modules.end()) {
+        modules_.push_back(known->second);
+        continue;
+      }
       const std::string image = readBytes(path);  // c_str() ends in the NUL that PTX needs
       std::vector<char> log(64 * 1024, '\0');
       int options[] = {kErrorLog, kErrorLogBytes};
@@ -107,6 +140,7 @@ class Runner {
       const std::string said = log[0] == '\0' ? "" : std::string(" (") + log.data() + ")";
       driver_.check(result, "module", "loading " + path + said);
       modules_.push_back(module);
+      kept_.modules[path] = module;
     }
   }
 
@@ -133,22 +167,57 @@ class Runner {
     return reply + "]";
   }
 
+  static bool isKept(const BufferItem& item) { return !item.inputFile.empty() && item.outputFile.empty(); }
+
   void uploadBuffers() {
     for (const BufferItem& item : job_.buffers) {
-      const size_t total = item.bytes + 2 * kGuardBytes;
-      DeviceBuffer buffer;
-      driver_.check(driver_.memoryAllocate(&buffer.base, total), "memory",
-                    "allocating " + std::to_string(total) + " bytes");
-      buffer.data = buffer.base + kGuardBytes;
-      driver_.check(driver_.fillMemory(buffer.base, kGuardPattern, total), "memory", "cuMemsetD8");
-      if (item.bytes > 0 && item.inputFile.empty()) {
-        driver_.check(driver_.fillMemory(buffer.data, item.fill, item.bytes), "memory", "cuMemsetD8");
-      } else if (item.bytes > 0) {
-        const std::string content = readBytes(item.inputFile);
-        driver_.check(driver_.copyToDevice(buffer.data, content.data(), item.bytes), "memory", "cuMemcpyHtoD");
+      const auto known = isKept(item) ? kept_.inputs.find(item.inputFile) : kept_.inputs.end();
+      if (known != kept_.inputs.end()) {
+        known->second.lastJob = kept_.jobs;
+        buffers_.push_back(known->second.buffer);
+        continue;
       }
+      const DeviceBuffer buffer = makeBuffer(item);
       buffers_.push_back(buffer);
+      if (!isKept(item)) continue;
+      kept_.inputs[item.inputFile] = {buffer, item.bytes, kept_.jobs};
+      kept_.inputBytes += item.bytes;
     }
+    dropOldInputs();
+  }
+
+  DeviceBuffer makeBuffer(const BufferItem& item) {
+    const size_t total = item.bytes + 2 * kGuardBytes;
+    DeviceBuffer buffer;
+    driver_.check(driver_.memoryAllocate(&buffer.base, total), "memory",
+                  "allocating " + std::to_string(total) + " bytes");
+    buffer.data = buffer.base + kGuardBytes;
+    driver_.check(driver_.fillMemory(buffer.base, kGuardPattern, total), "memory", "cuMemsetD8");
+    if (item.bytes > 0 && item.inputFile.empty()) {
+      driver_.check(driver_.fillMemory(buffer.data, item.fill, item.bytes), "memory", "cuMemsetD8");
+    } else if (item.bytes > 0) {
+      const std::string content = readBytes(item.inputFile);
+      driver_.check(driver_.copyToDevice(buffer.data, content.data(), item.bytes), "memory", "cuMemcpyHtoD");
+    }
+    return buffer;
+  }
+
+  // Kept inputs may take a quarter of the GPU's memory; beyond that those go that no job asked for longest.
+  void dropOldInputs() {
+    while (kept_.inputBytes > kept_.memory / 4) {
+      const auto oldest = std::min_element(kept_.inputs.begin(), kept_.inputs.end(), [](const auto& a, const auto& b) {
+        return a.second.lastJob < b.second.lastJob;
+      });
+      if (oldest == kept_.inputs.end() || oldest->second.lastJob == kept_.jobs) return;
+      driver_.check(driver_.memoryFree(oldest->second.buffer.base), "memory", "cuMemFree");
+      kept_.inputBytes -= oldest->second.bytes;
+      kept_.inputs.erase(oldest);
+    }
+  }
+
+  void freeBuffers() {
+    for (size_t i = 0; i < buffers_.size(); ++i)
+      if (!isKept(job_.buffers[i])) driver_.check(driver_.memoryFree(buffers_[i].base), "memory", "cuMemFree");
   }
 
   void launchAll() {
@@ -210,9 +279,12 @@ class Runner {
 
   // Untimed runs, then timed ones; a memset over more than the L2 cache before each gives every run cold inputs.
   std::string timeRuns() {
-    CUdeviceptr flush = 0;
-    if (job_.flushBytes > 0 && job_.repeat > 0)
-      driver_.check(driver_.memoryAllocate(&flush, job_.flushBytes), "memory", "allocating the flush buffer");
+    if (job_.flushBytes > kept_.flushBytes && job_.repeat > 0) {
+      if (kept_.flush != 0) driver_.check(driver_.memoryFree(kept_.flush), "memory", "cuMemFree");
+      driver_.check(driver_.memoryAllocate(&kept_.flush, job_.flushBytes), "memory", "allocating the flush buffer");
+      kept_.flushBytes = job_.flushBytes;
+    }
+    const CUdeviceptr flush = job_.flushBytes > 0 ? kept_.flush : 0;
     CUevent start = nullptr, stop = nullptr;
     driver_.check(driver_.eventCreate(&start, 0), "timing", "cuEventCreate");
     driver_.check(driver_.eventCreate(&stop, 0), "timing", "cuEventCreate");
@@ -232,6 +304,8 @@ class Runner {
       std::snprintf(text, sizeof text, "%s%.3f", i == 0 ? "" : ",", milliseconds * 1000.0);
       times += text;
     }
+    driver_.check(driver_.eventDestroy(start), "timing", "cuEventDestroy");
+    driver_.check(driver_.eventDestroy(stop), "timing", "cuEventDestroy");
     return "\"timesUs\":[" + times + "],\"stable\":" + (outputsStable() ? "true" : "false");
   }
 
@@ -244,15 +318,28 @@ class Runner {
   }
 };
 
+std::string runJob(const std::string& path, std::unique_ptr<Driver>& driver, Kept& kept) {
+  const Job job = readJob(path);
+  checkFiles(job);
+  if (driver == nullptr) driver = std::make_unique<Driver>();
+  return Runner(*driver, job, kept).run();
+}
+
 }  // namespace
 
 int main(int count, char** words) {
   try {
-    if (count != 2) throw Fault("job", "usage: runner JOB", kExitJob);
-    const Job job = readJob(words[1]);
-    checkFiles(job);
-    const Driver driver;
-    std::printf("%s\n", Runner(driver, job).run().c_str());
+    if (count != 2) throw Fault("job", "usage: runner JOB, or runner --serve", kExitJob);
+    std::unique_ptr<Driver> driver;
+    Kept kept;
+    if (words[1] != std::string("--serve")) {
+      std::printf("%s\n", runJob(words[1], driver, kept).c_str());
+      return 0;
+    }
+    for (std::string path; std::getline(std::cin, path);) {
+      std::printf("%s\n", runJob(path, driver, kept).c_str());
+      std::fflush(stdout);
+    }
     return 0;
   } catch (const Fault& fault) {
     std::printf("{\"ok\":false,\"stage\":%s,\"error\":%s}\n", quoted(fault.stage).c_str(), quoted(fault.what()).c_str());

@@ -10,13 +10,38 @@ export function outputFile(index: number): string {
   return `b${index}.out`;
 }
 
-/** Writes a job as the runner reads it (format: job.h): one text file, and one file a module and given buffer. */
-export function writeJob(job: DeviceJob, folder: string): void {
+/** Files of modules and of buffers' contents in a folder; the same content has one file, and a file keeps its content. */
+export interface ContentFiles {
+  /** The name of the file that holds `content`. */
+  put(content: string | Uint8Array): string;
+}
+
+export function contentFiles(folder: string): ContentFiles {
+  const texts = new Map<string, string>();
+  const bytes = new WeakMap<Uint8Array, string>();
+  let count = 0;
+  return {
+    put(content) {
+      const known = typeof content === 'string' ? texts.get(content) : bytes.get(content);
+      if (known !== undefined) return known;
+      const name = `c${count++}.bin`;
+      writeFileSync(join(folder, name), content);
+      if (typeof content === 'string') texts.set(content, name);
+      else bytes.set(content, name);
+      return name;
+    },
+  };
+}
+
+/** Writes a job as the runner reads it (format: job.h): one text file; modules and contents through `files`. */
+export function writeJob(
+  job: DeviceJob,
+  folder: string,
+  files: ContentFiles = contentFiles(folder),
+  name: string = jobFile,
+): void {
   const lines = ['quikc-job 1', `device ${job.device ?? 0}`];
-  for (const [index, image] of job.modules.entries()) {
-    writeFileSync(join(folder, `m${index}.bin`), image);
-    lines.push(`module m${index}.bin`);
-  }
+  for (const image of job.modules) lines.push(`module ${files.put(image)}`);
   for (const [index, buffer] of job.buffers.entries()) {
     const output = buffer.download ? outputFile(index) : '-';
     if (typeof buffer.content === 'number') {
@@ -24,8 +49,7 @@ export function writeJob(job: DeviceJob, folder: string): void {
       continue;
     }
     assert(buffer.content.length === buffer.bytes, `buffer ${index} has the bytes that it states`);
-    writeFileSync(join(folder, `b${index}.in`), buffer.content);
-    lines.push(`buffer ${buffer.bytes} file b${index}.in ${output}`);
+    lines.push(`buffer ${buffer.bytes} file ${files.put(buffer.content)} ${output}`);
   }
   for (const launch of job.launches) {
     const { module, symbol, grid, block, dynamicSharedBytes } = launch;
@@ -35,7 +59,7 @@ export function writeJob(job: DeviceJob, folder: string): void {
   }
   const { warmup, repeat, flushBytes } = job.timing ?? { warmup: 0, repeat: 0, flushBytes: 0 };
   lines.push(`warmup ${warmup}`, `repeat ${repeat}`, `flush ${flushBytes}`, 'end', '');
-  writeFileSync(join(folder, jobFile), lines.join('\n'));
+  writeFileSync(join(folder, name), lines.join('\n'));
 }
 
 function argumentText(argument: DeviceArgument): string {

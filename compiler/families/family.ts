@@ -108,10 +108,14 @@ export interface VerificationCase {
   readonly name: string;
   readonly m: number;
   readonly buffers: readonly CaseBuffer[];
-  /** Compares what `ctas` had to write; `read(argument, offset, length)` returns the kernel's output bytes. */
+  /**
+   * Compares what `ctas` had to write; `read(argument, offset, length)` returns the kernel's output bytes. Unless the
+   * whole grid ran, nothing may stand around what they wrote.
+   */
   compare(
     read: (argument: string, offset: number, length: number) => Uint8Array,
     ctas: readonly CtaIndex[],
+    ran?: 'ctas' | 'whole-grid',
   ): Comparison;
 }
 

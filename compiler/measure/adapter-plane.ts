@@ -42,6 +42,7 @@ export async function openAdapterPlane(
     toolchain: { tool: 'dawn', version: dawn.version, identity: dawn.identity },
     policy: { clock, rotatedBytes, launchesPerTrial, finalists },
     target: full,
+    searches: 1,
     canRun(spec) {
       const resources = familyOf(spec).describeResources(spec as SpecOf<FamilyName, 'wgsl'>, full);
       return resources.dialect === 'wgsl' && (resources.leastSubgroupSize ?? 0) <= subgroupMinSize;

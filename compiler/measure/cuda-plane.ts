@@ -1,5 +1,8 @@
+import { availableParallelism } from 'node:os';
 import type { CudaTarget } from '../../targets/target.ts';
 import { cudaBackEnd } from '../cuda-back-end.ts';
+import { cudaVersion } from '../device/cuda-version.ts';
+import { openDeviceSession } from '../device/device-session.ts';
 import { runOnDevice } from '../device/run-on-device.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import { fail, type Result, succeed } from '../support/result.ts';
@@ -9,6 +12,9 @@ import type { CudaPlaneOptions, Gpu } from './cuda-plane-options.ts';
 import { timeOnGpu } from './gpu-clock.ts';
 import type { MeasurePlane } from './measure-plane.ts';
 import { timeInModel } from './model-clock.ts';
+
+/** A launch that takes longer hangs. */
+const timeoutMs = 60_000;
 
 /**
  * Candidates built by nvcc, gated, and verified on the PTX executor; then timed on a GPU, or where there is none, ranked by
@@ -25,7 +31,8 @@ export async function openCudaPlane(
   const gpu = await askGpu(options);
   if (!gpu.ok) return gpu;
   const found = gpu.value;
-  const clock = found === undefined ? timeInModel(target) : timeOnGpu(found, options);
+  const session = openDeviceSession({ env, signal, timeoutMs });
+  const clock = found === undefined ? timeInModel(target) : timeOnGpu(found, session, options.device);
   return succeed({
     device: found === undefined ? modelOf(target) : deviceOf(found),
     toolchain: tools.value.toolchain,
@@ -37,9 +44,11 @@ export async function openCudaPlane(
     },
     target,
     canRun: () => true,
+    // Building and executing candidates takes a core each; the GPU times one at a time whatever comes.
+    searches: availableParallelism(),
     timedTokens: (_range, representative) => representative,
     open: (work) => prepareCudaUnit(work, tools.value, options, clock),
-    close: () => undefined,
+    close: () => session.close(),
   });
 }
 
@@ -52,8 +61,8 @@ async function askGpu(options: CudaPlaneOptions): Promise<Result<Gpu | undefined
 }
 
 function deviceOf({ name, driver, multiprocessors }: Gpu): MeasurePlane['device'] {
-  const version = `${Math.floor(driver / 1000)}.${Math.floor((driver % 1000) / 10)}`;
-  return { kind: 'gpu', name, driver: `CUDA ${version}`, software: false, smCount: multiprocessors };
+  const version = `CUDA ${cudaVersion(driver)}`;
+  return { kind: 'gpu', name, driver: version, software: false, smCount: multiprocessors };
 }
 
 function modelOf({ gpu }: CudaTarget): MeasurePlane['device'] {

@@ -13,6 +13,8 @@ export interface MeasurePlane {
   readonly policy: MeasurePolicy;
   /** The bundle's target with what this device has beyond that. */
   readonly target: Target;
+  /** Units that may be searched side by side. */
+  readonly searches: number;
   /** Whether a legal schedule's kernel can run here. */
   canRun(spec: KernelSpec): boolean;
   /** The M to time a range at. */

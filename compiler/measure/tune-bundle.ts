@@ -41,9 +41,9 @@ export interface TunedBundle {
 }
 
 /**
- * Searches every unit in turn, each with an equal share of what is left of the budget; a unit that needs less leaves the
- * rest to others, and where nothing is left the last ones are not searched. An interruption keeps what was found. Fails
- * with QK571, QK572.
+ * Searches every unit, as many side by side as the plane takes, each with an equal share of what is left of the budget; a
+ * unit that needs less leaves the rest to others, and where nothing is left the last ones are not searched. An
+ * interruption keeps what was found. Fails with QK571, QK572.
  */
 export async function tuneBundle(request: TuneRequest): Promise<Result<TunedBundle, Diagnostic>> {
   const { kernels, plane, families, templates, signal, onFraction } = request;
@@ -53,17 +53,35 @@ export async function tuneBundle(request: TuneRequest): Promise<Result<TunedBund
   try {
     const units = unitsOf(kernels, plane, families, templates);
     const start = performance.now();
-    const tuned: TunedUnit[] = [];
-    for (const [index, unit] of units.entries()) {
-      if (signal.aborted) break;
-      const left = request.budget - (performance.now() - start);
-      if (left <= 0) break;
-      const onTrial = (done: number) => onFraction((index + done) / units.length);
-      const record = await searchUnit(unit, request, left / (units.length - index), onTrial);
-      if (!record.ok) return fail(record.error);
-      tuned.push({ unit, record: record.value });
-      onTrial(1);
-    }
+    const done = units.map(() => 0);
+    const records = new Map<number, TuningRecord>();
+    let next = 0;
+    let fault: Diagnostic | undefined;
+    const lanes = Math.min(plane.searches, units.length);
+    const lane = async (): Promise<void> => {
+      while (next < units.length && fault === undefined && !signal.aborted) {
+        const index = next;
+        const unit = units[index];
+        const left = request.budget - (performance.now() - start);
+        if (unit === undefined || left <= 0) return;
+        next += 1;
+        const note = (part: number) => {
+          done[index] = part;
+          onFraction(done.reduce((sum, value) => sum + value, 0) / units.length);
+        };
+        const share = (left * lanes) / Math.max(lanes, units.length - index);
+        const record = await searchUnit(unit, request, share, note);
+        if (record.ok) records.set(index, record.value);
+        else fault = record.error;
+        note(1);
+      }
+    };
+    await Promise.all(Array.from({ length: lanes }, lane));
+    if (fault !== undefined) return fail(fault);
+    const tuned = units.flatMap((unit, index) => {
+      const record = records.get(index);
+      return record === undefined ? [] : [{ unit, record }];
+    });
     return succeed({ tuned, unsearched: units.length - tuned.length });
   } finally {
     lock.value();

@@ -61,7 +61,7 @@ interface Runner {
 }
 
 const runHere: Runner = {
-  run: (task, onProgress) => Promise.resolve(runTask(task, onProgress)),
+  run: runTask,
   stop: () => Promise.resolve(),
 };
 

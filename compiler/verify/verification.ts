@@ -1,6 +1,7 @@
 import type { CallContract } from '../../ir/call-contract.ts';
 import type { FamilyName, KernelSpec, SpecOf } from '../../ir/kernel-spec.ts';
 import type { Violation } from '../executor/index.ts';
+import type { Environment } from '../support/quikc-cache-root.ts';
 
 /** A kernel to verify: the PTX that nvcc emitted, and what it is supposed to be. Plain data: it crosses to workers. */
 export interface VerificationJob {
@@ -94,9 +95,19 @@ export interface ChainVerification {
   readonly milliseconds: number;
 }
 
-export type VerifyTask =
+export type VerifyTask = (
   | { readonly kind: 'kernel'; readonly job: VerificationJob }
-  | { readonly kind: 'chain'; readonly job: ChainJob };
+  | { readonly kind: 'chain'; readonly job: ChainJob }
+) & {
+  /** The GPU to run on; absent: the PTX executor. */
+  readonly gpu?: GpuPlace;
+};
+
+/** Which GPU, and what the runner's process finds around it. */
+export interface GpuPlace {
+  readonly device: number;
+  readonly env: Environment;
+}
 
 export type TaskResult =
   | { readonly kind: 'kernel'; readonly result: KernelVerification }

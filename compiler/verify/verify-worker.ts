@@ -6,6 +6,6 @@ import type { VerifyTask } from './verification.ts';
 
 const reply = (message: WorkerReply): void => parentPort?.postMessage(message);
 
-parentPort?.on('message', (task: VerifyTask) => {
-  reply({ kind: 'done', result: runTask(task, (fraction) => reply({ kind: 'progress', fraction })) });
+parentPort?.on('message', async (task: VerifyTask) => {
+  reply({ kind: 'done', result: await runTask(task, (fraction) => reply({ kind: 'progress', fraction })) });
 });

@@ -38,9 +38,9 @@ const allowed: readonly { readonly from: RegExp; readonly to: readonly string[] 
   ...stages.map((stage) => ({ from: new RegExp(`^compiler/${stage}/`), to: [...shared, ...familyDoor] })),
   { from: /^compiler\//, to: ['compiler/', ...shared] },
 ];
-/** verify executes PTX; no other stage does. */
+/** verify executes PTX, on the executor or on a GPU; no other stage does. */
 const alsoAllowed: readonly { readonly from: RegExp; readonly to: readonly string[] }[] = [
-  { from: /^compiler\/verify\//, to: ['compiler/executor/'] },
+  { from: /^compiler\/verify\//, to: ['compiler/executor/', 'compiler/device/'] },
 ];
 
 interface Import {

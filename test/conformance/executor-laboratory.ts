@@ -6,10 +6,11 @@ import type { Laboratory } from './record-vectors.ts';
 
 /** A GPU that is the executor: recording can be tested to the end, and what it records proves nothing about hardware. */
 export function executorLaboratory(compile: Laboratory['compile']): Laboratory {
-  return { compile, today: () => '2000-01-01', runJob: async (job) => succeed(runJob(job)) };
+  return { compile, today: () => '2000-01-01', runJob: async (job) => succeed(runJobOnExecutor(job)) };
 }
 
-function runJob(job: DeviceJob): DeviceReply {
+/** A job as a GPU would run it, on the executor. */
+export function runJobOnExecutor(job: DeviceJob): DeviceReply {
   const memory = new GlobalMemory();
   const addresses = job.buffers.map(({ bytes, content }, index) => {
     const fill = (at: number, into: Uint8Array) => {

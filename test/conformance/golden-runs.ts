@@ -1,9 +1,10 @@
 import type { DeviceJob } from '../../compiler/device/device-job.ts';
 import type { Comparison, CtaIndex, VerificationCase } from '../../compiler/families/family.ts';
-import { extentOf, toCaseJob } from '../../compiler/measure/case-job.ts';
 import { sha256 } from '../../compiler/support/hash.ts';
+import { extentOf, toCaseJob } from '../../compiler/verify/case-job.ts';
 import type { CallContract } from '../../ir/call-contract.ts';
 import type { FamilyName, SpecOf } from '../../ir/kernel-spec.ts';
+import { targets } from '../../targets/index.ts';
 import { emitModel, shownKernels } from '../golden/golden-files.ts';
 import { goldenModels } from '../golden/golden-models.ts';
 import { maskProvenance } from '../golden/mask-provenance.ts';
@@ -25,8 +26,11 @@ const seed = 1;
 
 export async function goldenRuns(): Promise<readonly GoldenRun[]> {
   const runs: GoldenRun[] = [];
-  for (const model of goldenModels) {
-    const emitted = await emitModel(model);
+  const cudaTargets = targets.filter(({ dialect }) => dialect === 'cuda');
+  for (const [model, target] of goldenModels.flatMap((each) =>
+    cudaTargets.map((on) => [each, on] as const),
+  )) {
+    const emitted = await emitModel(model, target);
     for (const { id, spec } of shownKernels(emitted)) {
       const text = emitted.texts.get(id) ?? '';
       const own = spec as SpecOf<FamilyName, 'cuda'>;

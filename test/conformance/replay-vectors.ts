@@ -1,6 +1,6 @@
 import { compileKernel, execute, GlobalMemory, parsePtx } from '../../compiler/executor/index.ts';
-import { extentOf } from '../../compiler/measure/case-job.ts';
 import { sha256 } from '../../compiler/support/hash.ts';
+import { extentOf } from '../../compiler/verify/case-job.ts';
 import { type GoldenRun, judgeRun } from './golden-runs.ts';
 import { findDifference, judgeProbe } from './judge-probe.ts';
 import type { Probe } from './probe.ts';

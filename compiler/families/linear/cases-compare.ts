@@ -25,7 +25,12 @@ export type ReadOutput = (argument: string, offset: number, length: number) => U
 /**
  * Compares the tiles that `ctas` complete. A tile of which only some slices ran is not compared, and a note says so.
  */
-export function compareLinear(data: LinearDataset, read: ReadOutput, ctas: readonly CtaIndex[]): Comparison {
+export function compareLinear(
+  data: LinearDataset,
+  read: ReadOutput,
+  ctas: readonly CtaIndex[],
+  ran: 'ctas' | 'whole-grid' = 'ctas',
+): Comparison {
   const tally = new ComparisonTally();
   const tiles = new Map<number, { readonly place: TilePlace; readonly seen: Set<number> }>();
   const { problem, cover } = data;
@@ -43,7 +48,8 @@ export function compareLinear(data: LinearDataset, read: ReadOutput, ctas: reado
   for (const { place } of complete) {
     const region = regionOf(problem, cover, place, data.m);
     compareTile(data, read, region, tally);
-    if (cover.runsWhole !== true) compareBorder(data, read, region, new Set(tiles.keys()), tally);
+    if (cover.runsWhole !== true && ran === 'ctas')
+      compareBorder(data, read, region, new Set(tiles.keys()), tally);
     compareWorkspace(data, read, tileKey(data, place), tally);
   }
   return tally.result();

@@ -28,7 +28,8 @@ export function linearCases(
       name: kind,
       m,
       buffers: makeBuffers(problem, cover, m, weights, activations),
-      compare: (read, ctas) => compareLinear({ problem, cover, m, kind, weights, activations }, read, ctas),
+      compare: (read, ctas, ran) =>
+        compareLinear({ problem, cover, m, kind, weights, activations }, read, ctas, ran),
     };
   });
 }

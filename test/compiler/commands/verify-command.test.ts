@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { findGpu } from '../../../compiler/commands/find-gpu.ts';
 import { type VerifyCommandOptions, verify } from '../../../compiler/commands/verify.ts';
 import { type VerifySelection, verifyTasks } from '../../../compiler/commands/verify-tasks.ts';
 import { type Bundle, readBundle } from '../../../compiler/package/read-bundle.ts';
@@ -63,3 +64,18 @@ test('a bundle without a build is the input’s fault', async () => {
   const { code, err } = await run({});
   expect([code, err.includes('QK702')]).toEqual([1, true]);
 });
+
+test('--device takes the number of a GPU, and says where there is none', async () => {
+  const ask = async (number: string | undefined, env: NodeJS.ProcessEnv = process.env) => {
+    let found: Awaited<ReturnType<typeof findGpu>> | undefined;
+    await runCommand(async (context) => {
+      found = await findGpu(number, { ...context, env });
+      return 0;
+    });
+    return found?.ok === true ? found.value : found?.error.code;
+  };
+  expect(await ask(undefined)).toBeUndefined();
+  expect(await ask('first')).toBe('QK701');
+  expect(await ask('-1')).toBe('QK701');
+  expect(await ask('0', { ...process.env, QUIKC_LIBCUDA: join(root, 'no-driver.so') })).toBe('QK810');
+}, 60_000);

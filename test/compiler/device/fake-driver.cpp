@@ -57,6 +57,8 @@ int cuMemAlloc_v2(unsigned long long* p, size_t n) {
   log("alloc " + std::to_string(n));
   return 0;
 }
+int cuMemFree_v2(unsigned long long p) { std::free(reinterpret_cast<void*>(p)); log("free"); return 0; }
+int cuEventDestroy_v2(void*) { return 0; }
 int cuMemcpyHtoD_v2(unsigned long long p, const void* s, size_t n) { std::memcpy(reinterpret_cast<void*>(p), s, n); return 0; }
 int cuMemcpyDtoH_v2(void* d, unsigned long long p, size_t n) { std::memcpy(d, reinterpret_cast<void*>(p), n); return 0; }
 int cuMemsetD8_v2(unsigned long long p, unsigned char v, size_t n) { std::memset(reinterpret_cast<void*>(p), v, n); return 0; }

@@ -56,11 +56,11 @@ describe('runOnDevice', () => {
       multiprocessors: 16,
     });
     expect(functions).toEqual([{ name: 'add_one', registers: 40, localBytes: 30, staticSharedBytes: 10 }]);
-    expect([...outputs]).toEqual([[1, Buffer.from([2, 3, 4, 5, 6, 7, 8, 0])]]);
+    expect([...outputs]).toEqual([[1, Uint8Array.of(2, 3, 4, 5, 6, 7, 8, 0)]]);
     expect([stable, timesUs]).toEqual([true, []]);
     expect(logged()).toEqual([
       ...['cuInit', 'retain', 'load .version 9.0', 'function add_one', 'alloc 8200', 'alloc 8200'],
-      ...['launch add_one grid 4 2 1 block 128 1 1 shared 0', 'synchronize'],
+      ...['launch add_one grid 4 2 1 block 128 1 1 shared 0', 'synchronize', 'free'],
     ]);
     expect(readdirSync(work)).toEqual([]);
   });
@@ -74,13 +74,13 @@ describe('runOnDevice', () => {
     const result = await runOnDevice(update, { env });
     if (!result.ok) throw new Error(result.error.message);
     expect(result.value.timesUs).toEqual([12.5, 12.5]);
-    expect(result.value.outputs.get(1)).toEqual(Buffer.from([0, 255, 255, 255, 255, 255, 255, 255]));
+    expect(result.value.outputs.get(1)).toEqual(Uint8Array.of(0, 255, 255, 255, 255, 255, 255, 255));
     expect(result.value.stable).toBe(false);
     const run = 'launch update grid 4 2 1 block 128 1 1 shared 65536';
     const timed = ['flush', 'record', run, 'record'];
     expect(logged().slice(3)).toEqual([
       ...['function update', 'set 8=65536', 'alloc 8200', 'alloc 8200'],
-      ...[run, 'synchronize', 'alloc 1000', run, 'synchronize', ...timed, ...timed],
+      ...[run, 'synchronize', 'alloc 1000', run, 'synchronize', ...timed, ...timed, 'free'],
     ]);
   });
 
@@ -103,8 +103,8 @@ describe('runOnDevice', () => {
     const expected = Buffer.alloc(16, 0xff);
     expected.writeInt32LE(-2, 0);
     expected.writeFloatLE(0.1, 4);
-    expect(result.value.outputs.get(0)).toEqual(expected);
-    expect(result.value.outputs.get(1)).toEqual(Buffer.from(expected.map((byte) => byte + 1)));
+    expect(result.value.outputs.get(0)).toEqual(Uint8Array.from(expected));
+    expect(result.value.outputs.get(1)).toEqual(Uint8Array.from(expected, (byte) => byte + 1));
   });
 
   test('without launches tells what the GPU is', async () => {
