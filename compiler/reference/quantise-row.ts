@@ -13,7 +13,7 @@ export interface QuantisedRow {
 export const smallestScale = 2 ** -64;
 
 /**
- * The golden row quantiser (docs/numerics.md), every operation rounded to FP32 as the device rounds it (Math.fround of a
+ * The golden row quantiser (docs/numerics.md), rounded where the CUDA kernel rounds to FP32 (Math.fround of a
  * float64 sum, product or quotient of FP32 values is the correctly rounded FP32 result: 53 >= 2 * 24 + 2).
  * `values`: base columns, already in the activation dtype. No base columns: {2^-64, 0}.
  */
@@ -36,7 +36,7 @@ export function quantiseRow(values: ArrayLike<number>, bits: 4 | 8): QuantisedRo
   const scale = Math.max(Math.fround(Math.fround(most - least) / levels), smallestScale);
   const reciprocal = Math.fround(1 / scale);
   for (let i = 0; i < values.length; i++) {
-    const t = Math.fround(Math.fround((values[i] ?? 0) - least) * reciprocal);
+    const t = Math.fround((values[i] ?? 0) - least) * reciprocal; // exact: 2 * 24 bits
     codes[i] = Math.min(roundHalfEven(t), levels) - half;
   }
   return { codes, scale, zero: least };

@@ -54,8 +54,8 @@ export const underflow = 2 ** -117;
 /** Row meta: s = fl(fl(max - min) / levels). */
 export const scaleRoundings = 2;
 
-/** t = fl(fl(x - z) * fl(1/s)), s being the kernel's own: x - z, rcp.rn, the product. rcp.approx would make it 4. */
-export const codeRoundings = 3 * operationError.rounded;
+/** t = fl(x - z) * fl(1/s), s being the kernel's own: x - z, rcp.rn. The product is exact in the fma that rounds it to an integer. */
+export const codeRoundings = 2 * operationError.rounded;
 
 /**
  * rms-norm before x is rounded: the sum of squares (squares of 16-bit floats are exact in FP32) over the longest chain

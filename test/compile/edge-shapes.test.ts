@@ -60,6 +60,9 @@ const quantizes: readonly KernelSpec<'cuda'>[] = [
   quantizeSpec({ k: 576, outliers: 8, bits: 8, prologue: { op: 'silu-mul' } }, 128),
   quantizeSpec({ k: 2052, outliers: 513, dtype: 'bf16', prologue: { op: 'silu-mul' } }, 256),
   quantizeSpec({ k: 334, outliers: 33, columns: 'in-place', prologue: { op: 'rms-norm', eps: 1e-5 } }, 64),
+  quantizeSpec({ k: 577, outliers: 33, bits: 8, dtype: 'bf16', columns: 'in-place' }, 64),
+  quantizeSpec({ k: 1031, outliers: 100, bits: 8, prologue: { op: 'silu-mul' } }, 128),
+  quantizeSpec({ k: 64, outliers: 64, columns: 'in-place' }, 32),
   quantizeSpec({ k: 128, outliers: 128 }, 32),
   quantizeSpec({ k: 1000, outliers: 0, bits: 8, dtype: 'bf16' }, 128),
 ];

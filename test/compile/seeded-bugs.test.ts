@@ -21,6 +21,8 @@ const splitK = linearSpec(
   { kind: 'split-k', tileN: 64, tileM: 16, warps: 4, slices: 3, ctasPerSm: 1 },
 );
 const quantize = quantizeSpec({ k: 1100, outliers: 40 }, 64);
+const quantizeAll = quantizeSpec({ k: 1100, outliers: 0 }, 64);
+const quantizeInPlace = quantizeSpec({ k: 1100, outliers: 40, columns: 'in-place' }, 64);
 
 interface SeededBug {
   readonly name: string;
@@ -155,35 +157,73 @@ const bugs: readonly SeededBug[] = [
   },
   {
     name: 'padding of the staged row not written',
-    spec: quantize,
-    from: 'for (int j = kBaseColumns + thread; j < kPaddedBase; j += kThreads) staged[j] = 0;',
+    spec: quantizeAll,
+    from: 'if (thread < kStaged - kVectors * kVector) staged[kVectors * kVector + thread] = 0;',
     to: '',
     caught: 'uninitialised-shared',
   },
   {
+    name: 'padding of the staged row taken into the range',
+    spec: quantizeAll,
+    from: 'if (kTail != 0 && octet == kBaseOctets - 1) repeat_first(octets[i]);',
+    to: '',
+    caught: values,
+  },
+  {
+    name: 'padding codes not cleared',
+    spec: quantize,
+    from: 'if (kTail != 0 && octet == kBaseOctets - 1) packed = keep_tail(packed);',
+    to: '',
+    caught: values,
+  },
+  {
+    name: 'codes of a level and a half',
+    spec: quantize,
+    from: 'kRounder = 0x1.8p23f',
+    to: 'kRounder = 0x1.8p22f',
+    caught: values,
+  },
+  {
     name: 'column marks read before they are complete',
     spec: quantize,
-    from: '__syncthreads();  // `marked` is complete\n',
+    from: '__syncthreads();  // marks are complete, and nobody reads the row as it was\n',
+    to: '',
+    caught: 'race',
+  },
+  {
+    name: 'base columns read before they have closed ranks',
+    spec: quantize,
+    from: '__syncthreads();  // base columns have closed ranks\n',
     to: '',
     caught: 'race',
   },
   {
     name: 'barrier that half of the threads skip',
     spec: quantize,
-    from: '__syncthreads();  // `before` is complete\n',
+    from: '__syncthreads();  // the row is staged, no column marked yet\n',
     to: 'if (threadIdx.x < 48) __syncthreads();\n',
     caught: /divergent-barrier|deadlock/,
   },
   {
     name: 'last outlier column lost',
     spec: quantize,
-    from: 'f < before[word + 1]; ++f)',
-    to: 'f < before[word + 1] && f < kOutliers - 1; ++f)',
+    from: '|| f < kOutliers) {',
+    to: '|| f < kOutliers - 1) {',
+    caught: values,
+  },
+  {
+    name: 'outliers left in the row that is quantised',
+    spec: quantizeInPlace,
+    from: 'staged[column] = harmless;',
+    to: 'if (f < 0) staged[column] = harmless;',
     caught: values,
   },
 ];
 
-const originals: readonly KernelSpec<'cuda'>[] = [tiled, splitK, quantize];
+const originals: readonly KernelSpec<'cuda'>[] = [
+  ...[tiled, splitK, quantize],
+  ...[quantizeAll, quantizeInPlace],
+];
 const tokens = [33];
 
 describe('seeded kernel bugs', () => {

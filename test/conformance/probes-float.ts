@@ -48,6 +48,30 @@ function narrowed(spelling: string, kind: OutputKind, format: typeof half, round
   ]);
 }
 
+/** The lesser or greater of two pairs, half by half; a NaN on either side wins. */
+function pairExtreme(
+  name: 'min' | 'max',
+  kind: 'f16x2' | 'bf16x2',
+  format: typeof half,
+  rounds: readonly Warp[],
+): Probe {
+  const spelling = `${name}.NaN.${kind}`;
+  const of = name === 'min' ? least : most;
+  const either = (a: number, b: number) => {
+    const [x, y] = [decode(a & 0xffff, format), decode(b & 0xffff, format)];
+    return encode(Number.isNaN(x) || Number.isNaN(y) ? Number.NaN : of(x, y), format);
+  };
+  const body = `${spelling} %d0, %a0, %a1;`;
+  return perLane(
+    spelling.replaceAll('.', '-').toLowerCase(),
+    [spelling],
+    body,
+    rounds,
+    [kind],
+    (a = 0, b = 0) => [((either(a >>> 16, b >>> 16) << 16) | either(a, b)) >>> 0],
+  );
+}
+
 const halfRounds = (count: number) => [...floats(count), ...roundingEdges(count, 13, -26, 16)];
 const bfloatRounds = (count: number) => [...floats(count), ...roundingEdges(count, 16, -126, 127)];
 
@@ -136,6 +160,16 @@ export const floatProbes: readonly Probe[] = [
   narrowed('cvt.rn.bf16.f32', 'bf16x2', bfloat, bfloatRounds(1)),
   packed('cvt.rn.f16x2.f32', 'f16x2', half, halfRounds(2)),
   packed('cvt.rn.bf16x2.f32', 'bf16x2', bfloat, bfloatRounds(2)),
+  ...(['min', 'max'] as const).flatMap((name) => [
+    pairExtreme(name, 'f16x2', half, integers(2, 8)),
+    pairExtreme(name, 'bf16x2', bfloat, integers(2, 8)),
+  ]),
+  approximation('rcp.approx.ftz.f32', `${isa}: rcp, 1 ulp`, moderate(1, -120, 120), (a = 0) =>
+    within(1 / floatFrom(a), 1),
+  ),
+  approximation('ex2.approx.ftz.f32', `${isa}: ex2, 2 ulp`, moderate(1, -10, 7), (a = 0) =>
+    within(2 ** floatFrom(a), 2),
+  ),
   approximation('rcp.approx.f32', `${isa}: rcp, 1 ulp`, moderate(1, -120, 120), (a = 0) =>
     within(1 / floatFrom(a), 1),
   ),

@@ -102,6 +102,7 @@ export const globalProbes: readonly Probe[] = [
   globalStore('st.global.u32', 1, 4),
   globalStore('st.global.f32', 1, 4),
   globalStore('st.global.v2.f32', 2, 4),
+  globalStore('st.global.v2.u32', 2, 4),
   globalStore('st.global.v4.u32', 4, 4),
   globalLoad('ld.global.u32', 1),
   globalLoad('ld.global.v4.u32', 4),

@@ -112,6 +112,18 @@ function bitField(): Probe {
   );
 }
 
+/** shf.l.wrap: the upper word of {b, a} shifted left by c modulo 32; with a = b a rotation. */
+function funnelShift(): Probe {
+  return perLane(
+    'shf-l-wrap-b32',
+    ['shf.l.wrap.b32'],
+    'shf.l.wrap.b32 %d0, %a0, %a1, %a2;',
+    withAmounts(3, 70),
+    ['b32'],
+    (a = 0, b = 0, c = 0) => [low((((BigInt(b) << 32n) | BigInt(a)) << BigInt(c % 32)) >> 32n)],
+  );
+}
+
 function permutation(): Probe {
   // Each nibble of the selector picks one of 8 bytes; its top bit asks for that byte's sign instead, eight times.
   return perLane(
@@ -214,6 +226,7 @@ export const integerProbes: readonly Probe[] = [
     (a = 0) => [a, 0],
   ),
   bitField(),
+  funnelShift(),
   permutation(),
   truthTable(0xea),
   truthTable(0x96),

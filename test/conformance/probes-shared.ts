@@ -31,9 +31,9 @@ function sharedStore(spelling: string, bytes: 1 | 2 | 4): Probe {
 }
 
 /** Loads what the neighbour, lane ^ 1, has stored. */
-function sharedLoad(spelling: string, width: number, bytes: 1 | 4): Probe {
+function sharedLoad(spelling: string, width: number, bytes: 1 | 2 | 4): Probe {
   const results = ['%d0', '%d1', '%d2', '%d3'].slice(0, width);
-  const into = bytes === 1 ? '%h0' : width === 1 ? '%d0' : `{${results.join(', ')}}`;
+  const into = bytes < 4 ? '%h0' : width === 1 ? '%d0' : `{${results.join(', ')}}`;
   return {
     ...{
       name: plain(spelling),
@@ -44,18 +44,46 @@ function sharedLoad(spelling: string, width: number, bytes: 1 | 4): Probe {
     outputs: results.map(() => 'b32'),
     body: `${ownRoom}
       xor.b32 %r2, %r1, 16;
-      ${spelling} ${into}, [%r2${bytes === 1 ? '+1' : ''}];
-      ${bytes === 1 ? 'cvt.u32.u16 %d0, %h0;' : ''}`,
+      ${spelling} ${into}, [%r2${bytes < 4 ? `+${bytes}` : ''}];
+      ${bytes < 4 ? 'cvt.u32.u16 %d0, %h0;' : ''}`,
     reference: {
       kind: 'exact',
       of: (inputs) =>
         results.map((_, i) =>
           Uint32Array.from({ length: 32 }, (_, lane) => {
             const word = inputs[i]?.[lane ^ 1] ?? 0;
-            return bytes === 1 ? (word >>> 8) & 255 : word;
+            return bytes === 4 ? word : (word >>> (8 * bytes)) & (2 ** (8 * bytes) - 1);
           }),
         ),
     },
+  };
+}
+
+/** Clears bits of a word of the lane's own, then of one that all lanes share. */
+function sharedAnd(): Probe {
+  const of = (inputs: Warp): Warp => {
+    const [a, b, c] = [0, 1, 2].map((i) => inputs[i] ?? new Uint32Array(32));
+    const together = (c ?? new Uint32Array(32)).reduce((all, word) => all & word, -1) >>> 0;
+    return [
+      (a ?? new Uint32Array(32)).map((word, lane) => word & (b?.[lane] ?? 0)),
+      new Uint32Array(32).fill(together),
+    ];
+  };
+  return {
+    ...{ name: 'atom-shared-and-b32', declarations: '.shared .align 16 .b8 room[528];', rounds: integers(4) },
+    covers: ['atom.shared.and.b32', 'st.shared.v4.u32', 'ld.shared.u32'],
+    outputs: ['b32', 'b32'],
+    body: `mov.u32 %r3, -1;
+      mov.u32 %r0, room;
+      setp.eq.u32 %p0, %lane, 0;
+      @%p0 st.shared.u32 [%r0+512], %r3;
+      ${ownRoom}
+      atom.shared.and.b32 %r2, [%r1], %a1;
+      atom.shared.and.b32 %r2, [%r0+512], %a2;
+      bar.sync 0;
+      ld.shared.u32 %d0, [%r1];
+      ld.shared.u32 %d1, [%r0+512];`,
+    reference: { kind: 'exact', of },
   };
 }
 
@@ -122,11 +150,13 @@ export const sharedProbes: readonly Probe[] = [
   sharedStore('st.shared.u32', 4),
   sharedStore('st.shared.f32', 4),
   sharedLoad('ld.shared.u8', 1, 1),
+  sharedLoad('ld.shared.u16', 1, 2),
   sharedLoad('ld.shared.u32', 1, 4),
   sharedLoad('ld.shared.f32', 1, 4),
   sharedLoad('ld.shared.v2.u32', 2, 4),
   sharedLoad('ld.shared.v2.f32', 2, 4),
   sharedLoad('ld.shared.v4.f32', 4, 4),
+  sharedAnd(),
   asyncCopy('cp-async-src-size', ['cp.async.commit_group', 'cp.async.wait_group 0']),
   asyncCopy('cp-async-wait-all', ['cp.async.wait_all']),
   asyncGroups(),

@@ -13,7 +13,6 @@ export const withoutProbe: Readonly<Record<string, string>> = {
   'cvta.to.global.u64': 'generic and global addresses are the same number on every 64-bit target',
   'mov.b32': move,
   'mov.f32': move,
-  'mov.pred': move,
   'mov.u16': move,
   'mov.u32': `${move}; %tid and %ctaid decide which data a probe works on`,
   'mov.u64': move,

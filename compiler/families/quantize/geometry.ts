@@ -7,28 +7,33 @@ export interface QuantizeGeometry {
   readonly codesPerSegment: number;
   readonly paddedBase: number;
   readonly paddedOutliers: number;
-  /** Values loaded at once: the most that keeps every row (and half-row) of x aligned. */
-  readonly vector: 8 | 4 | 2 | 1;
+  /** Values that a thread holds together, and loads at once where rows (and half-rows) of x are aligned: a pair at least. */
+  readonly vector: 8 | 4 | 2;
 }
 
 export function quantizeGeometry(problem: QuantizeProblem): QuantizeGeometry {
   const base = baseColumns(problem);
   const codesPerSegment = 256 / problem.bits;
-  const { k } = problem;
   return {
     baseColumns: base,
     codesPerSegment,
     paddedBase: roundUp(base, codesPerSegment),
     paddedOutliers: roundUp(problem.outliers, 16),
-    vector: k % 8 === 0 ? 8 : k % 4 === 0 ? 4 : k % 2 === 0 ? 2 : 1,
+    vector: vectorOf(problem),
   };
 }
 
-/** Dynamic shared memory: the staged 16-bit row, then per 32 columns how many outliers come before and which are. */
+/** Compacting moves pairs: a warp's 32 then go to 32 banks, where longer vectors would meet in a few. */
+function vectorOf({ k, outliers, columns }: QuantizeProblem): 8 | 4 | 2 {
+  if (outliers > 0 && columns === 'compact') return 2;
+  return k % 8 === 0 ? 8 : k % 4 === 0 ? 4 : 2;
+}
+
+/** Dynamic shared memory: the staged 16-bit row, then what tells base columns from outliers (slots/columns). */
 export function quantizeSharedBytes(problem: QuantizeProblem): number {
-  const columnWords = ceilDiv(problem.k, 32);
-  const { paddedBase, paddedOutliers } = quantizeGeometry(problem);
-  return (paddedBase + paddedOutliers) * 2 + (2 * columnWords + 1) * 4;
+  const stagedRow = roundUp(problem.k, 8) * 2;
+  if (problem.outliers === 0) return stagedRow;
+  return stagedRow + (problem.columns === 'compact' ? ceilDiv(problem.k, 32) * 8 : 4);
 }
 
 /** Bytes of a row of codes. */

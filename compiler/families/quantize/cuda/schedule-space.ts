@@ -9,8 +9,8 @@ import { quantizeGeometry, quantizeSharedBytes } from '../geometry.ts';
 const threadCounts = [32, 64, 128, 256, 512, 1024];
 const mostThreads = 1024;
 
-/** Vectors a thread handles in unrolled code, beyond which more threads are taken: the body grows with each. */
-const longestUnroll = 4;
+/** Values a thread handles in unrolled code, beyond which more threads are taken: the body grows with each. */
+const longestUnroll = 48;
 
 const residencies = [1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 24, 32];
 
@@ -21,9 +21,10 @@ export function* enumerateQuantize(): Iterable<QuantizeSchedule> {
   }
 }
 
-/** Vectors of 16-bit values that a thread holds. */
-export function vectorsPerThread(problem: QuantizeProblem, schedule: QuantizeSchedule): number {
-  return ceilDiv(ceilDiv(problem.k, quantizeGeometry(problem).vector), schedule.threads);
+/** 16-bit values that a thread holds, in whole vectors. */
+export function valuesPerThread(problem: QuantizeProblem, schedule: QuantizeSchedule): number {
+  const { vector } = quantizeGeometry(problem);
+  return ceilDiv(problem.k, vector * schedule.threads) * vector;
 }
 
 /** The first reason why `schedule` cannot serve `problem`; undefined if it can. */
@@ -45,20 +46,18 @@ export function rejectQuantize(
   if (resident < schedule.ctasPerSm) {
     return { kind: 'residency', reason: () => `${schedule.ctasPerSm} CTAs an SM wanted, ${resident} fit` };
   }
-  const vectors = vectorsPerThread(problem, schedule);
-  if (vectors > longestUnroll && schedule.threads < 1024) {
+  const values = valuesPerThread(problem, schedule);
+  if (values > longestUnroll && schedule.threads < mostThreads) {
     return {
       kind: 'unrolled too far',
-      reason: () => `${vectors} vectors a thread, each with its own search`,
+      reason: () => `${values} values a thread, ${longestUnroll} at most below ${mostThreads} threads`,
     };
   }
-  if (
-    schedule.threads > 32 &&
-    vectorsPerThread(problem, { ...schedule, threads: schedule.threads / 2 }) === 1
-  ) {
+  const half = { ...schedule, threads: schedule.threads / 2 };
+  if (schedule.threads > 32 && valuesPerThread(problem, half) <= 8) {
     return {
       kind: 'idle threads',
-      reason: () => `half of ${schedule.threads} threads already hold the whole row`,
+      reason: () => `half of ${schedule.threads} threads would hold 8 values or fewer each`,
     };
   }
   return undefined;
@@ -69,25 +68,31 @@ export function rejectQuantize(
  * [gate | up], and what the phases need beside it. The norm keeps values in FP32 beside their 16-bit form for a while.
  */
 function registersNeeded(problem: QuantizeProblem, schedule: QuantizeSchedule): number {
-  const { op } = problem.prologue;
-  const words = Math.max(1, quantizeGeometry(problem).vector / 2) * (op === 'silu-mul' ? 2 : 1);
-  const row = vectorsPerThread(problem, schedule) * words;
-  return Math.max(leastRegisters, op === 'rms-norm' ? Math.ceil(1.5 * row) + 24 : row + 28);
+  const values = valuesPerThread(problem, schedule);
+  const words = problem.k % 2 === 0 ? values / 2 : values; // of an odd row each value is loaded by itself
+  const norm = Math.ceil(1.75 * words) + (problem.outliers > 0 ? 16 : 24); // without outliers ptxas overlaps more phases
+  const needed = { none: words + 16, 'rms-norm': norm, 'silu-mul': 2 * words + 17 };
+  return Math.max(leastRegisters, needed[problem.prologue.op]);
 }
 
-/** Of the shortest rows: with 32 a thread, every one of them spilled. */
-const leastRegisters = 33;
+/** What an SM full of threads leaves each of them; the shortest rows take fewer. */
+const leastRegisters = 32;
 
-/** Whether the most threads there may be hold a row without spilling. */
-export function holdsRow(problem: QuantizeProblem, target: CudaTarget): boolean {
+/** Why not even the most threads there may be hold a row; undefined if they do. */
+export function whyTooLong(problem: QuantizeProblem, target: CudaTarget): string | undefined {
   const schedule = { kind: 'row', threads: mostThreads, ctasPerSm: 1 } as const;
-  return registersNeeded(problem, schedule) <= registerCap(mostThreads, 1, target);
+  const { registers, registerCap: cap, sharedBytes } = quantizeResources(problem, schedule, target);
+  if (registers > cap)
+    return `a row is held in the registers of one CTA, and ${problem.k} columns with the prologue ${problem.prologue.op} are too many`;
+  if (sharedBytes > target.limits.sharedBytesPerBlock)
+    return `a row of ${problem.k} columns takes ${sharedBytes} bytes of shared memory, ${target.id} has ${target.limits.sharedBytesPerBlock}`;
+  return undefined;
 }
 
-/** The longest row with this prologue that can be held, a multiple of 8 columns: shorter vectors hold less. */
+/** The longest row of this kind that fits, a multiple of 8 columns: shorter vectors hold less. */
 export function longestRow(problem: QuantizeProblem, target: CudaTarget): number {
-  let k = 8 * mostThreads;
-  while (holdsRow({ ...problem, k: k + 8 * mostThreads }, target)) k += 8 * mostThreads;
+  let k = 8;
+  while (whyTooLong({ ...problem, k: k + 8 }, target) === undefined) k += 8;
   return k;
 }
 
@@ -96,7 +101,8 @@ export function quantizeResources(
   schedule: QuantizeSchedule,
   target: CudaTarget,
 ): ResourceEstimate {
-  const scratch = roundUp(3 * 4 * (schedule.threads / 32), 16); // as ptxas aligns it
+  const reductions = problem.prologue.op === 'rms-norm' ? 2 : 1;
+  const scratch = roundUp(reductions * 4 * (schedule.threads / 32), 16); // as ptxas aligns it
   return {
     threads: schedule.threads,
     registers: registersNeeded(problem, schedule),

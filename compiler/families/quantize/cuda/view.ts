@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { SpecOf } from '../../../../ir/kernel-spec.ts';
+import type { QuantizeProblem } from '../../../../ir/problem.ts';
 import { bannerSchema, bannerView } from '../../banner-view.ts';
 import type { KernelView, TemplateContract, ViewContext } from '../../family.ts';
 import { quantizeGeometry, quantizeSharedBytes } from '../geometry.ts';
@@ -19,16 +20,14 @@ const quantizeViewSchema = z.strictObject({
   epsilonValue: z.string(),
   codesPerSegment: count,
   vector: count,
+  vectorNote: z.string(),
   vectorType: z.string(),
-  wordType: z.string(),
+  odd: z.boolean(),
   threads: count,
   ctasPerSm: count,
   sharedBytes: count,
   rowValues: z.string(),
   gamma: z.boolean(),
-  compact: z.boolean(),
-  noBase: z.boolean(),
-  topBits: z.string(),
   dtype: z.string(),
 });
 
@@ -37,14 +36,18 @@ const contract = [
   'quantised with a scale and a minimum of their own. x is read once.',
 ];
 
-const vectorTypes = { 8: 'uint4', 4: 'uint2', 2: 'uint32_t', 1: 'uint16_t' } as const;
+const vectorTypes = { 8: 'uint4', 4: 'uint2', 2: 'uint32_t' } as const;
 
 export const quantizeTemplates: readonly TemplateContract[] = [
   {
     template: 'cuda/quantize/row',
     schema: quantizeViewSchema,
     slots: {
-      dtype: ['cuda/slots/dtype/f16-scalar', 'cuda/slots/dtype/bf16-scalar'],
+      dtype: ['cuda/slots/dtype/f16', 'cuda/slots/dtype/bf16'],
+      unpack: ['cuda/slots/dtype/f16-unpack', 'cuda/slots/dtype/bf16-unpack'],
+      extremes: ['cuda/slots/dtype/f16-extremes', 'cuda/slots/dtype/bf16-extremes'],
+      codes: ['cuda/slots/codes/s4', 'cuda/slots/codes/s8'],
+      columns: ['cuda/slots/columns/none', 'cuda/slots/columns/compact', 'cuda/slots/columns/in-place'],
       fetch: ['cuda/slots/prologue/plain-row', 'cuda/slots/prologue/gated-row'],
       prologue: ['cuda/slots/prologue/none', 'cuda/slots/prologue/rms-norm', 'cuda/slots/prologue/silu-mul'],
     },
@@ -58,10 +61,15 @@ export function quantizeView(
 ): KernelView {
   const geometry = quantizeGeometry(problem);
   const { prologue } = problem;
+  const odd = problem.k % 2 === 1;
   return {
     template: 'cuda/quantize/row',
     slots: {
-      dtype: `cuda/slots/dtype/${problem.dtype}-scalar`,
+      dtype: `cuda/slots/dtype/${problem.dtype}`,
+      unpack: `cuda/slots/dtype/${problem.dtype}-unpack`,
+      extremes: `cuda/slots/dtype/${problem.dtype}-extremes`,
+      codes: `cuda/slots/codes/s${problem.bits}`,
+      columns: `cuda/slots/columns/${problem.outliers === 0 ? 'none' : problem.columns}`,
       fetch: `cuda/slots/prologue/${prologue.op === 'silu-mul' ? 'gated-row' : 'plain-row'}`,
       prologue: `cuda/slots/prologue/${prologue.op}`,
     },
@@ -79,18 +87,22 @@ export function quantizeView(
       codesPerSegment: geometry.codesPerSegment,
       vector: geometry.vector,
       vectorType: vectorTypes[geometry.vector],
-      wordType: problem.bits === 4 ? 'uint4' : 'uint2',
+      vectorNote: vectorNote(problem),
+      odd,
       threads: schedule.threads,
       ctasPerSm: schedule.ctasPerSm,
       sharedBytes: quantizeSharedBytes(problem),
       rowValues: prologue.op === 'silu-mul' ? '2][kColumns' : 'kColumns',
       gamma: prologue.op === 'rms-norm',
-      compact: problem.columns === 'compact',
-      noBase: geometry.baseColumns === 0,
-      topBits: problem.bits === 4 ? '0x88888888u' : '0x80808080u',
       dtype: problem.dtype,
     }),
   };
+}
+
+function vectorNote({ k, columns, outliers }: QuantizeProblem): string {
+  if (k % 2 === 1) return 'a pair, one by one, since rows are not aligned';
+  if (columns === 'compact' && outliers > 0) return 'a pair, which has a bank of shared memory to itself';
+  return 'the most that keeps rows aligned';
 }
 
 /** A float literal that C++ reads back as the same FP32 value. */
