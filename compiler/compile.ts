@@ -13,6 +13,7 @@ import { type BundleFiles, makeBundle } from './package/make-bundle.ts';
 import { readBundle } from './package/read-bundle.ts';
 import { reuseBundle } from './package/reuse-bundle.ts';
 import { checkOutput, writeBundle } from './package/write-bundle.ts';
+import { familyTemplatesDigest } from './render/family-digest.ts';
 import { loadTemplates } from './render/load-templates.ts';
 import type { Exclude } from './schedule/schedule-plan.ts';
 import { scheduleAndBuild } from './schedule-and-build.ts';
@@ -116,7 +117,8 @@ export async function compile(request: CompileRequest): Promise<Result<Compilati
   const { exclude } = request;
   const made = await scheduleAndBuild(lowered.value.plan, {
     ...{ families, target, templates, tools, buildOptions, exclude, timed },
-    tuned: (problem, range) => request.tuned?.find(problem, range, templates.digest),
+    tuned: ({ hash, problem }, range) =>
+      request.tuned?.find(hash, range, familyTemplatesDigest(templates, families[problem.family].templates)),
   });
   if (!made.ok) return fail(locate(made.error));
 

@@ -10,7 +10,7 @@ export const identifier = z
   .string()
   .max(200)
   .regex(/^[A-Za-z_][A-Za-z0-9_]*$/);
-export const targetSchema = z.enum(['sm80', 'webgpu']);
+export const targetSchema = z.enum(['sm80', 'sm90', 'webgpu']);
 export const dtypeSchema = z.enum(['f16', 'bf16']);
 
 /** A size in terms of the token count M. Recursive: the published JSON Schema names it once. */

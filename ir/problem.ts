@@ -1,6 +1,6 @@
 import type { ActivationDtype } from './dtype.ts';
 
-export type TargetId = 'sm80' | 'webgpu';
+export type TargetId = 'sm80' | 'sm90' | 'webgpu';
 
 /** compact: outlier columns are cut out of the integer part. in-place: they stay, with weight code 0. */
 export type ColumnMode = 'compact' | 'in-place';

@@ -14,6 +14,30 @@ export interface ReferenceGpu {
   readonly source: string;
 }
 
+/** What the cost model of linears takes for a GPU's latencies and overlaps. */
+export interface LaunchTiming {
+  /**
+   * Tensor cores, shared memory, L2 and DRAM work side by side but not without cost when several are nearly busy: times
+   * combine as the p-norm with this p.
+   */
+  readonly overlapPower: number;
+  /** Cycles from a CTA's start to its first MMA, and from its last MMA to its end beside the stores. */
+  readonly fillCycles: number;
+  readonly drainCycles: number;
+  /** Latency that bytes in flight have to cover, in nanoseconds. */
+  readonly l2LatencyNs: number;
+  readonly dramLatencyNs: number;
+  /** Cycles from a barrier to the first result of the MMAs behind it, which only other CTAs of the SM may fill. */
+  readonly stepLatencyCycles: number;
+  /** Cycles that a scheduler spends on one operation that widens a register of 4-bit codes, and does not issue MMAs. */
+  readonly wideningCycles: number;
+  /** Part of L2's bandwidth that atomic sums reach. */
+  readonly atomicRate: number;
+  /** What every launch takes beside its work, in microseconds. */
+  readonly launchMicroseconds: number;
+  readonly source: string;
+}
+
 /** One CUDA architecture: data only, no behaviour. */
 export interface CudaTarget {
   readonly dialect: 'cuda';
@@ -33,6 +57,7 @@ export interface CudaTarget {
   };
   readonly mma: readonly MmaInstruction[];
   readonly gpu: ReferenceGpu;
+  readonly timing: LaunchTiming;
 }
 
 /** A warp-level tensor-core instruction that is native on the target (probed with ptxas, never emulated). */

@@ -4,7 +4,7 @@ import type { Target } from '../../targets/target.ts';
 import { type Compilation, compile as compileModel } from '../compile.ts';
 import { devicesOf, type PickedRecords, pickTuned } from '../tune/pick-tuned.ts';
 import { type FoundRecords, readRecords } from '../tune/read-records.ts';
-import { recordsRoot } from '../tune/records-root.ts';
+import { recordsRoot, shippedRecordsRoot } from '../tune/records-root.ts';
 import type { CommandContext, ExitCode, OutputOptions } from './command.ts';
 import { exitCodeOf, reportDiagnostics, reportResult } from './command.ts';
 import { interruptible } from './interruptible.ts';
@@ -34,7 +34,7 @@ export async function compile(
     reportDiagnostics([target.error], options, context);
     return 2;
   }
-  const records = readRecords(recordsRoot(context.env, options.records));
+  const records = readAllRecords(context.env, options.records);
   const { id, gpu } = target.value;
   const picked = pickTuned(records.records, { target: id, device: options.tuned, referenceGpu: gpu.name });
   if (!picked.ok) {
@@ -54,6 +54,15 @@ export async function compile(
     return exitCodeOf(compiled.error);
   }
   return report(compiled.value, records, options, context);
+}
+
+/** quikc's own records, and those of this machine or of the folder that was named. */
+function readAllRecords(env: CommandContext['env'], named: string | undefined): FoundRecords {
+  const found = [shippedRecordsRoot(), recordsRoot(env, named)].map(readRecords);
+  return {
+    records: found.flatMap(({ records }) => records),
+    warnings: found.flatMap(({ warnings }) => warnings),
+  };
 }
 
 async function run(

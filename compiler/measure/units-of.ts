@@ -3,6 +3,7 @@ import type { ManifestKernel } from '../../ir/manifest.ts';
 import type { ScheduledKernel } from '../../ir/schedule-choice.ts';
 import type { TunedTokens } from '../../ir/tuning-record.ts';
 import type { FamilyTable } from '../families/family.ts';
+import { familyTemplatesDigest } from '../render/family-digest.ts';
 import { renderKernels } from '../render/render-kernels.ts';
 import type { TemplateSet } from '../render/template-set.ts';
 import { surveySchedules } from '../schedule/rank-schedules.ts';
@@ -67,7 +68,10 @@ function makeUnit(
       target: plane.target.id,
       problem: { hash: kernel.problemHash, family: name, description: family.describeProblem(problem) },
       ...{ tokens, device: plane.device, toolchain: plane.toolchain, policy: plane.policy },
-      provenance: { quikc: version, templatesDigest: templates.digest },
+      provenance: {
+        quikc: version,
+        templatesDigest: familyTemplatesDigest(templates, family.templates),
+      },
     },
     candidates,
     present: canonicalJson(kernel.spec.schedule),

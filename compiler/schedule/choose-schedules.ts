@@ -32,7 +32,7 @@ export interface ChoiceOptions<F extends FamilyName> {
 }
 
 /** Finds what was measured for a problem over a range of M; undefined: nothing, so the model chooses. */
-export type TunedLookup = (problem: PlannedProblem['hash'], range: TokenRange) => TunedRange | undefined;
+export type TunedLookup = (planned: PlannedProblem, range: TokenRange) => TunedRange | undefined;
 
 /**
  * Chooses a kernel for every M in [from, to] of one problem: one choice a range, though ranges side by side may come to
@@ -54,7 +54,7 @@ export function chooseSchedules<F extends FamilyName>(
     const ranked = rankSchedules(family, problem, candidates.legal, target, range.representative, rankedKept);
     const favourite = ranked[0];
     if (favourite === undefined) return fail(nothingFits(planned, range, candidates));
-    const measured = pickMeasured(family, problem, candidates, target, range, tuned?.(planned.hash, range));
+    const measured = pickMeasured(family, problem, candidates, target, range, tuned?.(planned, range));
     const winner = measured?.winner ?? favourite;
     const spec = { family: family.name, problem, schedule: winner.schedule } as unknown as SpecOf<F>;
     choices.push({

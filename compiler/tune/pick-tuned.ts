@@ -66,8 +66,10 @@ function chooseDevice(
   records: readonly TuningRecord[],
   { target, device, referenceGpu }: PickRequest,
 ): Result<string, Diagnostic> {
-  if (device === undefined) return succeed(referenceGpu);
   const names = devicesOf(records, target).map(({ name }) => name);
+  // The driver says "NVIDIA H200" of what data sheets call an H200.
+  if (device === undefined)
+    return succeed(names.find((name) => name === `NVIDIA ${referenceGpu}`) ?? referenceGpu);
   const fitting = names.filter((name) => name.toLowerCase().includes(device.toLowerCase()));
   const exact = fitting.find((name) => name === device);
   const [only, ...more] = exact === undefined ? fitting : [exact];

@@ -51,6 +51,8 @@ const linears: readonly KernelSpec<'cuda'>[] = [
   linearSpec({ n: 136, k: 999, outliers: 48, ...eight, epilogue: residual }, tile(64, 64, 128, 3)),
   linearSpec({ n: 136, k: 999, outliers: 48, ...eight }, split(128, 8, 8, 7)),
   linearSpec({ n: 64, k: 300, outliers: 0, ...eight, dtype: 'bf16' }, split(32, 16, 1, 2)),
+  linearSpec({ target: 'sm90', n: 33, k: 65, outliers: 17, epilogue: residual }, tile(32, 32, 128, 4)),
+  linearSpec({ target: 'sm90', n: 130, k: 2000, outliers: 100, dtype: 'bf16' }, split(64, 16, 4, 5)),
 ];
 
 const quantizes: readonly KernelSpec<'cuda'>[] = [

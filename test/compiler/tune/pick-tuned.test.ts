@@ -1,7 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { pickTuned } from '../../../compiler/tune/pick-tuned.ts';
+import { readRecords } from '../../../compiler/tune/read-records.ts';
+import { shippedRecordsRoot } from '../../../compiler/tune/records-root.ts';
 import type { TunedDevice } from '../../../ir/tuned-device.ts';
 import type { TuningRecord } from '../../../ir/tuning-record.ts';
+import { findTarget } from '../../../targets/index.ts';
 import { aRecord, aTrial } from './a-record.ts';
 
 const { hash } = aRecord().problem;
@@ -69,4 +72,19 @@ test('another content is another digest', () => {
   };
   expect(digestOf([aRecord()])).not.toBe(digestOf([aRecord({ trials: [] })]));
   expect(digestOf([named('NVIDIA H100')])).toBe(digestOf([]));
+});
+
+test('the driver says NVIDIA before the name of a reference GPU', () => {
+  const records = [named('NVIDIA H200', {}), named('NVIDIA H100')];
+  const picked = pickTuned(records, { target: 'sm80', referenceGpu: 'H200' });
+  if (!picked.ok) throw new Error(picked.error.message);
+  expect(picked.value.find(hash, { from: 1 }, templatesDigest)?.device.name).toBe('NVIDIA H200');
+});
+
+test('the records that come with quikc are whole, and of GPUs that its targets are modelled for', () => {
+  const { records, warnings } = readRecords(shippedRecordsRoot());
+  expect(warnings).toEqual([]);
+  expect(records.length).toBeGreaterThan(0);
+  for (const { target, device } of records)
+    expect(device.name.replace('NVIDIA ', '')).toBe(findTarget(target)?.gpu.name);
 });

@@ -5,7 +5,7 @@ import type { CudaTarget } from '../../../../targets/target.ts';
 import { ceilDiv } from '../../../support/integer.ts';
 import type { CostEstimate, CostTerm, CountedFigures } from '../../family.ts';
 import { blockBytes, linearGeometry } from '../geometry.ts';
-import { launchWork } from './launch-work.ts';
+import { launchTerm, launchWork } from './launch-work.ts';
 import { linearResources } from './resources.ts';
 import { segmentsAhead, sliceSegments, threadsOf, warpTile } from './tile-geometry.ts';
 
@@ -25,7 +25,7 @@ export function estimateSplitK(
   m: number,
   counted?: CountedFigures,
 ): CostEstimate {
-  const { gpu } = target;
+  const { gpu, timing } = target;
   const geometry = linearGeometry(problem);
   const tiles = ceilDiv(problem.n, schedule.tileN) * ceilDiv(m, schedule.tileM);
   const slices = schedule.slices + (problem.outliers > 0 ? 1 : 0);
@@ -51,8 +51,8 @@ export function estimateSplitK(
     stream * (longest / mean - 1) * 0.5 + (waves > 1 ? stream * (Math.ceil(waves) / waves - 1) * 0.5 : 0);
 
   const sums = m * problem.n * 4 * (slices + 1);
-  const exchange = sums / (gpu.l2GBps * 1e3);
-  const microseconds = stream + tail + exchange + handoverMicroseconds;
+  const exchange = sums / (gpu.l2GBps * timing.atomicRate * 1e3);
+  const microseconds = stream + tail + exchange + handoverMicroseconds + timing.launchMicroseconds;
   const terms = (): readonly CostTerm[] => [
     {
       name: 'DRAM',
@@ -70,6 +70,7 @@ export function estimateSplitK(
       how: `${(sums / 1e6).toFixed(2)} MB of partial sums through L2`,
     },
     { name: 'hand-over', microseconds: handoverMicroseconds, how: 'fence, counter, reading sums back' },
+    ...launchTerm(timing),
   ];
   return { microseconds, terms, waves, rooflineFraction: idealMicroseconds / microseconds };
 }

@@ -1,5 +1,6 @@
 import type { LinearProblem } from '../../../../ir/problem.ts';
-import type { CudaTarget } from '../../../../targets/target.ts';
+import type { CudaTarget, LaunchTiming } from '../../../../targets/target.ts';
+import type { CostTerm } from '../../family.ts';
 import { linearWork, totalBytes } from '../work.ts';
 
 /** MACs per second of the whole GPU at the base width, and at 16 bit. */
@@ -49,4 +50,11 @@ export function launchWork(problem: LinearProblem, target: CudaTarget, m: number
   const work = { target, m, bytes, weightBytes, idealMicroseconds: rooflineMicroseconds(problem, target, m) };
   lastWork.set(problem, work);
   return work;
+}
+
+/** What every launch costs, where a target says so. */
+export function launchTerm({ launchMicroseconds, source }: LaunchTiming): readonly CostTerm[] {
+  if (launchMicroseconds === 0) return [];
+  const [how = ''] = source.split(',');
+  return [{ name: 'launch', microseconds: launchMicroseconds, how }];
 }

@@ -1,6 +1,7 @@
 import type { SpecOf } from '../../../../ir/kernel-spec.ts';
 import type { CtaIndex, MmaExpectation } from '../../family.ts';
 import { linearGeometry } from '../geometry.ts';
+import { codeMma, mmasPerSegment } from './code-mma.ts';
 import { outputRegion } from './cover.ts';
 import { segmentsAhead, sliceSegments, threadsOf, warpTile } from './tile-geometry.ts';
 
@@ -16,12 +17,13 @@ export function executedMma(spec: SpecOf<'linear', 'cuda'>, cta: CtaIndex, m: nu
   const { baseSegments, outlierSegments } = linearGeometry(problem);
   const { m0, m1 } = outputRegion(spec, cta, m);
   const each = m0 < m1 ? perSegment(spec) : 0;
-  if (schedule.kind === 'tiled') return { imma: baseSegments * each, hmma: outlierSegments * each };
+  const imma = each * mmasPerSegment(codeMma(problem));
+  if (schedule.kind === 'tiled') return { imma: baseSegments * imma, hmma: outlierSegments * each };
   const slice = cta[2];
   if (slice >= schedule.slices) return { imma: 0, hmma: outlierSegments * each };
   const length = sliceSegments(problem, schedule);
   const segments = Math.max(0, Math.min(baseSegments - slice * length, length));
-  return { imma: segments * each, hmma: 0 };
+  return { imma: segments * imma, hmma: 0 };
 }
 
 /**
@@ -35,7 +37,11 @@ export function staticMma({ problem, schedule }: SpecOf<'linear', 'cuda'>): MmaE
   const unrolled = schedule.kind === 'tiled' ? schedule.tileKBytes / 32 : segmentsAhead;
   const sliced = schedule.kind === 'split-k' && schedule.slices > 1;
   return {
-    imma: (sliced ? unrolled : Math.min(unrolled, baseSegments)) * blocks * groups,
+    imma:
+      (sliced ? unrolled : Math.min(unrolled, baseSegments)) *
+      blocks *
+      groups *
+      mmasPerSegment(codeMma(problem)),
     hmma: Math.min(unrolled, outlierSegments) * blocks * groups,
   };
 }

@@ -2,7 +2,7 @@ import type { LinearProblem } from '../../../../ir/problem.ts';
 import type { LinearSchedule, TiledSchedule } from '../../../../ir/schedule.ts';
 import { registerCap } from '../../../../targets/resident-ctas.ts';
 import type { CudaTarget } from '../../../../targets/target.ts';
-import type { ResourceEstimate } from '../../family.ts';
+import type { CountedFigures, ResourceEstimate } from '../../family.ts';
 import { splitKSharedBytes } from './split-k-sizes.ts';
 import { segmentsAhead, stageBytes, threadsOf, tiledSharedBytes, warpTile } from './tile-geometry.ts';
 
@@ -38,6 +38,14 @@ export function linearResources(
         ? tiledSharedBytes(schedule)
         : splitKSharedBytes(problem, schedule) + staticSharedBytes,
   };
+}
+
+/** Registers that ptxas takes: a third more than it needs where the launch bounds leave them; known once it has run. */
+export function registersTaken(
+  { registers, registerCap }: ResourceEstimate,
+  counted: CountedFigures | undefined,
+): number {
+  return counted?.registers ?? Math.min(registerCap, Math.floor(registers * 1.3));
 }
 
 /** The split-K kernel's flag, as ptxas aligns it. */

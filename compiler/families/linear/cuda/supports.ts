@@ -2,9 +2,13 @@ import type { LinearProblem } from '../../../../ir/problem.ts';
 import type { CudaTarget } from '../../../../targets/target.ts';
 import type { Support } from '../../family.ts';
 import { blockBytes, linearGeometry } from '../geometry.ts';
+import { codeMma } from './code-mma.ts';
 
-/** |product| is at most 2^(2b-2) a column: from 2^31 / 2^(2b-2) columns on, int32 accumulators could overflow. */
-const longestBase = { 4: 2 ** 25 - 1, 8: 2 ** 17 - 1 } as const;
+/**
+ * |product| is at most 2^(2b-2) a column: from 2^31 / 2^(2b-2) columns on, int32 accumulators could overflow. Widened codes
+ * are 16-fold, as large as 8-bit ones.
+ */
+const longestBase = { s4: 2 ** 25 - 1, s8: 2 ** 17 - 1, 's4-as-s8': 2 ** 17 - 1 } as const;
 
 /** Whether the linear templates can serve `problem` on `target`, or the first reason why not. */
 export function supportsLinear(problem: LinearProblem, target: CudaTarget): Support {
@@ -15,13 +19,14 @@ export function supportsLinear(problem: LinearProblem, target: CudaTarget): Supp
       `w${activationBits}a${activationBits}`,
     );
   }
-  const instruction = activationBits === 4 ? 's4-m16n8k64' : 's8-m16n8k32';
-  if (!target.mma.some((mma) => mma.name === instruction)) {
+  const mma = codeMma(problem);
+  const instruction = mma === 's4' ? 's4-m16n8k64' : 's8-m16n8k32';
+  if (!target.mma.some(({ name }) => name === instruction)) {
     return refuse(`${target.id} has no native ${instruction}`, 'quik-8b');
   }
-  if (problem.k > longestBase[activationBits]) {
+  if (problem.k > longestBase[mma]) {
     return refuse(
-      `K = ${problem.k}: int32 accumulators are exact up to ${longestBase[activationBits]} columns of ${activationBits} bits`,
+      `K = ${problem.k}: int32 accumulators are exact up to ${longestBase[mma]} columns of ${activationBits} bits`,
       'a smaller K, or shards along K',
     );
   }

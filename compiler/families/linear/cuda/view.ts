@@ -5,6 +5,7 @@ import type { LinearSchedule, SplitKSchedule, TiledSchedule } from '../../../../
 import { bannerSchema, bannerView } from '../../banner-view.ts';
 import type { KernelView, TemplateContract, ViewContext } from '../../family.ts';
 import { linearGeometry } from '../geometry.ts';
+import { codeMma } from './code-mma.ts';
 import { splitKSharedBytes } from './split-k-sizes.ts';
 import { segmentsAhead, tiledSharedBytes, tokenGroup } from './tile-geometry.ts';
 
@@ -32,6 +33,7 @@ const commonSchema = z.strictObject({
     residual: z.boolean(),
     plusResidual: z.string(),
   }),
+  widened: z.boolean(),
   bits: count,
   dtype: z.string(),
   residual: z.boolean(),
@@ -61,7 +63,7 @@ const splitKViewSchema = commonSchema.extend({
 });
 
 const slotFillers = {
-  mma: ['cuda/slots/mma/s4', 'cuda/slots/mma/s8'],
+  mma: ['cuda/slots/mma/s4', 'cuda/slots/mma/s8', 'cuda/slots/mma/s4-as-s8'],
   dtype: ['cuda/slots/dtype/f16', 'cuda/slots/dtype/bf16'],
   'outlier-mma': ['cuda/slots/dtype/f16-mma', 'cuda/slots/dtype/bf16-mma'],
   unpack: ['cuda/slots/dtype/f16-unpack', 'cuda/slots/dtype/bf16-unpack', 'cuda/slots/epilogue/none'],
@@ -139,10 +141,10 @@ const splitKContract = [
 ];
 
 function slots(problem: LinearProblem): Record<string, string> {
-  const { weightBits, dtype } = problem;
+  const { dtype } = problem;
   const widens = addsResidual(problem);
   return {
-    mma: weightBits === 4 ? 'cuda/slots/mma/s4' : 'cuda/slots/mma/s8',
+    mma: `cuda/slots/mma/${codeMma(problem)}`,
     dtype: `cuda/slots/dtype/${dtype}`,
     unpack: widens ? `cuda/slots/dtype/${dtype}-unpack` : 'cuda/slots/epilogue/none',
     'outlier-mma': `cuda/slots/dtype/${dtype}-mma`,
@@ -180,6 +182,7 @@ function common(
       residual,
       plusResidual: residual ? ' + residual' : '',
     },
+    widened: codeMma(problem) === 's4-as-s8',
     bits: problem.activationBits,
     dtype: problem.dtype,
     residual,

@@ -1,10 +1,10 @@
-// quik_linear_w4a4_f16_n192k576f8_t64x32x256s6_sm80_aff0c33b
+// quik_linear_w4a4_f16_n192k576f8_t32x16x256s6_sm80_68a9313b
 // y[M, N] = dequantised(codes * weights) + outlier_rows * outlier_weights + bias (+ residual), one kernel.
 // A CTA computes kTileN channels x kTileM tokens. Weights are MMA operand A, tokens operand B.
 // serves     proj (w4a4, 8 outlier columns, f16)
-// why        M 17-32: modelled 2.0 us at M = 32, 2 % of the roofline: fill 0.9, step latency 0.6 us
-// why        best on A100-SXM4-80GB of 1,544 legal schedules; next 2.1 us: t128x16x128B s6 w8x1 c1
-// made by    quikc <version>, templates <digest>, spec aff0c33b1f0d
+// why        M 17-128: modelled 5.0 us at M = 128, 2 % of the roofline: launch 4.0, tensor cores 0.7 us
+// why        best on A100-SXM4-80GB of 3,054 legal schedules; next 5.0 us: t32x16x128B s6 w2x1 c1
+// made by    quikc <version>, templates <digest>, spec 68a9313bfe6a
 #include <cstdint>
 // ---- The problem ---------------------------------------------------------------------------------
 constexpr int kN = 192;  // output channels
@@ -26,8 +26,8 @@ constexpr int kChannelBlocks = (kN + 16 - 1) / 16;
 using Piece = uint4;  // what y is stored in: the widest vector to which its rows are aligned
 
 // ---- The schedule --------------------------------------------------------------------------------
-constexpr int kTileN = 64, kTileM = 32;  // channels and tokens of a CTA
-constexpr int kWarpsN = 4, kWarpsM = 2;  // warps along channels and along tokens
+constexpr int kTileN = 32, kTileM = 16;  // channels and tokens of a CTA
+constexpr int kWarpsN = 1, kWarpsM = 1;  // warps along channels and along tokens
 constexpr int kStepSegments = 4;  // segments of a K step: one stage of the ring
 constexpr int kStages = 6;  // steps in flight or in use
 constexpr int kCtasPerSm = 1;  // at least so many are resident at once: bounds registers
@@ -45,7 +45,7 @@ constexpr int kMetaBytes = kTileN * 16 + kTileM * 8;
 constexpr int kRowBytes = kStepSegments * kSegmentBytes, kRowChunks = kRowBytes / 16;
 constexpr int kStepBlocks = kTileN / 16 * kStepSegments, kStepRowChunks = kTileM * kRowChunks;
 constexpr int kStageBytes = kStepBlocks * kBlockBytes + kTileM * kRowBytes;
-constexpr int kSharedBytes = 75008;  // what the caller must pass
+constexpr int kSharedBytes = 37504;  // what the caller must pass
 static_assert(kMetaBytes + kStages * kStageBytes <= kSharedBytes, "the ring fits");
 static_assert(kMetaBytes + kTileM * kTileN * 2 <= kSharedBytes, "the output tile fits");
 
@@ -111,7 +111,7 @@ __device__ __forceinline__ uint32_t pack_pair(float low, float high) {
 // Grid x: token tiles of a group, at most kGroup; y: ceil(kN / kTileN) channel tiles; z: groups. The last tile computes
 // its tokens past M on zeros and does not store them.
 extern "C" __global__ void __launch_bounds__(kThreads, kCtasPerSm)  // bounds registers
-    quik_linear_w4a4_f16_n192k576f8_t64x32x256s6_sm80_aff0c33b(
+    quik_linear_w4a4_f16_n192k576f8_t32x16x256s6_sm80_68a9313b(
         const uint8_t* __restrict__ weights,  // [kChannelBlocks][kBaseSegments] blocks of 4-bit codes
         const uint8_t* __restrict__ column_meta,  // [kChannelBlocks * 16] {s_w, R, bias, 0} in FP32
         const uint8_t* __restrict__ outlier_weights,  // [kChannelBlocks][kOutlierSegments] blocks of f16

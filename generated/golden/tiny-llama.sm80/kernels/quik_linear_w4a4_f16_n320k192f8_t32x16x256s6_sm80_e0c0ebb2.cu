@@ -1,13 +1,13 @@
-// quik_linear_w4a4_f16_n192k192f8_t128x16x256s6_sm80_c0c34a00
+// quik_linear_w4a4_f16_n320k192f8_t32x16x256s6_sm80_e0c0ebb2
 // y[M, N] = dequantised(codes * weights) + outlier_rows * outlier_weights + bias (+ residual), one kernel.
 // A CTA computes kTileN channels x kTileM tokens. Weights are MMA operand A, tokens operand B.
-// serves     layers.0-3.self_attn.o_proj (w4a4, 8 outlier columns, f16)
-// why        M 17-512: modelled 1.8 us at M = 512, 13 % of the roofline: fill 0.9, epilogue 0.5 us
-// why        best on A100-SXM4-80GB of 3,203 legal schedules; next 1.8 us: t64x64x128B s6 w1x4 c1
-// made by    quikc <version>, templates <digest>, spec c0c34a0075cb
+// serves     layers.0-3.self_attn.qkv_proj (w4a4, 8 outlier columns, f16)
+// why        M 17-128: modelled 4.5 us at M = 128, 2 % of the roofline: launch 4.0, tensor cores 0.3 us
+// why        best on A100-SXM4-80GB of 3,054 legal schedules; next 4.5 us: t32x16x128B s6 w2x1 c1
+// made by    quikc <version>, templates <digest>, spec e0c0ebb24dd1
 #include <cstdint>
 // ---- The problem ---------------------------------------------------------------------------------
-constexpr int kN = 192;  // output channels
+constexpr int kN = 320;  // output channels
 constexpr int kBaseColumns = 184;  // input features in 4-bit codes, outlier columns cut out
 constexpr int kOutliers = 8;  // input features kept in f16
 constexpr float kHalfRange = 8.0f;  // h: a code is stored minus 2^(4 - 1)
@@ -26,8 +26,8 @@ constexpr int kChannelBlocks = (kN + 16 - 1) / 16;
 using Piece = uint4;  // what y is stored in: the widest vector to which its rows are aligned
 
 // ---- The schedule --------------------------------------------------------------------------------
-constexpr int kTileN = 128, kTileM = 16;  // channels and tokens of a CTA
-constexpr int kWarpsN = 8, kWarpsM = 1;  // warps along channels and along tokens
+constexpr int kTileN = 32, kTileM = 16;  // channels and tokens of a CTA
+constexpr int kWarpsN = 1, kWarpsM = 1;  // warps along channels and along tokens
 constexpr int kStepSegments = 4;  // segments of a K step: one stage of the ring
 constexpr int kStages = 6;  // steps in flight or in use
 constexpr int kCtasPerSm = 1;  // at least so many are resident at once: bounds registers
@@ -45,7 +45,7 @@ constexpr int kMetaBytes = kTileN * 16 + kTileM * 8;
 constexpr int kRowBytes = kStepSegments * kSegmentBytes, kRowChunks = kRowBytes / 16;
 constexpr int kStepBlocks = kTileN / 16 * kStepSegments, kStepRowChunks = kTileM * kRowChunks;
 constexpr int kStageBytes = kStepBlocks * kBlockBytes + kTileM * kRowBytes;
-constexpr int kSharedBytes = 112768;  // what the caller must pass
+constexpr int kSharedBytes = 37504;  // what the caller must pass
 static_assert(kMetaBytes + kStages * kStageBytes <= kSharedBytes, "the ring fits");
 static_assert(kMetaBytes + kTileM * kTileN * 2 <= kSharedBytes, "the output tile fits");
 
@@ -107,26 +107,17 @@ __device__ __forceinline__ uint32_t pack_pair(float low, float high) {
   return pair;
 }
 
-__device__ __forceinline__ float2 unpack_pair(uint32_t pair) {
-  float2 values;
-  asm("{ .reg .b16 l, h; mov.b32 {l, h}, %2; cvt.f32.f16 %0, l; cvt.f32.f16 %1, h; }"
-      : "=f"(values.x), "=f"(values.y)
-      : "r"(pair));
-  return values;
-}
-
 // ---- Kernel --------------------------------------------------------------------------------------
 // Grid x: token tiles of a group, at most kGroup; y: ceil(kN / kTileN) channel tiles; z: groups. The last tile computes
 // its tokens past M on zeros and does not store them.
 extern "C" __global__ void __launch_bounds__(kThreads, kCtasPerSm)  // bounds registers
-    quik_linear_w4a4_f16_n192k192f8_t128x16x256s6_sm80_c0c34a00(
+    quik_linear_w4a4_f16_n320k192f8_t32x16x256s6_sm80_e0c0ebb2(
         const uint8_t* __restrict__ weights,  // [kChannelBlocks][kBaseSegments] blocks of 4-bit codes
         const uint8_t* __restrict__ column_meta,  // [kChannelBlocks * 16] {s_w, R, bias, 0} in FP32
         const uint8_t* __restrict__ outlier_weights,  // [kChannelBlocks][kOutlierSegments] blocks of f16
         const uint8_t* __restrict__ codes,  // [M][kBaseSegments * kSegmentBytes], 4-bit codes
         const uint8_t* __restrict__ row_meta,  // [M] {s_a, z} in FP32
         const uint8_t* __restrict__ outlier_rows,  // [M][kOutlierSegments * kSegmentBytes], f16
-        const uint8_t* residual,  // [M][kN] f16, added before y is rounded; may be y itself
         uint8_t* y,  // [M][kN] f16
         int M) {
   extern __shared__ uint4 shared_memory[];
@@ -230,16 +221,12 @@ extern "C" __global__ void __launch_bounds__(kThreads, kCtasPerSm)  // bounds re
     }
   };
 
-  // store: FP32 tile + residual -> f16, rounded once -> shared memory, token-major -> coalesced to y. 8 x 8 transposes
+  // store: FP32 tile -> f16, rounded once -> shared memory, token-major -> coalesced to y. 8 x 8 transposes
   // turn channel `group` of tokens 2 * quad, + 1 into token `group`, channels 2 * quad, + 1: a word of the tile.
   const auto store = [&] {
     wait_for_copies<0>();
     __syncthreads();  // no copy is in flight and every warp has read its operands: the tile may lie over them
     uint8_t* tile = reinterpret_cast<uint8_t*>(shared_memory) + kMetaBytes;
-    for_each_piece([&](int byte, int64_t source, bool inside) {
-      *reinterpret_cast<Piece*>(tile + byte) = inside ? *reinterpret_cast<const Piece*>(residual + source) : Piece{};
-    });
-    __syncthreads();  // the residual's tile is complete; each lane replaces the words it reads
 #pragma unroll
     for (int i = 0; i < 2 * kWarpBlocks; ++i) {  // 8 channels x all tokens of the warp
       const int channel = (warp_n * kWarpBlocks + i / 2) * 16 + i % 2 * 8 + 2 * quad;
@@ -247,14 +234,10 @@ extern "C" __global__ void __launch_bounds__(kThreads, kCtasPerSm)  // bounds re
         const int byte = swizzle<kTileN / 8>((warp_m * kWarpGroups + j) * 8 + group, channel * 2);
         return reinterpret_cast<uint32_t*>(tile + byte);
       };
-      uint32_t added[kWarpGroups];  // loaded before the first store, behind which they would have to wait
-#pragma unroll
-      for (int j = 0; j < kWarpGroups; ++j) added[j] = *word(j);
 #pragma unroll
       for (int j = 0; j < kWarpGroups; ++j) {
         const float* pair = &out[i / 2][j][i % 2 * 2];
-        const float2 add = unpack_pair(transpose_8x8(added[j]));
-        *word(j) = transpose_8x8(pack_pair(pair[0] + add.x, pair[1] + add.y));
+        *word(j) = transpose_8x8(pack_pair(pair[0], pair[1]));
       }
     }
     __syncthreads();  // the output tile is complete

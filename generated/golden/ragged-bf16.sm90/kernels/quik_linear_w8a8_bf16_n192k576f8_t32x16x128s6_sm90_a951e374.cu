@@ -1,10 +1,10 @@
-// quik_linear_w8a8_bf16_n192k576f8_t64x32x128s6_sm80_aa545da8
+// quik_linear_w8a8_bf16_n192k576f8_t32x16x128s6_sm90_a951e374
 // y[M, N] = dequantised(codes * weights) + outlier_rows * outlier_weights + bias (+ residual), one kernel.
 // A CTA computes kTileN channels x kTileM tokens. Weights are MMA operand A, tokens operand B.
 // serves     proj (w8a8, 8 outlier columns, bf16)
-// why        M 17-32: modelled 2.5 us at M = 32, 3 % of the roofline: tensor cores 1.1, shared memory 1.0 us
-// why        best on A100-SXM4-80GB of 1,544 legal schedules; next 2.5 us: t64x32x128B s6 w4x1 c1
-// made by    quikc <version>, templates <digest>, spec aa545da8273e
+// why        M 17-64: modelled 5.3 us at M = 64, 1 % of the roofline: launch 4.0, tensor cores 1.1 us
+// why        best on H200 of 2,755 legal schedules; next 5.3 us: t32x16x128B s6 w2x1 c1
+// made by    quikc <version>, templates <digest>, spec a951e3746fe7
 #include <cstdint>
 // ---- The problem ---------------------------------------------------------------------------------
 constexpr int kN = 192;  // output channels
@@ -26,8 +26,8 @@ constexpr int kChannelBlocks = (kN + 16 - 1) / 16;
 using Piece = uint4;  // what y is stored in: the widest vector to which its rows are aligned
 
 // ---- The schedule --------------------------------------------------------------------------------
-constexpr int kTileN = 64, kTileM = 32;  // channels and tokens of a CTA
-constexpr int kWarpsN = 2, kWarpsM = 2;  // warps along channels and along tokens
+constexpr int kTileN = 32, kTileM = 16;  // channels and tokens of a CTA
+constexpr int kWarpsN = 1, kWarpsM = 1;  // warps along channels and along tokens
 constexpr int kStepSegments = 4;  // segments of a K step: one stage of the ring
 constexpr int kStages = 6;  // steps in flight or in use
 constexpr int kCtasPerSm = 1;  // at least so many are resident at once: bounds registers
@@ -45,7 +45,7 @@ constexpr int kMetaBytes = kTileN * 16 + kTileM * 8;
 constexpr int kRowBytes = kStepSegments * kSegmentBytes, kRowChunks = kRowBytes / 16;
 constexpr int kStepBlocks = kTileN / 16 * kStepSegments, kStepRowChunks = kTileM * kRowChunks;
 constexpr int kStageBytes = kStepBlocks * kBlockBytes + kTileM * kRowBytes;
-constexpr int kSharedBytes = 75008;  // what the caller must pass
+constexpr int kSharedBytes = 37504;  // what the caller must pass
 static_assert(kMetaBytes + kStages * kStageBytes <= kSharedBytes, "the ring fits");
 static_assert(kMetaBytes + kTileM * kTileN * 2 <= kSharedBytes, "the output tile fits");
 
@@ -113,7 +113,7 @@ __device__ __forceinline__ uint32_t pack_pair(float low, float high) {
 // Grid x: token tiles of a group, at most kGroup; y: ceil(kN / kTileN) channel tiles; z: groups. The last tile computes
 // its tokens past M on zeros and does not store them.
 extern "C" __global__ void __launch_bounds__(kThreads, kCtasPerSm)  // bounds registers
-    quik_linear_w8a8_bf16_n192k576f8_t64x32x128s6_sm80_aa545da8(
+    quik_linear_w8a8_bf16_n192k576f8_t32x16x128s6_sm90_a951e374(
         const uint8_t* __restrict__ weights,  // [kChannelBlocks][kBaseSegments] blocks of 8-bit codes
         const uint8_t* __restrict__ column_meta,  // [kChannelBlocks * 16] {s_w, R, bias, 0} in FP32
         const uint8_t* __restrict__ outlier_weights,  // [kChannelBlocks][kOutlierSegments] blocks of bf16

@@ -1,10 +1,10 @@
-// quik_linear_w8a8_f16_n192k512f16_t64x32x128s6_sm80_28c87071
-// y[M, N] = dequantised(codes * weights) + outlier_rows * outlier_weights + bias (+ residual), one kernel.
-// A CTA computes kTileN channels x kTileM tokens. Weights are MMA operand A, tokens operand B.
+// quik_linear_w8a8_f16_n192k512f16_split16t128x8_sm90_f561349d
+// y[M, N] = dequantised(codes * weights) + outlier_rows * outlier_weights + bias (+ residual), for few tokens.
+// kSlices CTAs share the K of a tile; the last to finish writes y. Weights are MMA operand A, tokens operand B.
 // serves     layers.0-3.mlp.down_proj (w8a8, 16 outlier columns, f16)
-// why        M 17-32: modelled 2.4 us at M = 32, 3 % of the roofline: tensor cores 1.0, shared memory 0.9 us
-// why        best on A100-SXM4-80GB of 1,544 legal schedules; next 2.4 us: t64x32x128B s6 w4x1 c1
-// made by    quikc <version>, templates <digest>, spec 28c870718c36
+// why        M 1-8: modelled 6.2 us at M = 8, 0 % of the roofline: launch 4.0, hand-over 2.0 us
+// why        best on H200 of 480 legal schedules; next 6.2 us: t256x8 split16 w4 c1
+// made by    quikc <version>, templates <digest>, spec f561349d0b47
 #include <cstdint>
 // ---- The problem ---------------------------------------------------------------------------------
 constexpr int kN = 192;  // output channels
@@ -26,28 +26,29 @@ constexpr int kChannelBlocks = (kN + 16 - 1) / 16;
 using Piece = uint4;  // what y is stored in: the widest vector to which its rows are aligned
 
 // ---- The schedule --------------------------------------------------------------------------------
-constexpr int kTileN = 64, kTileM = 32;  // channels and tokens of a CTA
-constexpr int kWarpsN = 2, kWarpsM = 2;  // warps along channels and along tokens
-constexpr int kStepSegments = 4;  // segments of a K step: one stage of the ring
-constexpr int kStages = 6;  // steps in flight or in use
+constexpr int kTileN = 128, kTileM = 8;  // channels and tokens of a CTA
+constexpr int kWarps = 2;  // each owns kTileN / kWarps channels
+constexpr int kBaseSlices = 16;  // CTAs that share the base columns of a tile; one more has its outlier columns
+constexpr int kOutlierSlices = kOutliers > 0 ? 1 : 0, kSlices = kBaseSlices + kOutlierSlices;
+constexpr int kSliceSegments = (kBaseSegments + kBaseSlices - 1) / kBaseSlices;
+constexpr int kAhead = 4;  // weight segments a warp keeps in flight, in registers
 constexpr int kCtasPerSm = 1;  // at least so many are resident at once: bounds registers
-constexpr int kWarps = kWarpsN * kWarpsM, kThreads = kWarps * 32;
-constexpr int kBaseSteps = (kBaseSegments + kStepSegments - 1) / kStepSegments;
-constexpr int kOutlierSteps = (kOutlierSegments + kStepSegments - 1) / kStepSegments;
-constexpr int kGroup = 16;  // token tiles next to each other in the grid: they share weights in L2
-constexpr int kWarpBlocks = kTileN / kWarpsN / 16;  // 16-channel MMA tiles of a warp
-constexpr int kWarpGroups = kTileM / kWarpsM / 8;  // 8-token MMA tiles of a warp
-static_assert(kWarpBlocks * kWarpsN * 16 == kTileN && kWarpGroups % 2 == 0, "warps share evenly, tokens by 16");
+constexpr int kThreads = kWarps * 32, kTilesN = (kN + kTileN - 1) / kTileN;
+constexpr int kWarpBlocks = kTileN / kWarps / 16;  // 16-channel MMA tiles of a warp
+constexpr int kWarpGroups = kTileM / 8;  // 8-token MMA tiles of a warp
+static_assert(kWarpBlocks * kWarps * 16 == kTileN, "warps share the channels evenly");
 
-// Shared memory: column meta, row meta, then a ring of stages, each [kTileN / 16][kStepSegments] weight
-// blocks and kTileM token rows. In the end the output tile lies over the ring.
+// Shared memory: column meta, row meta, then kTileM token rows of one slice; in the end the output tile lies
+// over the rows. 16 bytes more a row: 8 rows start in 8 different groups of 4 banks.
 constexpr int kMetaBytes = kTileN * 16 + kTileM * 8;
-constexpr int kRowBytes = kStepSegments * kSegmentBytes, kRowChunks = kRowBytes / 16;
-constexpr int kStepBlocks = kTileN / 16 * kStepSegments, kStepRowChunks = kTileM * kRowChunks;
-constexpr int kStageBytes = kStepBlocks * kBlockBytes + kTileM * kRowBytes;
-constexpr int kSharedBytes = 75008;  // what the caller must pass
-static_assert(kMetaBytes + kStages * kStageBytes <= kSharedBytes, "the ring fits");
-static_assert(kMetaBytes + kTileM * kTileN * 2 <= kSharedBytes, "the output tile fits");
+constexpr int kRowSegments = kSliceSegments > kOutlierSegments ? kSliceSegments : kOutlierSegments;
+constexpr int kRowPitch = kRowSegments * kSegmentBytes + 16;
+constexpr int kSharedBytes = 4160;  // what the caller must pass
+static_assert(kMetaBytes + kTileM * (kRowPitch > kTileN * 2 ? kRowPitch : kTileN * 2) <= kSharedBytes, "fits");
+
+// Workspace of a tile: int32 sums and FP32 outlier sums, each [16-channel block][8-token group][register][lane],
+// then the arrival counter on a line of its own.
+constexpr int kTileSums = kTileN * kTileM, kTileWords = kTileSums * (1 + kOutlierSlices) + 32;
 
 // Byte of a shared-memory tile with rows of kChunks 16-byte chunks, permuted within a row: 8 rows of one chunk column
 // lie in 8 different groups of 4 banks, and so do any 8 neighbouring chunks. Every writer and reader asks here.
@@ -63,18 +64,13 @@ __device__ __forceinline__ void copy_async(uint32_t shared, const uint8_t* globa
   asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(shared), "l"(global), "r"(valid) : "memory");
 }
 
-// Waits until at most kPending of this thread's newest groups are still in flight.
-template <int kPending>
-__device__ __forceinline__ void wait_for_copies() {
-  asm volatile("cp.async.wait_group %0;" ::"n"(kPending) : "memory");
-}
+__device__ __forceinline__ void wait_for_copies() { asm volatile("cp.async.wait_all;" ::: "memory"); }
 
 // ---- Fragments -----------------------------------------------------------------------------------
-// Two B fragments (2 x 8 tokens, one segment): lane 8j + r names row r of matrix j; matrices 0, 1 are the
-// halves of the first tokens' segment, 2, 3 those of the second.
-__device__ __forceinline__ void load_rows(uint32_t (&b)[2][2], uint32_t shared) {
-  asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
-               : "=r"(b[0][0]), "=r"(b[0][1]), "=r"(b[1][0]), "=r"(b[1][1])
+// One B fragment (8 tokens, one segment): lane 8j + r names row r of half j of the segment.
+__device__ __forceinline__ void load_group(uint32_t (&b)[2], uint32_t shared) {
+  asm volatile("ldmatrix.sync.aligned.m8n8.x2.shared.b16 {%0, %1}, [%2];"
+               : "=r"(b[0]), "=r"(b[1])
                : "r"(shared)
                : "memory");
 }
@@ -116,10 +112,10 @@ __device__ __forceinline__ float2 unpack_pair(uint32_t pair) {
 }
 
 // ---- Kernel --------------------------------------------------------------------------------------
-// Grid x: token tiles of a group, at most kGroup; y: ceil(kN / kTileN) channel tiles; z: groups. The last tile computes
-// its tokens past M on zeros and does not store them.
+// Grid x: ceil(M / kTileM) * kTilesN tiles, channel tiles fastest; z: kSlices, the last adds all outlier columns, each
+// warp to its own channels. Tokens past M are computed on zeros and neither summed nor stored.
 extern "C" __global__ void __launch_bounds__(kThreads, kCtasPerSm)  // bounds registers
-    quik_linear_w8a8_f16_n192k512f16_t64x32x128s6_sm80_28c87071(
+    quik_linear_w8a8_f16_n192k512f16_split16t128x8_sm90_f561349d(
         const uint8_t* __restrict__ weights,  // [kChannelBlocks][kBaseSegments] blocks of 8-bit codes
         const uint8_t* __restrict__ column_meta,  // [kChannelBlocks * 16] {s_w, R, bias, 0} in FP32
         const uint8_t* __restrict__ outlier_weights,  // [kChannelBlocks][kOutlierSegments] blocks of f16
@@ -128,66 +124,20 @@ extern "C" __global__ void __launch_bounds__(kThreads, kCtasPerSm)  // bounds re
         const uint8_t* __restrict__ outlier_rows,  // [M][kOutlierSegments * kSegmentBytes], f16
         const uint8_t* residual,  // [M][kN] f16, added before y is rounded; may be y itself
         uint8_t* y,  // [M][kN] f16
+        int* workspace,  // [tiles][kTileWords], zero before and after
         int M) {
   extern __shared__ uint4 shared_memory[];
+  __shared__ bool is_last;  // this CTA is the last of its tile to arrive
   const uint32_t shared = static_cast<uint32_t>(__cvta_generic_to_shared(shared_memory));
   const uint32_t thread = threadIdx.x, lane = thread % 32, group = lane / 4, quad = lane % 4;
-  const uint32_t warp = thread / 32, warp_n = warp / kWarpsM, warp_m = warp % kWarpsM;
-  const int first_block = blockIdx.y * (kTileN / 16);  // of 16 channels
-  const int first_token = (blockIdx.z * kGroup + blockIdx.x) * kTileM;
-  if (first_token >= M) return;  // all of the CTA: the last group is not full
+  const uint32_t warp_n = thread / 32, warp_m = 0, slice = blockIdx.z;
+  const int first_block = blockIdx.x % kTilesN * (kTileN / 16);  // of 16 channels
+  const int first_token = blockIdx.x / kTilesN * kTileM;
+  int* sums = workspace + int64_t{blockIdx.x} * kTileWords;
+  float* outlier_sums = reinterpret_cast<float*>(sums + kTileSums);
+  int* counter = sums + kTileSums * (1 + kOutlierSlices);
   int acc[kWarpBlocks][kWarpGroups][4] = {};
-  float out[kWarpBlocks][kWarpGroups][4];
-
-  // load: starts the copies of one K step of an operand pair of `segments` segments into a stage. Channels
-  // past kN, tokens past M and segments past the end arrive as zeros.
-  const auto load = [&](const uint8_t* blocks, const uint8_t* rows, int segments, int step, uint32_t stage) {
-#pragma unroll
-    for (int i = 0; i < (kStepBlocks + kWarps - 1) / kWarps; ++i) {
-      const int block = i * kWarps + warp;
-      if (kStepBlocks % kWarps != 0 && block >= kStepBlocks) break;
-      const int n_block = first_block + block / kStepSegments;
-      const int segment = step * kStepSegments + block % kStepSegments;
-      const uint32_t source = static_cast<uint32_t>(n_block * segments + segment) * kBlockBytes + lane * 16;
-      const bool inside = n_block < kChannelBlocks && segment < segments;
-      copy_async(shared + stage + block * kBlockBytes + lane * 16, blocks + source, inside ? 16 : 0);
-    }
-#pragma unroll
-    for (int i = 0; i < (kStepRowChunks + kThreads - 1) / kThreads; ++i) {
-      const int place = i * kThreads + thread, row = place / kRowChunks, chunk = place % kRowChunks;
-      if (kStepRowChunks % kThreads != 0 && place >= kStepRowChunks) break;
-      const int m = first_token + row, byte = step * kRowBytes + chunk * 16;
-      const uint8_t* source = rows + int64_t{m} * (segments * kSegmentBytes) + byte;
-      copy_async(shared + stage + kStepBlocks * kBlockBytes + swizzle<kRowChunks>(row, chunk * 16), source,
-                 m < M && byte < segments * kSegmentBytes ? 16 : 0);
-    }
-  };
-
-  // multiply: the MMAs of the first `segments` segments of a stage, into `tile` (acc or out).
-  const auto multiply = [&](uint32_t stage, int segments, auto& tile, auto mma) {
-#pragma unroll
-    for (int segment = 0; segment < kStepSegments; ++segment) {
-      if (segment >= segments) break;
-      uint4 a[kWarpBlocks];
-#pragma unroll
-      for (int i = 0; i < kWarpBlocks; ++i) {
-        const int block = (warp_n * kWarpBlocks + i) * kStepSegments + segment;
-        a[i] = shared_memory[(stage + block * kBlockBytes) / 16 + lane];  // a whole fragment, by layout
-      }
-#pragma unroll
-      for (int j = 0; j < kWarpGroups; j += 2) {
-        uint32_t b[2][2];
-        const int row = (warp_m * kWarpGroups + j + lane / 16) * 8 + lane % 8;
-        const int byte = segment * kSegmentBytes + lane / 8 % 2 * 16;
-        load_rows(b, shared + stage + kStepBlocks * kBlockBytes + swizzle<kRowChunks>(row, byte));
-#pragma unroll
-        for (int i = 0; i < kWarpBlocks; ++i) {
-          mma(tile[i][j], a[i], b[0]);
-          mma(tile[i][j + 1], a[i], b[1]);
-        }
-      }
-    }
-  };
+  float out[kWarpBlocks][kWarpGroups][4] = {};
 
   // load_meta: starts the copies of the tile's column and row meta, zeros outside N and M.
   const auto load_meta = [&] {
@@ -218,6 +168,60 @@ extern "C" __global__ void __launch_bounds__(kThreads, kCtasPerSm)  // bounds re
     }
   };
 
+  // multiply: the warp's channels x all tokens over segments [first, last), into `tile` (acc or out). Weights are
+  // asked for first, they come from afar; then token rows go to shared memory, those past M as zeros.
+  const auto multiply = [&](const uint8_t* blocks, const uint8_t* rows, int segments, int first, int last, auto& tile,
+                            auto mma) {
+    const auto fetch = [&](int i, int segment) {  // zeros past kN; nobody multiplies what is past `last`
+      const int n_block = first_block + warp_n * kWarpBlocks + i;
+      const uint32_t source = static_cast<uint32_t>(n_block * segments + segment) * kBlockBytes + lane * 16;
+      if (n_block >= kChannelBlocks || segment >= last) return uint4{};
+      return __ldcs(reinterpret_cast<const uint4*>(blocks + source));  // read once: evict first
+    };
+    uint4 a[kAhead][kWarpBlocks];
+#pragma unroll
+    for (int i = 0; i < kAhead * kWarpBlocks; ++i)
+      a[i / kWarpBlocks][i % kWarpBlocks] = fetch(i % kWarpBlocks, first + i / kWarpBlocks);
+    load_meta();
+    constexpr int kRowSlots = (kRowSegments * kSegmentBytes + 127) / 128 * 8;  // 8 lanes keep to a row
+#pragma unroll
+    for (int i = 0; i < (kTileM * kRowSlots + kThreads - 1) / kThreads; ++i) {
+      const int place = i * kThreads + thread, row = place / kRowSlots, byte = place % kRowSlots * 16;
+      const uint8_t* source = rows + (int64_t{first_token + row} * segments + first) * kSegmentBytes + byte;
+      if (row >= kTileM || byte >= (last - first) * kSegmentBytes) continue;
+      copy_async(shared + kMetaBytes + row * kRowPitch + byte, source, first_token + row < M ? 16 : 0);
+    }
+    wait_for_copies();
+    __syncthreads();  // the token rows and the meta copied by all threads have landed
+#pragma unroll 1
+    for (int start = first; start < last; start += kAhead) {
+#pragma unroll
+      for (int ahead = 0; ahead < kAhead; ++ahead) {
+        const int segment = start + ahead;
+        if (segment >= last) break;
+        const uint32_t row = shared + kMetaBytes + lane % 8 * kRowPitch + (segment - first) * kSegmentBytes;
+#pragma unroll
+        for (int j = 0; j < kWarpGroups; ++j) {
+          uint32_t b[2];
+          load_group(b, row + j * 8 * kRowPitch + lane / 8 % 2 * 16);
+#pragma unroll
+          for (int i = 0; i < kWarpBlocks; ++i) mma(tile[i][j], a[ahead][i], b);
+        }
+#pragma unroll
+        for (int i = 0; i < kWarpBlocks; ++i) a[ahead][i] = fetch(i, segment + kAhead);
+      }
+    }
+  };
+
+  // Calls visit(accumulator's place, word of the tile's sums) for the accumulators whose token exists.
+  const auto for_each_sum = [&](auto visit) {
+#pragma unroll
+    for (int i = 0; i < kWarpBlocks * kWarpGroups * 4; ++i) {
+      const int j = i / 4 % kWarpGroups, word = (warp_n * kWarpBlocks * kWarpGroups * 4 + i) * 32 + lane;
+      if (first_token + j * 8 + 2 * quad + i % 2 < M) visit(i / 4 / kWarpGroups, j, i % 4, word);
+    }
+  };
+
   // Calls move(byte of the tile, byte of [M][kN], lies inside) for every Piece; neighbours take neighbours.
   const auto for_each_piece = [&](auto move) {
     constexpr int kPieces = kTileN * 2 / sizeof(Piece), kAll = kTileM * kPieces;
@@ -233,7 +237,6 @@ extern "C" __global__ void __launch_bounds__(kThreads, kCtasPerSm)  // bounds re
   // store: FP32 tile + residual -> f16, rounded once -> shared memory, token-major -> coalesced to y. 8 x 8 transposes
   // turn channel `group` of tokens 2 * quad, + 1 into token `group`, channels 2 * quad, + 1: a word of the tile.
   const auto store = [&] {
-    wait_for_copies<0>();
     __syncthreads();  // no copy is in flight and every warp has read its operands: the tile may lie over them
     uint8_t* tile = reinterpret_cast<uint8_t*>(shared_memory) + kMetaBytes;
     for_each_piece([&](int byte, int64_t source, bool inside) {
@@ -263,36 +266,33 @@ extern "C" __global__ void __launch_bounds__(kThreads, kCtasPerSm)  // bounds re
     });
   };
 
-  // Steps 0 … kBaseSteps - 1 are base columns, the rest outlier columns; both flow through one ring.
-  const auto load_step = [&](int step) {
-    const uint32_t stage = kMetaBytes + step % kStages * kStageBytes;
-    if (step < kBaseSteps) {
-      load(weights, codes, kBaseSegments, step, stage);
-    } else if (step < kBaseSteps + kOutlierSteps) {
-      load(outlier_weights, outlier_rows, kOutlierSegments, step - kBaseSteps, stage);
-    }
-    asm volatile("cp.async.commit_group;" ::: "memory");  // also an empty one: waiting counts groups
-  };
-  // Hands out the stage of `step`, and starts to refill the one that was used the step before.
-  const auto next_stage = [&](int step) {
-    wait_for_copies<kStages - 2>();
-    __syncthreads();  // all threads' copies of `step` have landed; all warps are done with step - 1
-    load_step(step + kStages - 1);
-    return static_cast<uint32_t>(kMetaBytes + step % kStages * kStageBytes);
-  };
+  if (slice < kBaseSlices) {
+    const int first = slice * kSliceSegments;
+    const int last = first + kSliceSegments < kBaseSegments ? first + kSliceSegments : kBaseSegments;
+    multiply(weights, codes, kBaseSegments, first, last, acc, multiply_codes);
+    // Integer sums are exact in any order: atomics keep the result deterministic.
+    for_each_sum([&](int i, int j, int r, int word) { atomicAdd(sums + word, acc[i][j][r]); });
+  } else {
+    multiply(outlier_weights, outlier_rows, kOutlierSegments, 0, kOutlierSegments, out, multiply_outliers);
+    for_each_sum([&](int i, int j, int r, int word) { outlier_sums[word] = out[i][j][r]; });
+  }
 
-  load_meta();  // joins the group of step 0
-  for (int step = 0; step < kStages - 1; ++step) load_step(step);
-#pragma unroll 1
-  for (int step = 0; step < kBaseSteps; ++step) {
-    multiply(next_stage(step), kBaseSegments - step * kStepSegments, acc, multiply_codes);
+  // arrive: the last CTA of a tile sees the sums of all and finishes it; the others are done.
+  __syncthreads();  // the CTA's sums are written, and is_last may be
+  if (thread == 0) {
+    __threadfence();  // fence.sc, cumulative over the barrier: the sums are visible before the arrival counts
+    is_last = atomicAdd(counter, 1) == kSlices - 1;
+    __threadfence();  // the sums of the CTAs that arrived before are visible from here on
   }
+  __syncthreads();  // is_last is set
+  if (!is_last) return;
+
+  // finish: take the sums and leave zeros, as they were found.
+  for_each_sum([&](int i, int j, int r, int word) { acc[i][j][r] = atomicExch(sums + word, 0); });
+  float added[kWarpBlocks][kWarpGroups][4] = {};
+  for_each_sum([&](int i, int j, int r, int word) { added[i][j][r] = atomicExch(outlier_sums + word, 0.0f); });
   dequantise();
-  // Outlier column f joins in step kBaseSteps + f / 16 / kStepSegments, in every warp on its own tile.
-#pragma unroll 1
-  for (int step = 0; step < kOutlierSteps; ++step) {
-    const uint32_t stage = next_stage(kBaseSteps + step);
-    multiply(stage, kOutlierSegments - step * kStepSegments, out, multiply_outliers);
-  }
+  for_each_sum([&](int i, int j, int r, int /*word*/) { out[i][j][r] += added[i][j][r]; });
+  if (thread == 0) atomicExch(counter, 0);  // strong, like the arrivals it follows
   store();
 }

@@ -1,24 +1,24 @@
-// quik_linear_w4a4_f16_n320k192f8_t128x32x256s6_sm80_14bdf5c7
+// quik_linear_w8a8_f16_n192k512f16_t32x16x128s6_sm90_c9ded1df
 // y[M, N] = dequantised(codes * weights) + outlier_rows * outlier_weights + bias (+ residual), one kernel.
 // A CTA computes kTileN channels x kTileM tokens. Weights are MMA operand A, tokens operand B.
-// serves     layers.0-3.self_attn.qkv_proj (w4a4, 8 outlier columns, f16)
-// why        M 17-32: modelled 1.8 us at M = 32, 2 % of the roofline: fill 0.9, epilogue 0.5 us
-// why        best on A100-SXM4-80GB of 1,544 legal schedules; next 1.8 us: t128x32x128B s6 w4x2 c1
-// made by    quikc <version>, templates <digest>, spec 14bdf5c72269
+// serves     layers.0-3.mlp.down_proj (w8a8, 16 outlier columns, f16)
+// why        M 17-128: modelled 5.2 us at M = 128, 1 % of the roofline: launch 4.0, tensor cores 1.0 us
+// why        best on H200 of 3,336 legal schedules; next 5.2 us: t32x16x128B s6 w2x1 c1
+// made by    quikc <version>, templates <digest>, spec c9ded1df5c49
 #include <cstdint>
 // ---- The problem ---------------------------------------------------------------------------------
-constexpr int kN = 320;  // output channels
-constexpr int kBaseColumns = 184;  // input features in 4-bit codes, outlier columns cut out
-constexpr int kOutliers = 8;  // input features kept in f16
-constexpr float kHalfRange = 8.0f;  // h: a code is stored minus 2^(4 - 1)
+constexpr int kN = 192;  // output channels
+constexpr int kBaseColumns = 496;  // input features in 8-bit codes, outlier columns cut out
+constexpr int kOutliers = 16;  // input features kept in f16
+constexpr float kHalfRange = 128.0f;  // h: a code is stored minus 2^(8 - 1)
 
 // ---- Layouts: all operands are cut along K into segments of 256 bits, the K of every MMA here ------
-constexpr int kBaseSegments = (kBaseColumns + 64 - 1) / 64;  // the last padded with code 0
+constexpr int kBaseSegments = (kBaseColumns + 32 - 1) / 32;  // the last padded with code 0
 constexpr int kOutlierSegments = (kOutliers + 16 - 1) / 16;  // the last padded with value 0
 // Token rows lie in order of k, low bits first. A weight block is 16 channels x 1 segment, 16 bytes a lane, at byte
 // block * kBlockBytes + lane * 16 + register * 4:
-//   base W[n, k]:     block (n / 16) * kBaseSegments + k / 64, lane 4 * (n % 8) + k / 8 % 4,
-//                     register n / 8 % 2 + 2 * (k / 32 % 2), bit 4 * (k % 8)
+//   base W[n, k]:     block (n / 16) * kBaseSegments + k / 32, lane 4 * (n % 8) + k / 4 % 4,
+//                     register n / 8 % 2 + 2 * (k / 16 % 2), bit 8 * (k % 4)
 //   outlier W[n, f]:  block (n / 16) * kOutlierSegments + f / 16, lane 4 * (n % 8) + f / 2 % 4,
 //                     register n / 8 % 2 + 2 * (f / 8 % 2), bit 16 * (f % 2)
 constexpr int kSegmentBytes = 32, kBlockBytes = 16 * kSegmentBytes;
@@ -26,8 +26,8 @@ constexpr int kChannelBlocks = (kN + 16 - 1) / 16;
 using Piece = uint4;  // what y is stored in: the widest vector to which its rows are aligned
 
 // ---- The schedule --------------------------------------------------------------------------------
-constexpr int kTileN = 128, kTileM = 32;  // channels and tokens of a CTA
-constexpr int kWarpsN = 2, kWarpsM = 2;  // warps along channels and along tokens
+constexpr int kTileN = 32, kTileM = 16;  // channels and tokens of a CTA
+constexpr int kWarpsN = 1, kWarpsM = 1;  // warps along channels and along tokens
 constexpr int kStepSegments = 4;  // segments of a K step: one stage of the ring
 constexpr int kStages = 6;  // steps in flight or in use
 constexpr int kCtasPerSm = 1;  // at least so many are resident at once: bounds registers
@@ -45,7 +45,7 @@ constexpr int kMetaBytes = kTileN * 16 + kTileM * 8;
 constexpr int kRowBytes = kStepSegments * kSegmentBytes, kRowChunks = kRowBytes / 16;
 constexpr int kStepBlocks = kTileN / 16 * kStepSegments, kStepRowChunks = kTileM * kRowChunks;
 constexpr int kStageBytes = kStepBlocks * kBlockBytes + kTileM * kRowBytes;
-constexpr int kSharedBytes = 125184;  // what the caller must pass
+constexpr int kSharedBytes = 37504;  // what the caller must pass
 static_assert(kMetaBytes + kStages * kStageBytes <= kSharedBytes, "the ring fits");
 static_assert(kMetaBytes + kTileM * kTileN * 2 <= kSharedBytes, "the output tile fits");
 
@@ -85,10 +85,10 @@ __device__ __forceinline__ uint32_t transpose_8x8(uint32_t pair) {
   return pair;
 }
 
-// D[16 channels x 8 tokens] += A[16 x 64 codes] * B[64 codes x 8], exact in int32. Of the lane 4 * group + quad,
+// D[16 channels x 8 tokens] += A[16 x 32 codes] * B[32 codes x 8], exact in int32. Of the lane 4 * group + quad,
 // d[0], d[1] are channel group, tokens 2 * quad, + 1, and d[2], d[3] channel group + 8; FP32 tiles lie alike.
 __device__ __forceinline__ void multiply_codes(int (&d)[4], const uint4& a, const uint32_t (&b)[2]) {
-  asm volatile("mma.sync.aligned.m16n8k64.row.col.s32.s4.s4.s32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+  asm volatile("mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
                : "+r"(d[0]), "+r"(d[1]), "+r"(d[2]), "+r"(d[3])
                : "r"(a.x), "r"(a.y), "r"(a.z), "r"(a.w), "r"(b[0]), "r"(b[1]));
 }
@@ -107,17 +107,26 @@ __device__ __forceinline__ uint32_t pack_pair(float low, float high) {
   return pair;
 }
 
+__device__ __forceinline__ float2 unpack_pair(uint32_t pair) {
+  float2 values;
+  asm("{ .reg .b16 l, h; mov.b32 {l, h}, %2; cvt.f32.f16 %0, l; cvt.f32.f16 %1, h; }"
+      : "=f"(values.x), "=f"(values.y)
+      : "r"(pair));
+  return values;
+}
+
 // ---- Kernel --------------------------------------------------------------------------------------
 // Grid x: token tiles of a group, at most kGroup; y: ceil(kN / kTileN) channel tiles; z: groups. The last tile computes
 // its tokens past M on zeros and does not store them.
 extern "C" __global__ void __launch_bounds__(kThreads, kCtasPerSm)  // bounds registers
-    quik_linear_w4a4_f16_n320k192f8_t128x32x256s6_sm80_14bdf5c7(
-        const uint8_t* __restrict__ weights,  // [kChannelBlocks][kBaseSegments] blocks of 4-bit codes
+    quik_linear_w8a8_f16_n192k512f16_t32x16x128s6_sm90_c9ded1df(
+        const uint8_t* __restrict__ weights,  // [kChannelBlocks][kBaseSegments] blocks of 8-bit codes
         const uint8_t* __restrict__ column_meta,  // [kChannelBlocks * 16] {s_w, R, bias, 0} in FP32
         const uint8_t* __restrict__ outlier_weights,  // [kChannelBlocks][kOutlierSegments] blocks of f16
-        const uint8_t* __restrict__ codes,  // [M][kBaseSegments * kSegmentBytes], 4-bit codes
+        const uint8_t* __restrict__ codes,  // [M][kBaseSegments * kSegmentBytes], 8-bit codes
         const uint8_t* __restrict__ row_meta,  // [M] {s_a, z} in FP32
         const uint8_t* __restrict__ outlier_rows,  // [M][kOutlierSegments * kSegmentBytes], f16
+        const uint8_t* residual,  // [M][kN] f16, added before y is rounded; may be y itself
         uint8_t* y,  // [M][kN] f16
         int M) {
   extern __shared__ uint4 shared_memory[];
@@ -221,12 +230,16 @@ extern "C" __global__ void __launch_bounds__(kThreads, kCtasPerSm)  // bounds re
     }
   };
 
-  // store: FP32 tile -> f16, rounded once -> shared memory, token-major -> coalesced to y. 8 x 8 transposes
+  // store: FP32 tile + residual -> f16, rounded once -> shared memory, token-major -> coalesced to y. 8 x 8 transposes
   // turn channel `group` of tokens 2 * quad, + 1 into token `group`, channels 2 * quad, + 1: a word of the tile.
   const auto store = [&] {
     wait_for_copies<0>();
     __syncthreads();  // no copy is in flight and every warp has read its operands: the tile may lie over them
     uint8_t* tile = reinterpret_cast<uint8_t*>(shared_memory) + kMetaBytes;
+    for_each_piece([&](int byte, int64_t source, bool inside) {
+      *reinterpret_cast<Piece*>(tile + byte) = inside ? *reinterpret_cast<const Piece*>(residual + source) : Piece{};
+    });
+    __syncthreads();  // the residual's tile is complete; each lane replaces the words it reads
 #pragma unroll
     for (int i = 0; i < 2 * kWarpBlocks; ++i) {  // 8 channels x all tokens of the warp
       const int channel = (warp_n * kWarpBlocks + i / 2) * 16 + i % 2 * 8 + 2 * quad;
@@ -234,10 +247,14 @@ extern "C" __global__ void __launch_bounds__(kThreads, kCtasPerSm)  // bounds re
         const int byte = swizzle<kTileN / 8>((warp_m * kWarpGroups + j) * 8 + group, channel * 2);
         return reinterpret_cast<uint32_t*>(tile + byte);
       };
+      uint32_t added[kWarpGroups];  // loaded before the first store, behind which they would have to wait
+#pragma unroll
+      for (int j = 0; j < kWarpGroups; ++j) added[j] = *word(j);
 #pragma unroll
       for (int j = 0; j < kWarpGroups; ++j) {
         const float* pair = &out[i / 2][j][i % 2 * 2];
-        *word(j) = transpose_8x8(pack_pair(pair[0], pair[1]));
+        const float2 add = unpack_pair(transpose_8x8(added[j]));
+        *word(j) = transpose_8x8(pack_pair(pair[0] + add.x, pair[1] + add.y));
       }
     }
     __syncthreads();  // the output tile is complete
