@@ -26,11 +26,14 @@ const splitKSchema = z.strictObject({
 
 const rowSchema = z.strictObject({ kind: z.literal('row'), threads: size, ctasPerSm: size });
 
+const integerDot = z.enum(['packed', 'scalar']);
+
 const registerTileSchema = z.strictObject({
   kind: z.literal('register-tile'),
   channelThreads: size,
   tokenThreads: size,
   tokensPerThread: size,
+  dot: integerDot,
 });
 
 const broadcastTileSchema = z.strictObject({
@@ -38,6 +41,7 @@ const broadcastTileSchema = z.strictObject({
   threads: size,
   tokens: size,
   lanes: z.literal([4, 8, 16]),
+  dot: z.enum(['packed', 'floats']),
 });
 
 const laneSplitSchema = z.strictObject({
@@ -45,6 +49,7 @@ const laneSplitSchema = z.strictObject({
   lanes: size,
   channelThreads: size,
   tokens: size,
+  dot: integerDot,
 });
 
 const workgroupRowSchema = z.strictObject({ kind: z.literal('workgroup-row'), threads: size });

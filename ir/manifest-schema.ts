@@ -49,6 +49,12 @@ const cudaResourcesSchema = z.strictObject({
     .exactOptional(),
 });
 
+const deviceNeeds = {
+  features: z.array(z.string()),
+  languageFeatures: z.array(z.string()),
+  leastSubgroupSize: size,
+};
+
 const resourcesSchema = z.discriminatedUnion('dialect', [
   cudaResourcesSchema,
   z.strictObject({
@@ -56,9 +62,7 @@ const resourcesSchema = z.discriminatedUnion('dialect', [
     threads: size,
     workgroupBytes: count,
     storageBuffers: size,
-    features: z.array(z.string()),
-    leastSubgroupSize: size,
-    languageFeatures: z.array(z.string()),
+    ...deviceNeeds,
   }),
 ]);
 
@@ -92,6 +96,9 @@ const kernelSchema = z.strictObject({
   }),
 });
 
+/** Names become keys of the web package's tables. */
+const variantName = z.string().regex(/^[a-z][a-z0-9-]{0,39}$/);
+
 const siteSchema = z.strictObject({
   id: z.string(),
   tokens: z.strictObject({ min: size, max: size.exactOptional() }),
@@ -99,6 +106,7 @@ const siteSchema = z.strictObject({
     z.strictObject({
       from: size,
       to: size.exactOptional(),
+      variant: variantName.exactOptional(),
       launches: z.array(z.strictObject({ problem: digest, kernel: identifier })),
     }),
   ),
@@ -168,7 +176,12 @@ export const manifestSchema: z.ZodType<ReadableManifest> = z.strictObject({
       realArch: z.string(),
       referenceGpu: z.string(),
     }),
-    z.strictObject({ dialect: z.literal('wgsl'), id: targetSchema, referenceGpu: z.string() }),
+    z.strictObject({
+      dialect: z.literal('wgsl'),
+      id: targetSchema,
+      referenceGpu: z.string(),
+      variants: z.array(z.strictObject({ name: variantName, ...deviceNeeds })).min(1),
+    }),
   ]),
   built: z.boolean(),
   kernels: z.array(kernelSchema),

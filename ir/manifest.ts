@@ -1,6 +1,7 @@
 // What manifest.json says: all that a caller needs to run a bundle's kernels, without quikc. docs/bundle.md explains
 // it, ir/manifest-schema.ts checks it. A change that breaks readers raises `abi`.
 import type { KernelArgument, LaunchContract, LayoutName, WorkspaceProtocol } from './call-contract.ts';
+import type { DeviceNeeds, Variant } from './device-needs.ts';
 import type { ActivationDtype } from './dtype.ts';
 import type { Repetition } from './graph.ts';
 import type { FamilyName, KernelSpec } from './kernel-spec.ts';
@@ -35,7 +36,11 @@ export type ManifestTarget = {
   readonly referenceGpu: string;
 } & (
   | { readonly dialect: 'cuda'; readonly virtualArch: string; readonly realArch: string }
-  | { readonly dialect: 'wgsl' }
+  | {
+      readonly dialect: 'wgsl';
+      /** From those that ask for least; of those that a device can run the last is best. Buckets name theirs. */
+      readonly variants: readonly Variant[];
+    }
 );
 
 /** A file of the bundle: its path, with `/` between folders, never absolute, never upwards. */
@@ -105,17 +110,11 @@ export interface CudaResources {
 }
 
 /** What a WGSL kernel takes of a workgroup, and what it asks of an adapter. */
-export interface WgslResources {
+export interface WgslResources extends DeviceNeeds {
   readonly dialect: 'wgsl';
   readonly threads: number;
   readonly workgroupBytes: number;
   readonly storageBuffers: number;
-  /** GPUFeatureName of each feature that the device must be created with. */
-  readonly features: readonly string[];
-  /** Invocations of a subgroup below which the kernel is wrong: 1 if it does not ask for subgroups, 4 if any will do. */
-  readonly leastSubgroupSize: number;
-  /** WGSL language features that the implementation must have. */
-  readonly languageFeatures: readonly string[];
 }
 
 /** How far an output may be from the float64 oracle, by `rule` of docs/numerics.md with these constants. */

@@ -26,12 +26,14 @@ export interface SiteLaunch {
 export interface Bucket {
   readonly from: number;
   readonly to?: number;
+  /** The variant whose kernels these are; absent where the target has no variants. */
+  readonly variant?: string;
   readonly launches: readonly SiteLaunch[];
 }
 
 /**
  * A quantize and the linears that share its result. Sites with equal problems are one, however many layers use
- * it. `buckets` is empty until schedules are chosen; then it covers `tokens` without a gap.
+ * it. `buckets` is empty until schedules are chosen; then those of each variant cover `tokens` without a gap.
  */
 export interface Site {
   /** Readable and unique in the plan, e.g. `gate_up_proj`. */

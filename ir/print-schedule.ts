@@ -12,16 +12,16 @@ export function printSchedule(schedule: Schedule): string {
       return `t${tileN}x${tileM} split${slices} w${warps} c${ctasPerSm}`;
     }
     case 'register-tile': {
-      const { channelThreads, tokenThreads, tokensPerThread } = schedule;
-      return `t${4 * channelThreads}x${tokenThreads * tokensPerThread} ${channelThreads}x${tokenThreads} threads`;
+      const { channelThreads, tokenThreads, tokensPerThread, dot } = schedule;
+      return `t${4 * channelThreads}x${tokenThreads * tokensPerThread} ${channelThreads}x${tokenThreads} threads ${dot}`;
     }
     case 'broadcast-tile': {
-      const { threads, tokens, lanes } = schedule;
-      return `t${4 * threads}x${tokens} ${threads} threads lanes${lanes}`;
+      const { threads, tokens, lanes, dot } = schedule;
+      return `t${4 * threads}x${tokens} ${threads} threads lanes${lanes} ${dot}`;
     }
     case 'lane-split': {
-      const { lanes, channelThreads, tokens } = schedule;
-      return `t${4 * channelThreads}x${tokens} ${lanes}x${channelThreads} threads along K`;
+      const { lanes, channelThreads, tokens, dot } = schedule;
+      return `t${4 * channelThreads}x${tokens} ${lanes}x${channelThreads} threads along K ${dot}`;
     }
     case 'workgroup-row':
       return `${schedule.threads} threads`;

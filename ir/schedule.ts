@@ -48,17 +48,23 @@ export interface RegisterTileSchedule {
   readonly channelThreads: number;
   readonly tokenThreads: number;
   readonly tokensPerThread: number;
+  readonly dot: IntegerDot;
 }
 
+/** How WGSL multiplies codes: four at a time by dot4I8Packed, a language feature, or unpacked into vectors of i32. */
+export type IntegerDot = 'packed' | 'scalar';
+
 /**
- * A thread computes 4 output channels x `tokens` tokens in f32; the lanes of a subgroup, at least `lanes` of them, each load
- * the rows of tokens / lanes tokens and broadcast what they unpack. For adapters whose float multiply-add is their best.
+ * A thread computes 4 output channels x `tokens` tokens; the lanes of a subgroup, at least `lanes` of them, each load the
+ * rows of tokens / lanes tokens and broadcast them. Codes are multiplied by dot4I8Packed, or in exact f32 for adapters
+ * whose float multiply-add is their best.
  */
 export interface BroadcastTileSchedule {
   readonly kind: 'broadcast-tile';
   readonly threads: number;
   readonly tokens: number;
   readonly lanes: 4 | 8 | 16;
+  readonly dot: 'packed' | 'floats';
 }
 
 /**
@@ -70,6 +76,7 @@ export interface LaneSplitSchedule {
   readonly lanes: number;
   readonly channelThreads: number;
   readonly tokens: number;
+  readonly dot: IntegerDot;
 }
 
 export type WgslLinearSchedule = RegisterTileSchedule | BroadcastTileSchedule | LaneSplitSchedule;

@@ -1,3 +1,4 @@
+import type { DeviceNeeds, Variant } from '../ir/device-needs.ts';
 import type { Dialect } from '../ir/kernel-spec.ts';
 import type { TargetId } from '../ir/problem.ts';
 
@@ -71,8 +72,10 @@ export interface MmaInstruction {
 export interface WgslTarget {
   readonly dialect: 'wgsl';
   readonly id: TargetId;
-  /** GPUFeatureName of what a device may be asked for beyond WebGPU's core. */
-  readonly features: readonly string[];
+  /** What every device that kernels are written for has beyond WebGPU's core. */
+  readonly promised: DeviceNeeds;
+  /** Sets of kernels that a bundle holds, from those that ask for least: of what a device can run the last is best. */
+  readonly variants: readonly Variant[];
   readonly limits: {
     readonly workgroupStorageBytes: number;
     readonly invocationsPerWorkgroup: number;

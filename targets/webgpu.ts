@@ -1,10 +1,23 @@
 import type { WgslTarget } from './target.ts';
 
-/** WebGPU with its default limits and no optional feature; reference GPU an Intel Arc of a laptop. */
+const nothing = { features: [], languageFeatures: [], leastSubgroupSize: 1 } as const;
+
+/** dot4I8Packed and its kin. */
+const packed = { languageFeatures: ['packed_4x8_integer_dot_product'] } as const;
+
+/** WebGPU's least subgroup: kernels that serve it serve every size. */
+const anySubgroup = { features: ['subgroups'], leastSubgroupSize: 4 } as const;
+
+/** WebGPU with its default limits; reference GPU an Intel Arc of a laptop. */
 export const webgpu: WgslTarget = {
   dialect: 'wgsl',
   id: 'webgpu',
-  features: [],
+  promised: nothing,
+  variants: [
+    { name: 'scalar', ...nothing },
+    { name: 'base', ...nothing, ...packed },
+    { name: 'subgroups', ...packed, ...anySubgroup },
+  ],
   limits: {
     workgroupStorageBytes: 16_384,
     invocationsPerWorkgroup: 256,

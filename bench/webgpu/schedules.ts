@@ -1,11 +1,11 @@
-import { leastSubgroupSize } from '../../compiler/families/linear/wgsl/schedule-space.ts';
+import { linearNeeds } from '../../compiler/families/linear/wgsl/schedule-space.ts';
 import { tileOf } from '../../compiler/families/linear/wgsl/tile-of.ts';
 import type { WgslLinearSchedule } from '../../ir/schedule.ts';
 
 /** The schedules that compete for a point; the best of a first look is measured again against ONNX Runtime. */
 export function schedulesFor(m: number, subgroupSize: number): readonly WgslLinearSchedule[] {
   return [...registerTiles, ...laneSplits, ...broadcastTiles].filter(
-    (schedule) => tileOf(schedule).tokens < 2 * m && leastSubgroupSize(schedule) <= subgroupSize,
+    (schedule) => tileOf(schedule).tokens < 2 * m && linearNeeds(schedule).leastSubgroupSize <= subgroupSize,
   );
 }
 
@@ -19,7 +19,7 @@ const registerTiles = (
   ] as const
 ).map(([channelThreads, tokenThreads, tokensPerThread]) => ({
   kind: 'register-tile' as const,
-  ...{ channelThreads, tokenThreads, tokensPerThread },
+  ...{ channelThreads, tokenThreads, tokensPerThread, dot: 'packed' as const },
 }));
 
 const laneSplits = (
@@ -28,7 +28,10 @@ const laneSplits = (
     [32, 4, 1],
     [8, 8, 8],
   ] as const
-).map(([lanes, channelThreads, tokens]) => ({ kind: 'lane-split' as const, lanes, channelThreads, tokens }));
+).map(([lanes, channelThreads, tokens]) => ({
+  kind: 'lane-split' as const,
+  ...{ lanes, channelThreads, tokens, dot: 'packed' as const },
+}));
 
 /** Of 8 lanes, as lavapipe's subgroups have; SwiftShader's have 4. */
 const broadcastTiles = (
@@ -39,4 +42,7 @@ const broadcastTiles = (
     [32, 16, 8],
     [64, 16, 8],
   ] as const
-).map(([threads, tokens, lanes]) => ({ kind: 'broadcast-tile' as const, threads, tokens, lanes }));
+).map(([threads, tokens, lanes]) => ({
+  kind: 'broadcast-tile' as const,
+  ...{ threads, tokens, lanes, dot: 'floats' as const },
+}));

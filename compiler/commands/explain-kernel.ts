@@ -1,6 +1,7 @@
 import type { CudaResources, Manifest, ManifestKernel, WgslResources } from '../../ir/manifest.ts';
 import { printSchedule, printTokens } from '../../ir/print-schedule.ts';
 import type { RangeChoice, ScheduleReport, TunedReport } from '../../ir/schedule-choice.ts';
+import { variantsOf } from '../package/variants-of.ts';
 import { formatCount } from '../support/format-count.ts';
 import { type Column, formatTable } from './format-table.ts';
 
@@ -16,9 +17,14 @@ export function explainKernel(manifest: Manifest, kernel: ManifestKernel): strin
   ].join('\n');
 }
 
-function facts(manifest: Manifest, { resources, serves, sites, files, workspace }: ManifestKernel): string {
+function facts(
+  manifest: Manifest,
+  { id, resources, serves, sites, files, workspace }: ManifestKernel,
+): string {
+  const variants = variantsOf(id, manifest.sites);
   const rows = [
     ['serves', serves.join(', ')],
+    ...(variants.length === 0 ? [] : [['variants', variants.join(', ')]]),
     ['sites', sites.join(', ')],
     ...(resources.dialect === 'cuda' ? cudaFacts(resources) : wgslFacts(resources)),
     ...(workspace === undefined

@@ -1,6 +1,7 @@
 import type { Manifest } from '../../ir/manifest.ts';
 import { printSchedule, printTokens } from '../../ir/print-schedule.ts';
 import { readBundle } from '../package/read-bundle.ts';
+import { variantsOf } from '../package/variants-of.ts';
 import type { CommandContext, ExitCode, OutputOptions } from './command.ts';
 import { exitCodeOf, reportDiagnostics } from './command.ts';
 import { explainKernel } from './explain-kernel.ts';
@@ -37,6 +38,8 @@ function toJson(value: unknown): string {
   return `${JSON.stringify(value, null, 2)}\n`;
 }
 
+const variantColumn: Column = { heading: 'variants', align: 'left' };
+
 const columns: readonly Column[] = [
   { heading: 'kernel', align: 'left' },
   { heading: 'M', align: 'left' },
@@ -48,6 +51,7 @@ const columns: readonly Column[] = [
 ];
 
 function listKernels(manifest: Manifest): string {
+  const hasVariants = manifest.target.dialect === 'wgsl';
   const rows = manifest.kernels.flatMap((kernel) =>
     kernel.explain.map(({ report, ...range }, index) => [
       index === 0 ? kernel.id : '',
@@ -57,7 +61,8 @@ function listKernels(manifest: Manifest): string {
       `${report.tokens}`,
       `${Math.round(100 * report.chosen.rooflineFraction)} %`,
       index === 0 ? kernel.serves.join(', ') : '',
+      ...(hasVariants ? [index === 0 ? variantsOf(kernel.id, manifest.sites).join(', ') : ''] : []),
     ]),
   );
-  return `${formatTable(columns, rows)}\nquikc explain <bundle> <kernel> tells why; a unique beginning or ending of its name will do.\n`;
+  return `${formatTable(hasVariants ? [...columns, variantColumn] : columns, rows)}\nquikc explain <bundle> <kernel> tells why; a unique beginning or ending of its name will do.\n`;
 }

@@ -1,6 +1,6 @@
 import { escapeText } from '../diagnostics/escape-text.ts';
 import { formatCount } from '../support/format-count.ts';
-import type { ChainVerification, KernelVerification } from '../verify/verification.ts';
+import type { ChainVerification, KernelVerification, UnrunKernel } from '../verify/verification.ts';
 import type { Column } from './format-table.ts';
 import { formatTable } from './format-table.ts';
 
@@ -38,6 +38,8 @@ interface Verified {
 
 export interface VerificationReport {
   readonly kernels: readonly KernelVerification[];
+  /** Not counted among those that passed. */
+  readonly notRun: readonly UnrunKernel[];
   readonly chains: readonly ChainVerification[];
   readonly seconds: number;
   /** What ran the kernels, as a sentence begins. */
@@ -48,7 +50,7 @@ export interface VerificationReport {
 
 /** What was executed and compared, kernel by kernel and site by site, and whatever was wrong. */
 export function formatVerification(manifest: Verified, report: VerificationReport): string {
-  const { kernels, chains, seconds, where, full } = report;
+  const { kernels, notRun, chains, seconds, where, full } = report;
   const lines = [formatTable(columns, kernels.map(row))];
   if (chains.length > 0) lines.push('\n', formatTable(chainColumns, chains.map(chainRow)));
   for (const { id, faults } of kernels) lines.push(...faultLines(id, faults));
@@ -60,8 +62,11 @@ export function formatVerification(manifest: Verified, report: VerificationRepor
   const passed = (results: readonly { readonly passed: boolean }[]): string =>
     `${results.filter((result) => result.passed).length} of ${results.length}`;
   const chained = chains.length === 0 ? '' : `, ${passed(chains)} chains`;
+  lines.push(...unrunLines(notRun));
+  const ran =
+    notRun.length === 0 ? '' : `${kernels.length} of ${kernels.length + notRun.length} kernels ran here; `;
   lines.push(
-    `\n${manifest.model} on ${manifest.target.id}: ${passed(kernels)} kernels${chained} passed in ${seconds.toFixed(1)} s\n`,
+    `\n${manifest.model} on ${manifest.target.id}: ${ran}${passed(kernels)} ${notRun.length === 0 ? 'kernels' : 'of these'}${chained} passed in ${seconds.toFixed(1)} s\n`,
     `${where}; ${scope}\n`,
     `${giga(macs)} MACs executed in ${executed.toFixed(1)} s, oracle ${compared.toFixed(1)} s\n`,
     worstLine(kernels),
@@ -74,6 +79,17 @@ export function formatVerification(manifest: Verified, report: VerificationRepor
       : ['plus that bound\n']),
   );
   return lines.join('');
+}
+
+/** What was not run, by reason: nothing is known of it. */
+function unrunLines(notRun: readonly UnrunKernel[]): readonly string[] {
+  const reasons = [...new Set(notRun.map(({ reason }) => reason))];
+  return reasons.flatMap((reason) => [
+    `\nnot run: ${escapeText(reason, 400)}\n`,
+    ...notRun
+      .filter((kernel) => kernel.reason === reason)
+      .map(({ id, variants }) => `  ${id} (${variants.join(', ')})\n`),
+  ]);
 }
 
 /** The largest error of all, and where it is. */

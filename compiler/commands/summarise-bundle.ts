@@ -2,6 +2,7 @@ import type { Manifest, ManifestKernel, ManifestResources } from '../../ir/manif
 import { printSchedule, printTokens } from '../../ir/print-schedule.ts';
 import type { RangeChoice } from '../../ir/schedule-choice.ts';
 import { familiesOf } from '../families/index.ts';
+import { variantsOf } from '../package/variants-of.ts';
 import { type Column, formatTable } from './format-table.ts';
 
 const columns: readonly Column[] = [
@@ -16,9 +17,14 @@ const columns: readonly Column[] = [
   { heading: 'roofline', align: 'right' },
 ];
 
+const variantColumn: Column = { heading: 'variants', align: 'left' };
+
 /** A bundle for a person: each site's kernels by the M they serve, totals, and what is not known or not done yet. */
 export function summariseBundle(manifest: Manifest): string {
   const byId = new Map(manifest.kernels.map((kernel) => [kernel.id, kernel]));
+  const hasVariants = manifest.target.dialect === 'wgsl';
+  const variants = (kernel: ManifestKernel) =>
+    hasVariants ? [variantsOf(kernel.id, manifest.sites).join(', ')] : [];
   const rows = manifest.sites.flatMap((site) => {
     const problems = site.buckets[0]?.launches.map(({ problem }) => problem) ?? [];
     const lines = problems.flatMap((problem) => {
@@ -31,14 +37,15 @@ export function summariseBundle(manifest: Manifest): string {
       return kernels
         .flatMap((kernel) => kernel.explain.map((choice) => ({ kernel, choice })))
         .sort((a, b) => a.choice.from - b.choice.from)
-        .map(({ kernel, choice }, index) => formatRow(kernel, choice, index === 0));
+        .map(({ kernel, choice }, index) => [...formatRow(kernel, choice, index === 0), ...variants(kernel)]);
     });
     return lines.map((line, index) => [index === 0 ? site.id : '', ...line]);
   });
   const tuned = manifest.kernels.some(({ explain }) =>
     explain.some(({ report }) => report.tuned !== undefined),
   );
-  const shown = tuned ? [...columns, { heading: 'measured', align: 'right' } as const] : columns;
+  const measured: readonly Column[] = tuned ? [{ heading: 'measured', align: 'right' }] : [];
+  const shown = [...columns, ...measured, ...(hasVariants ? [variantColumn] : [])];
   return `${formatTable(shown, rows)}\n${totals(manifest).join('\n')}\n`;
 }
 
@@ -92,7 +99,7 @@ function totals(manifest: Manifest): readonly string[] {
   ];
 }
 
-/** The launches of the whole model at the M that the last bucket of every site was ranked for. */
+/** The launches of the whole model at the M that the last bucket of every site was ranked for: of the best variant. */
 function modelPass({ kernels, sites, plan }: Manifest): string {
   let microseconds = 0;
   let launches = 0;

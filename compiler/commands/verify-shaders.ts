@@ -1,3 +1,4 @@
+import type { DeviceNeeds } from '../../ir/device-needs.ts';
 import type { KernelSpec } from '../../ir/kernel-spec.ts';
 import type { ManifestKernel } from '../../ir/manifest.ts';
 import { findDawn } from '../build/find-dawn.ts';
@@ -5,9 +6,11 @@ import { diagnose } from '../diagnostics/codes.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import { kernelFiles } from '../package/kernel-files.ts';
 import type { Bundle } from '../package/read-bundle.ts';
+import { variantsOf } from '../package/variants-of.ts';
+import { assert } from '../support/assert.ts';
 import { fail, type Result, succeed } from '../support/result.ts';
 import type { AdapterReply } from '../verify/run-on-adapter.ts';
-import type { KernelVerification, PlannedLaunch } from '../verify/verification.ts';
+import type { KernelVerification, PlannedLaunch, UnrunKernel } from '../verify/verification.ts';
 import { verifyShader } from '../verify/verify-shader.ts';
 import type { CommandContext } from './command.ts';
 import type { VerifyChoices } from './read-verify-options.ts';
@@ -16,6 +19,8 @@ import { chooseKernels, launchesOf, type VerifySelection } from './verify-tasks.
 export interface ShaderReport {
   readonly adapter: AdapterReply['adapter'];
   readonly kernels: readonly KernelVerification[];
+  /** Kernels that the adapter cannot run. Nothing is known of them. */
+  readonly notRun: readonly UnrunKernel[];
 }
 
 /** Token counts beyond this are run only when asked for: an adapter runs the whole grid, and may be a CPU. */
@@ -35,17 +40,35 @@ export async function verifyShaders(
   const found = chooseKernels(bundle, options.kernel);
   if (!found.ok) return found;
   const results: KernelVerification[] = [];
+  const notRun: UnrunKernel[] = [];
+  /** Reasons by needs: kernels of equal needs are not tried again, for their data may be large. */
+  const refused = new Map<string, string>();
   let adapter: AdapterReply['adapter'] | undefined;
   for (const [index, entry] of found.value.entries()) {
+    const needs = needsOf(entry);
+    const refuse = (reason: string) => {
+      refused.set(JSON.stringify(needs), reason);
+      notRun.push({ id: entry.id, variants: variantsOf(entry.id, bundle.manifest.sites), reason });
+    };
+    const known = refused.get(JSON.stringify(needs));
+    if (known !== undefined) {
+      refuse(known);
+      continue;
+    }
     const job = {
       ...{ id: entry.id, spec: entry.spec as KernelSpec<'wgsl'>, seed: choices.seed },
       contract: { arguments: entry.arguments, launch: entry.launch },
       text: kernelFiles(bundle, entry).source,
+      needs,
       launches: shaderLaunches(entry, options, choices),
     };
     const verified = await verifyShader(job, { dawn: dawn.value.module, env: context.env, signal });
     if (!verified.ok) {
       const { kind, message } = verified.error;
+      if (kind === 'unsupported') {
+        refuse(message);
+        continue;
+      }
       if (kind === 'failed') {
         results.push(failure(entry.id, message));
         continue;
@@ -60,8 +83,18 @@ export async function verifyShaders(
     results.push(verified.value.result);
     onFraction((index + 1) / found.value.length);
   }
-  if (adapter === undefined) return fail(diagnose('QK703', { message: 'no kernel ran on the adapter' }));
-  return succeed({ adapter, kernels: results });
+  if (adapter === undefined) {
+    const why = notRun[0]?.reason;
+    const message = `no kernel ran on the adapter${why === undefined ? '' : `: ${why}`}`;
+    return fail(diagnose('QK703', { message }));
+  }
+  return succeed({ adapter, kernels: results, notRun });
+}
+
+function needsOf({ id, resources }: ManifestKernel): DeviceNeeds {
+  assert(resources.dialect === 'wgsl', `${id} is of a bundle for WGSL`);
+  const { features, languageFeatures, leastSubgroupSize } = resources;
+  return { features, languageFeatures, leastSubgroupSize };
 }
 
 /** Edges of ranges as for CUDA; in place of the largest M a moderate one, with rows of every pattern in the data. */

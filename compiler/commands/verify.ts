@@ -83,7 +83,14 @@ export async function verify(
         ? 'executed on the PTX executor, not on hardware, every check on'
         : `executed on ${gpu.value.name}: whole grids run, numbers compared; a GPU hides races`;
     context.out(
-      formatVerification(manifest, { kernels, chains, seconds, where, full: options.full === true }),
+      formatVerification(manifest, {
+        kernels,
+        notRun: [],
+        chains,
+        seconds,
+        where,
+        full: options.full === true,
+      }),
     );
   }
   return passed ? 0 : 4;
@@ -110,17 +117,32 @@ async function verifyOnAdapter(
     reportDiagnostics([fault], options, context);
     return fault.code === 'QK566' ? 2 : fault.code === 'QK703' ? 3 : exitCodeOf([fault]);
   }
-  const { adapter, kernels } = outcome.value.value;
+  const { adapter, kernels, notRun } = outcome.value.value;
   const seconds = (performance.now() - started) / 1000;
   const passed = kernels.every((result) => result.passed);
   const { manifest } = bundle;
   if (options.json === true) {
-    const report = { model: manifest.model, target: manifest.target.id, adapter, passed, seconds, kernels };
+    const report = {
+      model: manifest.model,
+      target: manifest.target.id,
+      adapter,
+      passed,
+      seconds,
+      kernels,
+      notRun,
+    };
     context.out(`${JSON.stringify(report, null, 2)}\n`);
   } else if (options.quiet !== true || !passed) {
     const where = `executed on ${adapter.name}${adapter.fallback ? ', a software adapter' : ''}: whole grids run, numbers compared; WGSL hides races`;
     context.out(
-      formatVerification(manifest, { kernels, chains: [], seconds, where, full: options.full === true }),
+      formatVerification(manifest, {
+        kernels,
+        notRun,
+        chains: [],
+        seconds,
+        where,
+        full: options.full === true,
+      }),
     );
   }
   return passed ? 0 : 4;

@@ -9,8 +9,13 @@ export function linearKernelId(
 ): string {
   const scheme = `w${problem.weightBits}a${problem.activationBits}`;
   const shape = `n${problem.n}k${problem.k}f${problem.outliers}`;
-  const tile = tileName(problem, schedule);
+  const tile = [tileName(problem, schedule), ...formOf(schedule)].join('_');
   return ['quik_linear', scheme, problem.dtype, shape, tile, problem.target, specHash.slice(0, 8)].join('_');
+}
+
+/** What tells kernels of one tile apart that are for different devices. */
+function formOf(schedule: LinearSchedule | WgslLinearSchedule): readonly string[] {
+  return 'dot' in schedule && schedule.dot !== 'packed' ? [schedule.dot] : [];
 }
 
 function tileName({ activationBits }: LinearProblem, schedule: LinearSchedule | WgslLinearSchedule): string {

@@ -35,8 +35,10 @@ export async function openAdapterPlane(
   const opened = await openAdapterTimer({ dawn: dawn.module, env, timeoutMs: requestTimeoutMs });
   if (!opened.ok) return fail(diagnose('QK703', { message: `no WebGPU adapter here: ${opened.error}` }));
   const timer = opened.value;
-  const { name, driver, software, features, subgroupMinSize, clock } = timer.adapter;
-  const full: WgslTarget = { ...target, features };
+  const { name, driver, software, features, languageFeatures, subgroupMinSize, clock } = timer.adapter;
+  // All that the adapter has: compile takes of each record what a variant may ask for.
+  const promised = { features, languageFeatures, leastSubgroupSize: Math.max(1, subgroupMinSize) };
+  const full: WgslTarget = { ...target, promised };
   return succeed({
     device: { kind: 'adapter', name, driver, software },
     toolchain: { tool: 'dawn', version: dawn.version, identity: dawn.identity },
@@ -49,7 +51,7 @@ export async function openAdapterPlane(
     },
     timedTokens: ({ from }, representative) =>
       Math.max(from, Math.min(representative, software ? softwareTokens : deviceTokens)),
-    open: (work) => openUnit(work, timer, dawn, env),
+    open: (work) => openUnit(work, timer, { target: full, dawn, env }),
     close: () => timer.close(),
   });
 }
@@ -58,9 +60,16 @@ function familyOf(spec: KernelSpec): KernelFamily<FamilyName, 'wgsl'> {
   return wgslFamilies[spec.family] as unknown as KernelFamily<FamilyName, 'wgsl'>;
 }
 
-function openUnit(work: UnitWork, timer: AdapterTimer, dawn: Dawn, env: Environment): OpenedUnit {
+/** Where candidates are proved before they are timed. */
+interface Proving {
+  readonly target: WgslTarget;
+  readonly dawn: Dawn;
+  readonly env: Environment;
+}
+
+function openUnit(work: UnitWork, timer: AdapterTimer, proving: Proving): OpenedUnit {
   const { tokens, seed, signal, kernelOf } = work;
-  const folder = makeScratchFolder(env['TMPDIR'] || tmpdir(), 'tune');
+  const folder = makeScratchFolder(proving.env['TMPDIR'] || tmpdir(), 'tune');
   let inputs: Promise<Result<void, string>> | undefined;
   const sendInputs = (candidate: CandidateKernel) => {
     inputs ??= timer.useBuffers(writeInputs(folder, candidate, tokens.at, seed));
@@ -75,7 +84,7 @@ function openUnit(work: UnitWork, timer: AdapterTimer, dawn: Dawn, env: Environm
     if (!buffers.ok) return fail({ stage: 'time', reason: buffers.error });
     const loaded = await timer.load(key, file);
     if (!loaded.ok) return fail({ stage: 'build', reason: loaded.error });
-    const verified = await verifyCandidate(candidate, { tokens, seed, signal }, dawn, env);
+    const verified = await verifyCandidate(candidate, { tokens, seed, signal }, proving);
     if (verified.ok) prepared.add(key);
     return verified;
   };
@@ -98,14 +107,15 @@ function openUnit(work: UnitWork, timer: AdapterTimer, dawn: Dawn, env: Environm
 async function verifyCandidate(
   { kernel, text }: CandidateKernel,
   { tokens, seed, signal }: Pick<UnitWork, 'tokens' | 'seed' | 'signal'>,
-  dawn: Dawn,
-  env: Environment,
+  { target, dawn, env }: Proving,
 ) {
   const spec = kernel.spec as KernelSpec<'wgsl'>;
   const contract = familyOf(spec).contract(spec as SpecOf<FamilyName, 'wgsl'>);
   const counts = [...new Set([tokens.from, tokens.at])];
   const launches = counts.map((count) => ({ tokens: count, tiles: sampledTiles }));
-  const job = { id: kernel.id, spec, contract, text, launches, seed };
+  const needs = familyOf(spec).describeResources(spec as SpecOf<FamilyName, 'wgsl'>, target);
+  assert(needs.dialect === 'wgsl', `${kernel.id} is written in WGSL`);
+  const job = { id: kernel.id, spec, contract, text, needs, launches, seed };
   const verified = await verifyShader(job, { dawn: dawn.module, env, signal, timeoutMs: 120_000 });
   // A crash or a hang is no wrong value: another run may go well.
   if (!verified.ok) return fail({ stage: 'time' as const, reason: verified.error.message });

@@ -11,6 +11,7 @@ const adapterSchema = z.object({
   driver: z.string(),
   software: z.boolean(),
   features: z.array(z.string()),
+  languageFeatures: z.array(z.string()),
   subgroupMinSize: z.number(),
   clock: z.enum(['timestamp-query', 'submit-to-done']),
 });

@@ -37,6 +37,7 @@ async function serve() {
       driver: [vendor, architecture].filter(Boolean).join(' '),
       software: isFallbackAdapter === true,
       features: [...adapter.features],
+      languageFeatures: [...gpu.wgslLanguageFeatures],
       subgroupMinSize: adapter.info.subgroupMinSize ?? 0,
       clock: clock.name,
     },

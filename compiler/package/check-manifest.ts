@@ -1,18 +1,15 @@
 import { evaluate } from '../../ir/formula.ts';
 import type { Manifest, ManifestKernel, ManifestSite } from '../../ir/manifest.ts';
-
-/** What is wrong with a value of a manifest that its schema lets through, and the JSON pointer to it. */
-export interface ManifestFault {
-  readonly pointer: string;
-  readonly message: string;
-}
+import { checkVariants } from './check-variants.ts';
+import type { ManifestFault } from './manifest-fault.ts';
 
 /** CUDA's limits, on every architecture: threads of a block; blocks along x, and along y and z. */
 const mostThreads = 1024;
 const mostBlocks = [2 ** 31 - 1, 65_535, 65_535] as const;
 
 /** What a schema cannot say: values that have to agree with each other, and sizes that come of formulas. */
-export function checkManifest({ kernels, sites, built }: Manifest): readonly ManifestFault[] {
+export function checkManifest(manifest: Manifest): readonly ManifestFault[] {
+  const { kernels, sites, built } = manifest;
   const known = new Map(kernels.map((kernel) => [kernel.id, kernel]));
   return [
     ...findRepeated(kernels.map(({ id }) => id)).map((index) => ({
@@ -22,6 +19,7 @@ export function checkManifest({ kernels, sites, built }: Manifest): readonly Man
     ...kernels.flatMap((kernel, index) => checkKernel(kernel, `/kernels/${index}`)),
     ...kernels.flatMap((kernel, index) => checkPlace(kernel, { sites, built }, `/kernels/${index}`)),
     ...sites.flatMap((site, index) => checkSite(site, known, `/sites/${index}`)),
+    ...checkVariants(manifest),
   ];
 }
 

@@ -110,7 +110,7 @@ function makeManifest(parts: BundleParts, kernels: readonly ManifestKernel[]): M
 function describeTarget(target: Target): ManifestTarget {
   const { id, dialect, gpu } = target;
   const referenceGpu = gpu.name;
-  if (dialect === 'wgsl') return { dialect, id, referenceGpu };
+  if (dialect === 'wgsl') return { dialect, id, referenceGpu, variants: target.variants };
   const { virtualArch, realArch } = target;
   return { dialect, id, virtualArch, realArch, referenceGpu };
 }

@@ -8,6 +8,7 @@ import { assert } from '../support/assert.ts';
 import { hashValue } from '../support/hash.ts';
 import { fail, type Result, succeed } from '../support/result.ts';
 import { chooseSchedules, type TunedLookup } from './choose-schedules.ts';
+import { type TargetVariant, targetVariants } from './target-variants.ts';
 
 export interface ScheduleOptions {
   readonly families: FamilyTable;
@@ -26,7 +27,10 @@ export interface ScheduledPlan {
   readonly kernels: readonly ScheduledKernel[];
 }
 
-/** A kernel for every M of every site: equal problems over equal ranges of M are solved once. */
+/**
+ * For each of the target's variants a kernel for every M of every site: equal problems over equal ranges of M are solved
+ * once a variant, and kernels that variants have in common are one.
+ */
 export function schedulePlan(
   plan: Plan,
   options: ScheduleOptions,
@@ -34,24 +38,27 @@ export function schedulePlan(
   const faults: Diagnostic[] = [];
   const solved = new Map<string, readonly KernelChoice[]>();
   const kernels = new KernelTable();
-  const solve = (planned: PlannedProblem, { tokens }: Site): readonly KernelChoice[] => {
-    const key = hashValue({ hash: planned.hash, tokens });
+  const forms = targetVariants(options.target);
+  const solve = (planned: PlannedProblem, { tokens }: Site, form: TargetVariant): readonly KernelChoice[] => {
+    const key = hashValue({ hash: planned.hash, tokens, variant: form.variant });
     const known = solved.get(key);
     if (known !== undefined) return known;
-    const chosen = choose(planned, tokens, options);
-    if (!chosen.ok) faults.push(chosen.error);
+    const chosen = choose(planned, tokens, { ...options, target: form.target });
+    if (!chosen.ok && !faults.some(({ message }) => message === chosen.error.message))
+      faults.push(chosen.error);
     const choices = chosen.ok ? chosen.value : [];
     solved.set(key, choices);
     return choices;
   };
-  const sites = plan.sites.map((site) => {
+  const fill = (site: Site, form: TargetVariant): readonly Bucket[] => {
     const choicesOf = [site.quantize, ...site.linears].map((planned) => {
-      const choices = solve(planned, site);
+      const choices = solve(planned, site, form);
       for (const choice of choices) kernels.add(choice, planned, site.id);
       return choices;
     });
-    return { ...site, buckets: fillBuckets(choicesOf, site.tokens) };
-  });
+    return fillBuckets(choicesOf, site.tokens, form.variant);
+  };
+  const sites = plan.sites.map((site) => ({ ...site, buckets: forms.flatMap((form) => fill(site, form)) }));
   return faults.length > 0 ? fail(faults) : succeed({ plan: { ...plan, sites }, kernels: kernels.settle() });
 }
 
@@ -69,6 +76,7 @@ function choose(planned: PlannedProblem, tokens: Site['tokens'], options: Schedu
 function fillBuckets(
   choicesOf: readonly (readonly KernelChoice[])[],
   tokens: Site['tokens'],
+  variant: string | undefined,
 ): readonly Bucket[] {
   if (choicesOf.some((choices) => choices.length === 0)) return []; // a fault is reported for it
   const starts = [...new Set(choicesOf.flatMap((choices) => choices.map(({ from }) => from)))];
@@ -86,7 +94,8 @@ function fillBuckets(
   return pieces.map(({ from, launches }, index): Bucket => {
     const next = pieces[index + 1];
     const to = next === undefined ? tokens.max : next.from - 1;
-    return { from, ...(to === undefined ? {} : { to }), launches };
+    const named = variant === undefined ? {} : { variant };
+    return { from, ...(to === undefined ? {} : { to }), ...named, launches };
   });
 }
 

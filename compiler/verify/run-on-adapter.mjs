@@ -1,5 +1,5 @@
 // Runs a WGSL kernel on a WebGPU adapter, in a process of its own: node run-on-adapter.mjs <webgpu module> <folder>. The
-// folder has kernel.wgsl and job.json: { runs: [{ tokens, workgroups, buffers: [{ binding, bytes, file, output }] }] };
+// folder has kernel.wgsl and job.json: { needs: { features, languageFeatures, leastSubgroupSize }, runs: [{ tokens, workgroups, buffers: [{ binding, bytes, file, output }] }] };
 // an output is read back into its file. One JSON line a run on stdout, the first about the adapter.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -14,13 +14,33 @@ const stop = (line, code) => process.stdout.write(`${JSON.stringify(line)}\n`, (
 const gpu = create([]);
 const adapter = await gpu.requestAdapter();
 if (adapter === null) stop({ error: 'no adapter' }, 3);
-else await run();
+else {
+  const job = JSON.parse(readFileSync(join(folder, 'job.json'), 'utf8'));
+  const missing = findMissing(job.needs);
+  if (missing.length > 0) stop({ unsupported: missing.join('; ') }, 4);
+  else await run(job);
+}
 
-async function run() {
+/** WebGPU knows no subgroups of fewer than 4 invocations: what holds where an adapter does not tell. */
+function findMissing({ features, languageFeatures, leastSubgroupSize }) {
+  const { subgroupMinSize = 4 } = adapter.info;
+  const lacking = features.filter((name) => !adapter.features.has(name));
+  return [
+    ...lacking.map((name) => `the adapter lacks the feature ${name}`),
+    ...languageFeatures
+      .filter((name) => !gpu.wgslLanguageFeatures.has(name))
+      .map((name) => `the WGSL language feature ${name} is missing`),
+    ...(lacking.length === 0 && leastSubgroupSize > 1 && subgroupMinSize < leastSubgroupSize
+      ? [`subgroups of the adapter may have ${subgroupMinSize} invocations, ${leastSubgroupSize} are needed`]
+      : []),
+  ];
+}
+
+async function run({ needs, runs }) {
   const { vendor, device: model, description, isFallbackAdapter } = adapter.info;
   const { maxBufferSize, maxStorageBufferBindingSize } = adapter.limits;
   const device = await adapter.requestDevice({
-    requiredFeatures: ['subgroups', 'shader-f16'].filter((feature) => adapter.features.has(feature)),
+    requiredFeatures: needs.features,
     requiredLimits: { maxBufferSize, maxStorageBufferBindingSize },
   });
   say({ adapter: { name: description || model || vendor, vendor, fallback: isFallbackAdapter === true } });
@@ -33,7 +53,6 @@ async function run() {
     layout: 'auto',
     compute: { module, entryPoint: 'main' },
   });
-  const { runs } = JSON.parse(readFileSync(join(folder, 'job.json'), 'utf8'));
   for (const [index, { tokens, workgroups, buffers }] of runs.entries()) {
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
     const made = buffers.map(({ binding, bytes, file, output }) => {

@@ -2,6 +2,7 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
+import type { DeviceNeeds } from '../../ir/device-needs.ts';
 import { packageRoot } from '../support/package-root.ts';
 import type { Environment } from '../support/quikc-cache-root.ts';
 import { fail, type Result, succeed } from '../support/result.ts';
@@ -39,7 +40,16 @@ export interface AdapterReply {
   read(run: number, name: string): Uint8Array;
 }
 
-export type AdapterFault = { readonly kind: 'no-adapter' | 'cancelled' | 'failed'; readonly message: string };
+export type AdapterFault = {
+  readonly kind: 'no-adapter' | 'unsupported' | 'cancelled' | 'failed';
+  readonly message: string;
+};
+
+/** What is run: a shader's text, and what it asks of the adapter. */
+export interface AdapterShader {
+  readonly text: string;
+  readonly needs: DeviceNeeds;
+}
 
 const defaultTimeoutMs = 600_000;
 const exitNoAdapter = 3;
@@ -48,12 +58,16 @@ const lineSchema = z.union([
   z.object({ adapter: z.object({ name: z.string(), vendor: z.string(), fallback: z.boolean() }) }),
   z.object({ run: z.number(), milliseconds: z.number() }),
   z.object({ error: z.string() }),
+  z.object({ unsupported: z.string() }),
   z.object({ done: z.boolean() }),
 ]);
 
-/** Runs `text` once for each run, in a process of its own; `use` sees the outputs while they are there. */
+/**
+ * Runs a shader once for each run, in a process of its own, on a device with just what it needs; `use` sees the outputs
+ * while they are there. Fails as unsupported where the adapter has less.
+ */
 export async function runOnAdapter<T>(
-  text: string,
+  shader: AdapterShader,
   runs: readonly AdapterRun[],
   options: AdapterOptions,
   use: (reply: AdapterReply) => T,
@@ -61,7 +75,7 @@ export async function runOnAdapter<T>(
   const { dawn, env, signal, timeoutMs = defaultTimeoutMs } = options;
   const folder = makeScratchFolder(env['TMPDIR'] || tmpdir(), 'adapter');
   try {
-    writeJob(folder, text, runs);
+    writeJob(folder, shader, runs);
     const script = join(packageRoot(), 'compiler', 'verify', 'run-on-adapter.mjs');
     const outcome = await runProcess({
       file: process.execPath,
@@ -84,7 +98,7 @@ function outputName(run: number, name: string): string {
   return `out-${run}-${name}.bin`;
 }
 
-function writeJob(folder: string, text: string, runs: readonly AdapterRun[]): void {
+function writeJob(folder: string, { text, needs }: AdapterShader, runs: readonly AdapterRun[]): void {
   const written = new Set<string>();
   const job = runs.map(({ tokens, workgroups, buffers }, run) => ({
     tokens,
@@ -101,7 +115,7 @@ function writeJob(folder: string, text: string, runs: readonly AdapterRun[]): vo
     }),
   }));
   writeFileSync(join(folder, 'kernel.wgsl'), text);
-  writeFileSync(join(folder, 'job.json'), JSON.stringify({ runs: job }));
+  writeFileSync(join(folder, 'job.json'), JSON.stringify({ needs, runs: job }));
 }
 
 function interpret(
@@ -115,6 +129,8 @@ function interpret(
     .map((line) => lineSchema.parse(JSON.parse(line)));
   const error = lines.flatMap((line) => ('error' in line ? [line.error] : []))[0];
   if (outcome.code === exitNoAdapter) return fail({ kind: 'no-adapter', message: error ?? '' });
+  const unsupported = lines.flatMap((line) => ('unsupported' in line ? [line.unsupported] : []))[0];
+  if (unsupported !== undefined) return fail({ kind: 'unsupported', message: unsupported });
   const adapter = lines.flatMap((line) => ('adapter' in line ? [line.adapter] : []))[0];
   if (outcome.code !== 0 || error !== undefined || adapter === undefined)
     return fail({ kind: 'failed', message: error ?? outcome.stderr.slice(-400) });

@@ -65,6 +65,13 @@ export interface KernelVerification {
   readonly leastWavefronts: number;
 }
 
+/** A kernel that could not be run, and why: it is neither right nor wrong. */
+export interface UnrunKernel {
+  readonly id: string;
+  readonly variants: readonly string[];
+  readonly reason: string;
+}
+
 /** A quantize and a linear that reads what it wrote. */
 export interface ChainJob {
   readonly site: string;

@@ -1,4 +1,5 @@
 import type { CallContract } from '../../ir/call-contract.ts';
+import type { DeviceNeeds } from '../../ir/device-needs.ts';
 import { evaluate } from '../../ir/formula.ts';
 import type { FamilyName, KernelSpec, SpecOf } from '../../ir/kernel-spec.ts';
 import type { CaseBuffer, KernelFamily, VerificationCase } from '../families/family.ts';
@@ -21,6 +22,7 @@ export interface ShaderJob {
   readonly spec: KernelSpec<'wgsl'>;
   readonly contract: CallContract;
   readonly text: string;
+  readonly needs: DeviceNeeds;
   readonly launches: readonly PlannedLaunch[];
   readonly seed: number;
 }
@@ -50,7 +52,7 @@ export async function verifyShader(
     family.cases(spec, tokens, job.seed).map((data) => planRun(job.contract, data, tiles)),
   );
   const ran = await runOnAdapter(
-    job.text,
+    job,
     planned.map(({ run }) => run),
     options,
     (reply) => ({ reply, cases: planned.map((run, index) => compareRun(job, family, run, index, reply)) }),

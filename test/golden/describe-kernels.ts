@@ -43,7 +43,7 @@ function describeResources(resources: ManifestResources): readonly string[] {
 
 function describeSite({ id, buckets }: Site): string {
   const lines = buckets.flatMap((bucket) => [
-    `  M ${printTokens(bucket)}`,
+    `  M ${printTokens(bucket)}${bucket.variant === undefined ? '' : `, ${bucket.variant}`}`,
     ...bucket.launches.map(({ kernel }) => `    ${kernel}`),
   ]);
   return [`site ${id}`, ...lines].join('\n');

@@ -3,13 +3,26 @@ import { renderShader, scheduledLinear, type WgslSpec } from '../webgpu/shader-w
 import { emitModel, goldenFiles } from './golden-files.ts';
 import { goldenModels } from './golden-models.ts';
 
-/** Kernels that no model gets by itself: their schedules are for adapters that are told so. */
+const packedTile = { kind: 'broadcast-tile', threads: 32, tokens: 8, lanes: 4, dot: 'packed' } as const;
+const split = { kind: 'lane-split', lanes: 8, channelThreads: 8, tokens: 2, dot: 'packed' } as const;
+
+/** Kernels of which no model shows the text: their schedules are for adapters that have more, or less, than most. */
 const explicit: Readonly<Record<string, WgslSpec>> = {
-  'broadcast-tile-w4a4': scheduledLinear({}, { kind: 'broadcast-tile', threads: 32, tokens: 8, lanes: 4 }),
-  'lane-split-w4a4': scheduledLinear({}, { kind: 'lane-split', lanes: 8, channelThreads: 8, tokens: 2 }),
+  'broadcast-tile-w4a4': scheduledLinear(
+    {},
+    { kind: 'broadcast-tile', threads: 32, tokens: 8, lanes: 4, dot: 'floats' },
+  ),
+  'broadcast-tile-packed-w4a4': scheduledLinear({}, packedTile),
+  'broadcast-tile-packed-w8a8': scheduledLinear({ weightBits: 8, activationBits: 8 }, packedTile),
+  'lane-split-w4a4': scheduledLinear({}, split),
+  'lane-split-scalar-w4a4': scheduledLinear({}, { ...split, dot: 'scalar' }),
+  'register-tile-scalar-w8a8': scheduledLinear(
+    { weightBits: 8, activationBits: 8 },
+    { kind: 'register-tile', channelThreads: 8, tokenThreads: 8, tokensPerThread: 2, dot: 'scalar' },
+  ),
   'broadcast-tile-w8a8': scheduledLinear(
     { weightBits: 8, activationBits: 8, dtype: 'bf16', epilogue: [{ op: 'residual' }] },
-    { kind: 'broadcast-tile', threads: 64, tokens: 8, lanes: 8 },
+    { kind: 'broadcast-tile', threads: 64, tokens: 8, lanes: 8, dot: 'floats' },
   ),
 };
 

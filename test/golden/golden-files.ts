@@ -34,11 +34,15 @@ export async function emitModel({ file }: GoldenModel, target: Target = sm80): P
 
 /**
  * The kernels whose text is committed: the first of each structure, which is the template, what fills its slots, and
- * the operations fused into it. The rest differ in numbers only; kernels.txt holds a digest of each.
+ * the operations fused into it. The rest differ in numbers only; kernels.txt holds a digest of each. Of a target's variants
+ * those of `base` are shown: what the others differ in is in explicit.webgpu/.
  */
-export function shownKernels({ kernels }: ScheduledPlan): readonly ScheduledKernel[] {
+export function shownKernels({ kernels, plan }: ScheduledPlan): readonly ScheduledKernel[] {
   const structures = new Map<string, ScheduledKernel>();
-  for (const kernel of kernels) {
+  const buckets = plan.sites.flatMap((site) => site.buckets);
+  const shown = buckets.filter(({ variant = 'base' }) => variant === 'base');
+  const launched = new Set(shown.flatMap(({ launches }) => launches.map(({ kernel }) => kernel)));
+  for (const kernel of kernels.filter(({ id }) => launched.has(id))) {
     const { problem, schedule } = kernel.spec;
     const fused = problem.family === 'linear' ? problem.epilogue.map(({ op }) => op) : problem.prologue.op;
     const bits = problem.family === 'linear' ? problem.weightBits : problem.bits;

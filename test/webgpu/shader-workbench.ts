@@ -7,6 +7,7 @@ import { createRenderer } from '../../compiler/render/render-kernel.ts';
 import { hashValue } from '../../compiler/support/hash.ts';
 import type { KernelVerification } from '../../compiler/verify/verification.ts';
 import { verifyShader } from '../../compiler/verify/verify-shader.ts';
+import type { DeviceNeeds } from '../../ir/device-needs.ts';
 import type { FamilyName, KernelSpec, SpecOf } from '../../ir/kernel-spec.ts';
 import type { LinearProblem, QuantizeProblem } from '../../ir/problem.ts';
 import type { WgslLinearSchedule } from '../../ir/schedule.ts';
@@ -28,7 +29,7 @@ export function linearShader(
   return {
     family: 'linear',
     problem: { ...defaults, ...problem },
-    schedule: { kind: 'register-tile', channelThreads, tokenThreads, tokensPerThread },
+    schedule: { kind: 'register-tile', channelThreads, tokenThreads, tokensPerThread, dot: 'packed' },
   };
 }
 
@@ -38,10 +39,11 @@ export function scheduledLinear(problem: Partial<LinearProblem>, schedule: WgslL
   return { family: 'linear', problem: whole, schedule };
 }
 
-/** Device features that a spec's kernel declares. */
-export function featuresOf(spec: WgslSpec): readonly string[] {
+/** What a spec's kernel declares that it asks of a device. */
+export function needsOf(spec: WgslSpec): DeviceNeeds {
   const resources = shaderFamily(spec).describeResources(spec as SpecOf<FamilyName, 'wgsl'>, webgpu);
-  return resources.dialect === 'wgsl' ? resources.features : [];
+  if (resources.dialect !== 'wgsl') throw new Error('a shader');
+  return resources;
 }
 
 export function quantizeShader(problem: Partial<QuantizeProblem>, threads: number): WgslSpec {
@@ -111,7 +113,14 @@ export async function runShader(
   const own = spec as SpecOf<FamilyName, 'wgsl'>;
   const family = shaderFamily(spec);
   const job = {
-    ...{ id: family.kernelId(own), spec, contract: family.contract(own), text, seed: 1 },
+    ...{
+      id: family.kernelId(own),
+      spec,
+      contract: family.contract(own),
+      text,
+      needs: needsOf(spec),
+      seed: 1,
+    },
     launches: tokens.map((count) => ({ tokens: count, tiles: 10_000 })),
   };
   const { module } = await requireDawn();

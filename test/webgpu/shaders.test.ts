@@ -4,8 +4,8 @@ import { describe, expect, test } from 'vitest';
 import { findDawn } from '../../compiler/build/find-dawn.ts';
 import {
   checkText,
-  featuresOf,
   linearShader,
+  needsOf,
   quantizeShader,
   renderShader,
   runShader,
@@ -32,9 +32,11 @@ const linears: readonly WgslSpec[] = [
   linearShader({ n: 64, k: 300, outliers: 0, ...eight, dtype: 'bf16' }, [64, 4, 1]),
 ];
 
-const broadcast = { kind: 'broadcast-tile', threads: 32, tokens: 8, lanes: 4 } as const;
+const broadcast = { kind: 'broadcast-tile', threads: 32, tokens: 8, lanes: 4, dot: 'floats' } as const;
 
-const split = { kind: 'lane-split', lanes: 8, channelThreads: 8, tokens: 1 } as const;
+const packedBroadcast = { ...broadcast, dot: 'packed' } as const;
+
+const split = { kind: 'lane-split', lanes: 8, channelThreads: 8, tokens: 1, dot: 'packed' } as const;
 
 const splitLinears: readonly WgslSpec[] = [
   scheduledLinear({ n: 192, k: 576, outliers: 8 }, split),
@@ -45,6 +47,19 @@ const splitLinears: readonly WgslSpec[] = [
   scheduledLinear({ n: 64, k: 300, outliers: 0, ...eight, dtype: 'bf16' }, { ...split, lanes: 16 }),
 ];
 
+/** Without dot4I8Packed, for WGSL that has it not. */
+const scalarLinears: readonly WgslSpec[] = [
+  ...linears.slice(0, 5).map(scalar),
+  ...linears.slice(-2).map(scalar),
+  ...splitLinears.slice(-2).map(scalar),
+];
+
+function scalar(spec: WgslSpec): WgslSpec {
+  return spec.family === 'linear' && spec.schedule.kind !== 'broadcast-tile'
+    ? { ...spec, schedule: { ...spec.schedule, dot: 'scalar' } }
+    : spec;
+}
+
 /** Kernels that need subgroups: on an adapter without them only Dawn sees these. */
 const subgroupLinears: readonly WgslSpec[] = [
   scheduledLinear({ n: 192, k: 576, outliers: 8 }, broadcast),
@@ -54,6 +69,10 @@ const subgroupLinears: readonly WgslSpec[] = [
   scheduledLinear({ n: 130, k: 2000, outliers: 100, dtype: 'bf16', columns: 'in-place' }, broadcast),
   scheduledLinear({ n: 136, k: 2999, outliers: 48, ...eight, epilogue: residual }, broadcast),
   scheduledLinear({ n: 64, k: 1030, outliers: 0, ...eight, dtype: 'bf16' }, { ...broadcast, tokens: 16 }),
+  scheduledLinear({ n: 192, k: 576, outliers: 8 }, { ...packedBroadcast, tokens: 16 }),
+  scheduledLinear({ n: 34, k: 65, outliers: 17, epilogue: residual }, packedBroadcast),
+  scheduledLinear({ n: 100, k: 256, outliers: 256 }, { ...packedBroadcast, threads: 64 }),
+  scheduledLinear({ n: 136, k: 2999, outliers: 48, ...eight, epilogue: residual }, packedBroadcast),
 ];
 
 const quantizes: readonly WgslSpec[] = [
@@ -69,12 +88,12 @@ const quantizes: readonly WgslSpec[] = [
 
 needsDawn('shaders of awkward shapes', () => {
   test.each(
-    [...linears, ...splitLinears, ...subgroupLinears, ...quantizes].map(
-      (spec) => [JSON.stringify(spec.problem), spec] as const,
+    [...linears, ...splitLinears, ...scalarLinears, ...subgroupLinears, ...quantizes].map(
+      (spec) => [JSON.stringify([spec.problem, spec.schedule]), spec] as const,
     ),
   )('%s', async (_, spec) => {
     const text = renderShader(spec);
-    expect(await checkText(text, featuresOf(spec))).toEqual([]);
+    expect(await checkText(text, needsOf(spec).features)).toEqual([]);
     const { faults, cases } = await runShader(spec, text, [1, 7, 33]);
     expect(faults).toEqual([]);
     expect(cases.every(({ elements }) => elements > 0)).toBe(true);
@@ -88,6 +107,11 @@ const plain = quantizeShader({ k: 578, outliers: 9 }, 64);
 
 const pairs = scheduledLinear({ n: 138, k: 700, outliers: 20, epilogue: residual }, broadcast);
 const floats = scheduledLinear({ n: 138, k: 2700, outliers: 20, ...eight }, broadcast);
+
+const words = scheduledLinear({ n: 138, k: 700, outliers: 20, epilogue: residual }, packedBroadcast);
+const bytes = scheduledLinear({ n: 138, k: 700, outliers: 20, ...eight }, packedBroadcast);
+const nibbles = scalar(linear);
+const unpacked = scalar(linearShader({ n: 138, k: 700, outliers: 20, ...eight }, [16, 4, 2]));
 
 const lanes = scheduledLinear({ n: 138, k: 700, outliers: 20, epilogue: residual }, { ...split, tokens: 2 });
 
@@ -112,6 +136,23 @@ const slips: readonly (readonly [string, WgslSpec, string, string])[] = [
   ['sums that start too low', pairs, '900u * 4096u + 2048u', '900u * 4096u'],
   ['a bias that is off by one', pairs, '- 32776.0', '- 32775.0'],
   ['outliers of another token', pairs, 'subgroupBroadcast(values1, 1u)', 'subgroupBroadcast(values0, 1u)'],
+  [
+    'the nibbles of another lane',
+    words,
+    'subgroupBroadcast(codes0[1], 2u)',
+    'subgroupBroadcast(codes0[1], 1u)',
+  ],
+  ['even nibbles where they stand', words, '(word << 4u)', '(word)'],
+  ['a product not scaled back', words, '>> vec4<u32>(8u)', '>> vec4<u32>(7u)'],
+  [
+    'channels swapped',
+    bytes,
+    'dot4I8Packed(w.y, word), dot4I8Packed(w.z',
+    'dot4I8Packed(w.z, word), dot4I8Packed(w.y',
+  ],
+  ['a nibble shifted short', nibbles, '12u, 8u, 4u, 0u', '12u, 8u, 4u, 1u'],
+  ['half a word', nibbles, 'dot(a.low, b.low) + dot(a.high, b.high)', 'dot(a.low, b.low)'],
+  ['bytes of the wrong half', unpacked, 'dot(w[0], a) + dot(w[2], b)', 'dot(w[0], a) + dot(w[2], a)'],
   ['a lane left out', lanes, 'var half = kLanes / 2u', 'var half = kLanes / 4u'],
   [
     'a step taken twice',

@@ -19,9 +19,11 @@ export interface SiteRun {
   judge(outputs: Readonly<Record<string, Uint8Array>>): { elements: number; failures: number; worst: number };
 }
 
-export function makeSiteRun(manifest: Manifest, site: string, tokens: number): SiteRun {
+export function makeSiteRun(manifest: Manifest, site: string, tokens: number, variant = 'base'): SiteRun {
   const { buckets } = manifest.sites.find(({ id }) => id === site)!;
-  const bucket = buckets.find(({ from, to = Number.POSITIVE_INFINITY }) => from <= tokens && tokens <= to)!;
+  const bucket = buckets
+    .filter((candidate) => candidate.variant === variant)
+    .find(({ from, to = Number.POSITIVE_INFINITY }) => from <= tokens && tokens <= to)!;
   const [first, second] = bucket.launches.map(
     ({ kernel }) => manifest.kernels.find(({ id }) => id === kernel)!,
   ) as [ManifestKernel, ManifestKernel];

@@ -42,12 +42,22 @@ afterAll(() => rmSync(root, { recursive: true, force: true }));
 const sites = ['qkv_proj', 'o_proj', 'gate_up_proj', 'down_proj'];
 
 needsDawn('a site, quantize and linear, agrees with the float64 layer', () => {
-  test('in Node, by the name under which npm installed the package', async () => {
-    const runs = sites.flatMap((site) => [1, 6, 37].map((tokens) => makeSiteRun(manifest, site, tokens)));
-    const folder = join(root, 'node');
+  test.each(webgpu.variants)('in Node, by the variant $name', async ({ name, features }) => {
+    const runs = sites.flatMap((site) =>
+      [1, 6, 37].map((tokens) => makeSiteRun(manifest, site, tokens, name)),
+    );
+    const folder = join(root, `node-${name}`);
     writeRuns(folder, runs);
-    const { stdout } = await execute('node', ['main.mjs', 'tiny-llama.webgpu', folder, dawn()], { cwd: app });
-    expect(stdout).toBe('Dawn\n');
+    const args = ['main.mjs', 'tiny-llama.webgpu', folder, dawn(), name];
+    const ran = await execute('node', args, { cwd: app }).catch((error: Error) => error);
+    if (ran instanceof Error) {
+      // An adapter that lacks a feature says so; that is no fault of the variant, and no proof of it.
+      expect(ran.message).toMatch(/the feature [\w-]+ is missing/);
+      expect(features).not.toEqual([]);
+      return;
+    }
+    expect(JSON.parse(ran.stdout)).toMatchObject({ gpu: 'Dawn', variant: name });
+    expect(JSON.parse(ran.stdout).supported).toContain(name);
     for (const [index, run] of runs.entries()) {
       const { elements, failures, worst } = run.judge(readOutputs(folder, index));
       expect([elements > 0, failures], `${run.site}, M = ${run.M}`).toEqual([true, 0]);
@@ -61,9 +71,19 @@ describeWith(['QUIKC_DENO'], 'in Deno', (deno) => {
     const runs = ['qkv_proj', 'down_proj'].map((site) => makeSiteRun(manifest, site, 6));
     const folder = join(root, 'deno');
     writeRuns(folder, runs);
-    const args = ['run', '-A', '--no-remote', '--no-check', 'main.mjs', 'tiny-llama.webgpu', folder];
+    const args = [
+      'run',
+      '-A',
+      '--no-remote',
+      '--no-check',
+      'main.mjs',
+      'tiny-llama.webgpu',
+      folder,
+      '',
+      'base',
+    ];
     const { stdout } = await execute(deno ?? '', args, { cwd: app });
-    expect(stdout).toBe('navigator.gpu\n');
+    expect(JSON.parse(stdout)).toMatchObject({ gpu: 'navigator.gpu', variant: 'base' });
     for (const [index, run] of runs.entries())
       expect(run.judge(readOutputs(folder, index)), run.site).toMatchObject({ failures: 0 });
   });

@@ -1,12 +1,23 @@
+import type { Variant } from '../../../ir/device-needs.ts';
 import type { Manifest, ManifestKernel, ManifestLayer, ManifestSite } from '../../../ir/manifest.ts';
 import type { ProblemHash } from '../../../ir/plan.ts';
 import { assert } from '../../support/assert.ts';
+import { type PackageNeeds, packageNeeds } from './package-needs.ts';
 
 /** A bundle as the package for browsers tells it: sites, their linears by readable names, layers. */
 export interface WebBundle {
   readonly model: string;
+  /** With the kernels of every variant: of one problem, they have the same buffers. */
   readonly sites: readonly WebSite[];
+  readonly variants: readonly WebVariant[];
   readonly layers: readonly WebLayer[];
+}
+
+/** Kernels for devices that have what `needs` says, and the sites with their kernels alone. */
+export interface WebVariant {
+  readonly name: string;
+  readonly needs: PackageNeeds;
+  readonly sites: readonly WebSite[];
 }
 
 export interface WebSite {
@@ -42,10 +53,35 @@ export interface WebLayer {
 export function describeWeb(manifest: Manifest): WebBundle {
   const kernels = new Map(manifest.kernels.map((kernel) => [kernel.id, kernel]));
   const sites = manifest.sites.map((site) => describeSite(site, manifest, kernels));
+  const { target } = manifest;
+  assert(target.dialect === 'wgsl', 'the package is for WebGPU');
   return {
     model: manifest.model,
     sites,
+    variants: target.variants.map((variant) => describeVariant(variant, manifest, kernels)),
     layers: manifest.layers.map((layer) => describeLayer(layer, manifest, sites)),
+  };
+}
+
+function describeVariant(
+  variant: Variant,
+  manifest: Manifest,
+  kernels: ReadonlyMap<string, ManifestKernel>,
+): WebVariant {
+  const own = manifest.sites.map((site) => ({
+    ...site,
+    buckets: site.buckets.filter((bucket) => bucket.variant === variant.name),
+  }));
+  const launched = new Set(
+    own.flatMap(({ buckets }) => buckets.flatMap(({ launches }) => launches.map(({ kernel }) => kernel))),
+  );
+  return {
+    name: variant.name,
+    needs: packageNeeds(
+      variant,
+      [...launched].flatMap((id) => kernels.get(id) ?? []),
+    ),
+    sites: own.map((site) => describeSite(site, manifest, kernels)),
   };
 }
 

@@ -24,6 +24,11 @@ export function formatKey(key: string): string {
   return /^[A-Za-z_$][\w$]*$/.test(key) ? key : JSON.stringify(key);
 }
 
+/** How a property is reached: `.name`, or `["other name"]`. */
+export function formatAccess(key: string): string {
+  return /^[A-Za-z_$][\w$]*$/.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`;
+}
+
 function isList(table: Exclude<Table, string>): table is readonly Table[] {
   return Array.isArray(table);
 }

@@ -29,7 +29,7 @@ export function makeWebPackage(
     'package.json': `${JSON.stringify(describePackage(model, provenance.quikc), null, 2)}\n`,
     'index.js': print('index.js', writeModule(bundle, kernels, banner)),
     'shaders.js': print('shaders.js', writeShaders(texts, banner)),
-    'index.d.ts': print('index.d.ts', writeTypes(bundle, kernels, banner)),
+    'index.d.ts': print('index.d.ts', writeTypes(bundle, banner)),
   };
   const all = [
     ...runtime,

@@ -6,33 +6,43 @@ export function writeFunctions(): FunctionDeclarationStructure[] {
   const device = { name: 'D', constraint: 'DeviceLike' };
   const layer = { name: 'L', constraint: 'keyof LayerWeights' };
   const source = '{ readonly [A in keyof LayerWeights[L]]: ByteSource }';
+  const adapter = { name: 'adapter', type: 'AdapterLike | null' };
+  const gpu = { name: 'gpu', hasQuestionToken: true, type: 'LanguageLike' };
+  const given =
+    '`gpu` is navigator.gpu unless given: where there is none, give what the adapter was asked of.';
   return [
+    {
+      ...declared,
+      name: 'supportedVariants',
+      docs: [`The variants that the adapter can run, the best first.\n${given}`],
+      parameters: [adapter, gpu],
+      returnType: 'VariantName[]',
+    },
     {
       ...declared,
       name: 'unsupported',
       docs: [
-        'What the adapter lacks to run this bundle, in sentences; empty if nothing.\n`gpu` is navigator.gpu unless given: where there is none, give what the adapter was asked of.',
+        `What the adapter lacks to run this bundle, or a variant of it, in sentences; empty if nothing.\n${given}`,
       ],
-      parameters: [
-        { name: 'adapter', type: 'AdapterLike | null' },
-        {
-          name: 'gpu',
-          hasQuestionToken: true,
-          type: '{ readonly wgslLanguageFeatures: { has(name: string): boolean } }',
-        },
-      ],
+      parameters: [adapter, gpu, { name: 'variant', hasQuestionToken: true, type: 'VariantName' }],
       returnType: 'string[]',
     },
     {
       ...declared,
       name: 'createPipelines',
-      docs: ['Compiles the kernels of all sites, or of those named, at once and asynchronously.'],
+      docs: [
+        `Compiles the kernels of all sites, or of those named, at once and asynchronously: those of the variant named,\nor of the best that the device was made for. ${given}`,
+      ],
       typeParameters: [device, { name: 'S', constraint: 'keyof Sites', default: 'keyof Sites' }],
       parameters: [
         { name: 'device', type: 'D' },
-        { name: 'options', hasQuestionToken: true, type: '{ readonly sites?: readonly S[] }' },
+        {
+          name: 'options',
+          hasQuestionToken: true,
+          type: '{ readonly sites?: readonly S[]; readonly variant?: VariantName; readonly gpu?: LanguageLike }',
+        },
       ],
-      returnType: 'Promise<Pipelines<D, Pick<Sites<BufferOf<D>>, S>>>',
+      returnType: 'Promise<Pipelines<D, Pick<Sites<BufferOf<D>>, S>> & { readonly variant: VariantName }>',
     },
     {
       ...declared,

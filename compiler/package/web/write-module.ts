@@ -1,30 +1,21 @@
 import { type SourceFileStructure, StructureKind } from 'ts-morph';
 import type { Formula } from '../../../ir/formula.ts';
 import type { ManifestKernel } from '../../../ir/manifest.ts';
-import type { WebBundle, WebLaunch, WebLayer } from './describe-web.ts';
-import { deviceNeeds } from './device-needs.ts';
+import { assert } from '../../support/assert.ts';
+import type { WebBundle, WebLaunch, WebLayer, WebVariant } from './describe-web.ts';
 import { dependsOnTokens, formatFormula } from './format-formula.ts';
-import { formatTable, type Table } from './format-table.ts';
+import { formatAccess, formatTable, type Table } from './format-table.ts';
+import type { PackageNeeds } from './package-needs.ts';
 
 /** index.js: tables of kernels, sites and layers, and the functions that work by them. */
 export function writeModule(
-  { model, sites, layers }: WebBundle,
+  { model, variants, layers }: WebBundle,
   kernels: readonly ManifestKernel[],
   banner: string,
 ): SourceFileStructure {
-  const { features, limits, languageFeatures } = deviceNeeds(kernels);
-  const texts = (values: readonly string[]) => values.map((value) => JSON.stringify(value));
-  const launches = keyed(
-    sites.map(({ id, quantize, linears }) => {
-      const table = {
-        quantize: launchTable(quantize),
-        linears: keyed(linears.map((linear) => [linear.name, launchTable(linear)])),
-      };
-      return [id, table];
-    }),
-  );
-  const languages = formatTable(texts(languageFeatures));
-  const given = `{ model: ${JSON.stringify(model)}, languageFeatures: ${languages}, requiredFeatures, requiredLimits, kernels, sites, layers }`;
+  const [least] = variants;
+  assert(least !== undefined, 'a bundle for WebGPU has variants');
+  const given = `{ model: ${JSON.stringify(model)}, variants, kernels, sites, layers }`;
   return {
     kind: StructureKind.SourceFile,
     statements: [
@@ -33,21 +24,18 @@ export function writeModule(
       importing('shaders', './shaders.js'),
       "export { BundleError } from './bundle-error.js';",
       '',
-      define('requiredFeatures', texts(features), 'export '),
-      define(
-        'requiredLimits',
-        keyed(Object.entries(limits).map(([name, limit]) => [name, `${limit}`])),
-        'export ',
-      ),
+      '// Sets of kernels, from the one that asks for least of a device to the best.',
+      define('variants', keyed(variants.map(({ name, needs }) => [name, needsTable(needs)])), 'export '),
+      `export const { requiredFeatures, requiredLimits } = variants${formatAccess(least.name)};`,
       '\n// Buffers in the order of their bindings; sizes and workgroups for M tokens.',
       define('kernels', keyed(kernels.map((kernel) => [kernel.id, kernelTable(kernel)]))),
-      '\n// Kernels by range of M.',
-      define('sites', launches),
+      '\n// Kernels by range of M, for each variant.',
+      define('sites', keyed(variants.map((variant) => [variant.name, sitesTable(variant)]))),
       '',
       define('layers', keyed(layers.map((layer) => [layer.layer.id, layerTable(layer)])), 'export '),
       '\n// index.d.ts says what each does.',
       `const tables = ${given};`,
-      'export const { unsupported, createPipelines, bytes, uploadWeights, openSafetensors } = makeApi(tables, shaders);',
+      'export const { supportedVariants, unsupported, createPipelines, bytes, uploadWeights, openSafetensors } = makeApi(tables, shaders);',
     ],
   };
 }
@@ -74,6 +62,28 @@ function kernelTable({ arguments: all, launch }: ManifestKernel): Table {
 /** A function of M, which it does not name where nothing depends on it. */
 function inTokens(formulas: readonly Formula[], expression: string): string {
   return `${formulas.some(dependsOnTokens) ? '(M)' : '()'} => ${expression}`;
+}
+
+function needsTable({ features, languageFeatures, leastSubgroupSize, limits }: PackageNeeds): Table {
+  const texts = (values: readonly string[]) => values.map((value) => JSON.stringify(value));
+  return {
+    requiredFeatures: texts(features),
+    requiredLimits: keyed(Object.entries(limits).map(([name, limit]) => [name, `${limit}`])),
+    languageFeatures: texts(languageFeatures),
+    leastSubgroupSize: `${leastSubgroupSize}`,
+  };
+}
+
+function sitesTable({ sites }: WebVariant): Table {
+  return keyed(
+    sites.map(({ id, quantize, linears }) => {
+      const table = {
+        quantize: launchTable(quantize),
+        linears: keyed(linears.map((linear) => [linear.name, launchTable(linear)])),
+      };
+      return [id, table];
+    }),
+  );
 }
 
 function launchTable({ buckets }: WebLaunch): Table {

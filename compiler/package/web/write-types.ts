@@ -5,41 +5,40 @@ import {
   StructureKind,
 } from 'ts-morph';
 import type { BufferArgument } from '../../../ir/call-contract.ts';
-import type { ManifestKernel } from '../../../ir/manifest.ts';
 import { assert } from '../../support/assert.ts';
 import { describeBuffer, describeContents } from './describe-buffer.ts';
 import type { WebBundle, WebLaunch, WebLayer, WebSite } from './describe-web.ts';
-import { deviceNeeds } from './device-needs.ts';
 import { formatKey, formatTable, type Table } from './format-table.ts';
 import { type InterfaceNames, interfaceNames } from './interface-names.ts';
+import type { PackageNeeds } from './package-needs.ts';
 import { writeFunctions } from './write-functions.ts';
 
 type Property = Omit<PropertySignatureStructure, 'kind'>;
 
 const imported =
-  'AdapterLike, BufferLike, BufferOf, ByteSource, DeviceLike, Pipelines, Site, Sizes, Tensor, UploadOptions';
+  'AdapterLike, BufferLike, BufferOf, ByteSource, DeviceLike, LanguageLike, Pipelines, Site, Sizes, Tensor, UploadOptions';
 
 /** index.d.ts: the buffers of every launch with shapes and sizes, and the functions, typed by them. */
-export function writeTypes(
-  { sites, layers }: WebBundle,
-  kernels: readonly ManifestKernel[],
-  banner: string,
-): SourceFileStructure {
+export function writeTypes({ sites, variants, layers }: WebBundle, banner: string): SourceFileStructure {
   const names = interfaceNames(sites);
-  const { features, limits } = deviceNeeds(kernels);
-  const limitTypes = Object.fromEntries(
-    Object.entries(limits).map(([name, limit]) => [`readonly ${name}`, `${limit}`]),
-  );
+  const [least] = variants;
+  assert(least !== undefined, 'a bundle for WebGPU has variants');
   return {
     kind: StructureKind.SourceFile,
     statements: [
       banner,
       `import type { ${imported} } from './types.js';`,
       "export * from './types.js';",
-      "\n/** What requestDevice must be given. WGSL's language features are there, or are not: see unsupported. */",
-      `export declare const requiredFeatures: ${formatTable(features.map(quote)).replace('[', 'readonly [')};`,
-      '/** The same, for weights and workgroups. Buffers of many tokens may need more: see bytes. */',
-      `export declare const requiredLimits: ${typeOf(limitTypes)};`,
+      `\n/** ${variantsDoc} */`,
+      `export declare const variants: ${typeOf(
+        Object.fromEntries(
+          variants.map(({ name, needs }) => [`readonly ${formatKey(name)}`, needsType(needs)]),
+        ),
+      )};`,
+      'export type VariantName = keyof typeof variants;',
+      '/** What the variant that asks for least needs: for a device that is to run anywhere. */',
+      `export declare const requiredFeatures: (typeof variants)[${quote(least.name)}]["requiredFeatures"];`,
+      `export declare const requiredLimits: (typeof variants)[${quote(least.name)}]["requiredLimits"];`,
       ...sites.flatMap((site) => [
         bufferInterface(names.get(site), `Buffers of the quantize of the site ${site.id}.`, site.quantize),
         ...site.linears.map((linear) => {
@@ -66,6 +65,24 @@ export function writeTypes(
       )};`,
       ...writeFunctions(),
     ],
+  };
+}
+
+const variantsDoc = [
+  'Sets of kernels, from the one that asks for least of a device to the best. Give requestDevice the one that',
+  "supportedVariants names first: WGSL's language features are there, or are not. Buffers of many tokens may need",
+  'higher limits: see bytes.',
+].join('\n * ');
+
+function needsType({ features, languageFeatures, leastSubgroupSize, limits }: PackageNeeds): Table {
+  const texts = (values: readonly string[]) => formatTable(values.map(quote)).replace('[', 'readonly [');
+  return {
+    'readonly requiredFeatures': texts(features),
+    'readonly requiredLimits': Object.fromEntries(
+      Object.entries(limits).map(([name, limit]) => [`readonly ${name}`, `${limit}`]),
+    ),
+    'readonly languageFeatures': texts(languageFeatures),
+    'readonly leastSubgroupSize': `${leastSubgroupSize}`,
   };
 }
 

@@ -1,11 +1,11 @@
 enable subgroups;
 
-// quik_linear_w4a4_f16_n192k576f8_t128x8b4_webgpu_68e6ba83
+// quik_linear_w4a4_f16_n192k576f8_t128x8b4_floats_webgpu_cbfbe477
 // y[M, N] = dequantised(codes * weights) + outlier_rows * outlier_weights + bias (+ residual), one kernel.
 // A workgroup computes 4 * kThreads channels x kTokens tokens.
 // serves     test (test)
 // why        chosen by a test
-// made by    quikc test, templates test, spec 68e6ba838009
+// made by    quikc test, templates test, spec cbfbe4770d7a
 
 // ---- The problem ---------------------------------------------------------------------------------
 const kN = 192u;  // output channels
@@ -17,7 +17,8 @@ const kHalf = 8.0;  // 2^(bits - 1): what a code is off from the quantised level
 // ---- The schedule --------------------------------------------------------------------------------
 const kThreads = 32u;  // of 4 channels each
 const kTokens = 8u;  // of a thread
-const kStepsPerFold = 1u;  // of K, each two words of a row: their products are summed exactly in f32
+const kSteps = 4u * kBaseSegments;  // of K, each two words of a row
+const kStepsPerFold = 1u;  // their products are summed exactly before they are folded
 const kLanes = 4u;  // of a subgroup, at least: each loads the token rows of its own
 
 // ---- Bindings: layouts as in docs/layouts.md -----------------------------------------------------
@@ -54,7 +55,6 @@ fn pack_pair(pair: vec2<f32>) -> u32 {
 
 // Two channels in one f32: w + 4096 w' times a code adds to both sums at once. A step's 16 products are at most 64 each, so
 // the lower sum stays within 1024 < 2048 and kStart keeps the whole in [2^23, 2^24), where an f32's bits count in ones.
-const kSteps = 4u * kBaseSegments;  // of 16 codes
 const kStartBits = 0x4b000000u + 900u * 4096u + 2048u;
 const kStart = vec2<f32>(f32(kStartBits - 0x4b000000u) + 8388608.0);  // naga casts no bits in a constant
 
@@ -81,7 +81,7 @@ fn channel_quads(first: vec2<u32>, eighth: vec2<u32>) -> array<Quad, 2> {
   );
 }
 
-fn weight_quads(w: vec4<u32>, v: vec4<u32>) -> array<Quad, 4> {
+fn prepare_weights(w: vec4<u32>, v: vec4<u32>) -> array<Quad, 4> {
   let low = channel_quads(vec2<u32>(w.x, v.x), vec2<u32>(w.y, v.y));
   let high = channel_quads(vec2<u32>(w.z, v.z), vec2<u32>(w.w, v.w));
   return array(low[0], low[1], high[0], high[1]);
@@ -91,10 +91,14 @@ fn code_quad(word: u32, up: vec4<u32>) -> vec4<f32> {
   return vec4<f32>(bitcast<vec4<i32>>(vec4<u32>(word) << up) >> vec4<u32>(28u));
 }
 
-fn code_quads(low: u32, high: u32) -> array<vec4<f32>, 4> {
+fn prepare_codes(low: u32, high: u32) -> array<vec4<f32>, 4> {
   let first = vec4<u32>(28u, 24u, 20u, 16u);
   let second = vec4<u32>(12u, 8u, 4u, 0u);
   return array(code_quad(low, first), code_quad(low, second), code_quad(high, first), code_quad(high, second));
+}
+
+fn multiply(w: Quad, codes: vec4<f32>) -> vec2<f32> {
+  return w * codes;
 }
 
 // Both sums together, and the upper ones: wrapping, as whole numbers.
@@ -145,43 +149,43 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     for (var i = 0u; i < kStepsPerFold; i++) {
       let step = start + i;
       let at = (block * kBaseSegments + step / 4u) * 32u + g * 4u + step % 4u;
-      let w = weight_quads(weights[at], weights[at + 4u]);
+      let w = prepare_weights(weights[at], weights[at + 4u]);
       let at0 = (own0 * kBaseSegments + step / 4u) * 8u + step % 4u;
-      let codes0 = code_quads(codes[at0], codes[at0 + 4u]);
+      let codes0 = prepare_codes(codes[at0], codes[at0 + 4u]);
       let at1 = (own1 * kBaseSegments + step / 4u) * 8u + step % 4u;
-      let codes1 = code_quads(codes[at1], codes[at1 + 4u]);
-      sums0 += w[0] * subgroupBroadcast(codes0[0], 0u);
-      sums0 += w[1] * subgroupBroadcast(codes0[1], 0u);
-      sums0 += w[2] * subgroupBroadcast(codes0[2], 0u);
-      sums0 += w[3] * subgroupBroadcast(codes0[3], 0u);
-      sums1 += w[0] * subgroupBroadcast(codes0[0], 1u);
-      sums1 += w[1] * subgroupBroadcast(codes0[1], 1u);
-      sums1 += w[2] * subgroupBroadcast(codes0[2], 1u);
-      sums1 += w[3] * subgroupBroadcast(codes0[3], 1u);
-      sums2 += w[0] * subgroupBroadcast(codes0[0], 2u);
-      sums2 += w[1] * subgroupBroadcast(codes0[1], 2u);
-      sums2 += w[2] * subgroupBroadcast(codes0[2], 2u);
-      sums2 += w[3] * subgroupBroadcast(codes0[3], 2u);
-      sums3 += w[0] * subgroupBroadcast(codes0[0], 3u);
-      sums3 += w[1] * subgroupBroadcast(codes0[1], 3u);
-      sums3 += w[2] * subgroupBroadcast(codes0[2], 3u);
-      sums3 += w[3] * subgroupBroadcast(codes0[3], 3u);
-      sums4 += w[0] * subgroupBroadcast(codes1[0], 0u);
-      sums4 += w[1] * subgroupBroadcast(codes1[1], 0u);
-      sums4 += w[2] * subgroupBroadcast(codes1[2], 0u);
-      sums4 += w[3] * subgroupBroadcast(codes1[3], 0u);
-      sums5 += w[0] * subgroupBroadcast(codes1[0], 1u);
-      sums5 += w[1] * subgroupBroadcast(codes1[1], 1u);
-      sums5 += w[2] * subgroupBroadcast(codes1[2], 1u);
-      sums5 += w[3] * subgroupBroadcast(codes1[3], 1u);
-      sums6 += w[0] * subgroupBroadcast(codes1[0], 2u);
-      sums6 += w[1] * subgroupBroadcast(codes1[1], 2u);
-      sums6 += w[2] * subgroupBroadcast(codes1[2], 2u);
-      sums6 += w[3] * subgroupBroadcast(codes1[3], 2u);
-      sums7 += w[0] * subgroupBroadcast(codes1[0], 3u);
-      sums7 += w[1] * subgroupBroadcast(codes1[1], 3u);
-      sums7 += w[2] * subgroupBroadcast(codes1[2], 3u);
-      sums7 += w[3] * subgroupBroadcast(codes1[3], 3u);
+      let codes1 = prepare_codes(codes[at1], codes[at1 + 4u]);
+      sums0 += multiply(w[0], subgroupBroadcast(codes0[0], 0u));
+      sums0 += multiply(w[1], subgroupBroadcast(codes0[1], 0u));
+      sums0 += multiply(w[2], subgroupBroadcast(codes0[2], 0u));
+      sums0 += multiply(w[3], subgroupBroadcast(codes0[3], 0u));
+      sums1 += multiply(w[0], subgroupBroadcast(codes0[0], 1u));
+      sums1 += multiply(w[1], subgroupBroadcast(codes0[1], 1u));
+      sums1 += multiply(w[2], subgroupBroadcast(codes0[2], 1u));
+      sums1 += multiply(w[3], subgroupBroadcast(codes0[3], 1u));
+      sums2 += multiply(w[0], subgroupBroadcast(codes0[0], 2u));
+      sums2 += multiply(w[1], subgroupBroadcast(codes0[1], 2u));
+      sums2 += multiply(w[2], subgroupBroadcast(codes0[2], 2u));
+      sums2 += multiply(w[3], subgroupBroadcast(codes0[3], 2u));
+      sums3 += multiply(w[0], subgroupBroadcast(codes0[0], 3u));
+      sums3 += multiply(w[1], subgroupBroadcast(codes0[1], 3u));
+      sums3 += multiply(w[2], subgroupBroadcast(codes0[2], 3u));
+      sums3 += multiply(w[3], subgroupBroadcast(codes0[3], 3u));
+      sums4 += multiply(w[0], subgroupBroadcast(codes1[0], 0u));
+      sums4 += multiply(w[1], subgroupBroadcast(codes1[1], 0u));
+      sums4 += multiply(w[2], subgroupBroadcast(codes1[2], 0u));
+      sums4 += multiply(w[3], subgroupBroadcast(codes1[3], 0u));
+      sums5 += multiply(w[0], subgroupBroadcast(codes1[0], 1u));
+      sums5 += multiply(w[1], subgroupBroadcast(codes1[1], 1u));
+      sums5 += multiply(w[2], subgroupBroadcast(codes1[2], 1u));
+      sums5 += multiply(w[3], subgroupBroadcast(codes1[3], 1u));
+      sums6 += multiply(w[0], subgroupBroadcast(codes1[0], 2u));
+      sums6 += multiply(w[1], subgroupBroadcast(codes1[1], 2u));
+      sums6 += multiply(w[2], subgroupBroadcast(codes1[2], 2u));
+      sums6 += multiply(w[3], subgroupBroadcast(codes1[3], 2u));
+      sums7 += multiply(w[0], subgroupBroadcast(codes1[0], 3u));
+      sums7 += multiply(w[1], subgroupBroadcast(codes1[1], 3u));
+      sums7 += multiply(w[2], subgroupBroadcast(codes1[2], 3u));
+      sums7 += multiply(w[3], subgroupBroadcast(codes1[3], 3u));
     }
     totals0 += fold(sums0);
     totals1 += fold(sums1);

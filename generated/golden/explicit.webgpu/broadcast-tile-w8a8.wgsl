@@ -1,11 +1,11 @@
 enable subgroups;
 
-// quik_linear_w8a8_bf16_n192k576f8_t256x8b8_webgpu_1dbd3c5a
+// quik_linear_w8a8_bf16_n192k576f8_t256x8b8_floats_webgpu_fea1c232
 // y[M, N] = dequantised(codes * weights) + outlier_rows * outlier_weights + bias (+ residual), one kernel.
 // A workgroup computes 4 * kThreads channels x kTokens tokens.
 // serves     test (test)
 // why        chosen by a test
-// made by    quikc test, templates test, spec 1dbd3c5aa5e3
+// made by    quikc test, templates test, spec fea1c2325784
 
 // ---- The problem ---------------------------------------------------------------------------------
 const kN = 192u;  // output channels
@@ -17,7 +17,8 @@ const kHalf = 128.0;  // 2^(bits - 1): what a code is off from the quantised lev
 // ---- The schedule --------------------------------------------------------------------------------
 const kThreads = 64u;  // of 4 channels each
 const kTokens = 8u;  // of a thread
-const kStepsPerFold = 72u;  // of K, each two words of a row: their products are summed exactly in f32
+const kSteps = 4u * kBaseSegments;  // of K, each two words of a row
+const kStepsPerFold = 72u;  // their products are summed exactly before they are folded
 const kLanes = 8u;  // of a subgroup, at least: each loads the token rows of its own
 
 // ---- Bindings: layouts as in docs/layouts.md -----------------------------------------------------
@@ -48,7 +49,6 @@ fn pack_pair(pair: vec2<f32>) -> u32 {
 }
 
 // Products of two codes are at most 2^14 in size: an f32 adds 1024 of them exactly.
-const kSteps = 4u * kBaseSegments;  // of 8 codes
 const kStart = vec4<f32>();
 
 // Four codes of channels n, n + 8, n + 1, n + 9.
@@ -58,15 +58,19 @@ fn code_quad(word: u32) -> vec4<f32> {
   return vec4<f32>(bitcast<vec4<i32>>(vec4<u32>(word) << vec4<u32>(24u, 16u, 8u, 0u)) >> vec4<u32>(24u));
 }
 
-fn weight_quads(w: vec4<u32>, v: vec4<u32>) -> array<Quad, 2> {
+fn prepare_weights(w: vec4<u32>, v: vec4<u32>) -> array<Quad, 2> {
   return array<Quad, 2>(  // the type spelt out: naga finds another for matrices
     transpose(Quad(code_quad(w.x), code_quad(w.y), code_quad(v.x), code_quad(v.y))),
     transpose(Quad(code_quad(w.z), code_quad(w.w), code_quad(v.z), code_quad(v.w))),
   );
 }
 
-fn code_quads(low: u32, high: u32) -> array<vec4<f32>, 2> {
+fn prepare_codes(low: u32, high: u32) -> array<vec4<f32>, 2> {
   return array(code_quad(low), code_quad(high));
+}
+
+fn multiply(w: Quad, codes: vec4<f32>) -> vec4<f32> {
+  return w * codes;
 }
 
 fn fold(sums: vec4<f32>) -> vec4<u32> {
@@ -112,25 +116,25 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     for (var i = 0u; i < kStepsPerFold; i++) {
       let step = start + i;
       let at = (block * kBaseSegments + step / 4u) * 32u + g * 4u + step % 4u;
-      let w = weight_quads(weights[at], weights[at + 4u]);
+      let w = prepare_weights(weights[at], weights[at + 4u]);
       let at0 = (own0 * kBaseSegments + step / 4u) * 8u + step % 4u;
-      let codes0 = code_quads(codes[at0], codes[at0 + 4u]);
-      sums0 += w[0] * subgroupBroadcast(codes0[0], 0u);
-      sums0 += w[1] * subgroupBroadcast(codes0[1], 0u);
-      sums1 += w[0] * subgroupBroadcast(codes0[0], 1u);
-      sums1 += w[1] * subgroupBroadcast(codes0[1], 1u);
-      sums2 += w[0] * subgroupBroadcast(codes0[0], 2u);
-      sums2 += w[1] * subgroupBroadcast(codes0[1], 2u);
-      sums3 += w[0] * subgroupBroadcast(codes0[0], 3u);
-      sums3 += w[1] * subgroupBroadcast(codes0[1], 3u);
-      sums4 += w[0] * subgroupBroadcast(codes0[0], 4u);
-      sums4 += w[1] * subgroupBroadcast(codes0[1], 4u);
-      sums5 += w[0] * subgroupBroadcast(codes0[0], 5u);
-      sums5 += w[1] * subgroupBroadcast(codes0[1], 5u);
-      sums6 += w[0] * subgroupBroadcast(codes0[0], 6u);
-      sums6 += w[1] * subgroupBroadcast(codes0[1], 6u);
-      sums7 += w[0] * subgroupBroadcast(codes0[0], 7u);
-      sums7 += w[1] * subgroupBroadcast(codes0[1], 7u);
+      let codes0 = prepare_codes(codes[at0], codes[at0 + 4u]);
+      sums0 += multiply(w[0], subgroupBroadcast(codes0[0], 0u));
+      sums0 += multiply(w[1], subgroupBroadcast(codes0[1], 0u));
+      sums1 += multiply(w[0], subgroupBroadcast(codes0[0], 1u));
+      sums1 += multiply(w[1], subgroupBroadcast(codes0[1], 1u));
+      sums2 += multiply(w[0], subgroupBroadcast(codes0[0], 2u));
+      sums2 += multiply(w[1], subgroupBroadcast(codes0[1], 2u));
+      sums3 += multiply(w[0], subgroupBroadcast(codes0[0], 3u));
+      sums3 += multiply(w[1], subgroupBroadcast(codes0[1], 3u));
+      sums4 += multiply(w[0], subgroupBroadcast(codes0[0], 4u));
+      sums4 += multiply(w[1], subgroupBroadcast(codes0[1], 4u));
+      sums5 += multiply(w[0], subgroupBroadcast(codes0[0], 5u));
+      sums5 += multiply(w[1], subgroupBroadcast(codes0[1], 5u));
+      sums6 += multiply(w[0], subgroupBroadcast(codes0[0], 6u));
+      sums6 += multiply(w[1], subgroupBroadcast(codes0[1], 6u));
+      sums7 += multiply(w[0], subgroupBroadcast(codes0[0], 7u));
+      sums7 += multiply(w[1], subgroupBroadcast(codes0[1], 7u));
     }
     totals0 += fold(sums0);
     totals1 += fold(sums1);

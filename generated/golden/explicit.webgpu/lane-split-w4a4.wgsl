@@ -1,9 +1,9 @@
-// quik_linear_w4a4_f16_n192k576f8_k8t32x2_webgpu_fe4897a5
+// quik_linear_w4a4_f16_n192k576f8_k8t32x2_webgpu_e95e761b
 // y[M, N] = dequantised(codes * weights) + outlier_rows * outlier_weights + bias (+ residual), one kernel.
 // A workgroup computes 4 * kChannelThreads channels x kTokens tokens.
 // serves     test (test)
 // why        chosen by a test
-// made by    quikc test, templates test, spec fe4897a597b3
+// made by    quikc test, templates test, spec e95e761b86ad
 
 // ---- The problem ---------------------------------------------------------------------------------
 const kN = 192u;  // output channels

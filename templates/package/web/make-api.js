@@ -1,8 +1,8 @@
 // Part of a package that quikc wrote; the same in each.
 import { BindGroups } from './bind-groups.js';
-import { BundleError } from './bundle-error.js';
+import { chooseVariant, findVariant, supportedVariants, tablesOf } from './choose-variant.js';
 import { compileKernels } from './compile-kernels.js';
-import { findMissing, findMissingOfDevice } from './find-missing.js';
+import { findMissing } from './find-missing.js';
 import { findSite, makeSite, siteBytes } from './make-site.js';
 import { openSafetensors } from './open-safetensors.js';
 import { readBuffer } from './read-buffer.js';
@@ -10,58 +10,65 @@ import { TokenCounts } from './token-counts.js';
 import { uploadWeights } from './upload-weights.js';
 import { assertAlive, orLost } from './watch-device.js';
 
-/** @typedef {import('./tables.d.ts').Tables} Tables */
+/** @typedef {import('./tables.d.ts').BundleTables} BundleTables */
+/** @typedef {import('./find-missing.js').Language} Language */
+/** @typedef {{ sites?: readonly string[], variant?: string, gpu?: Language }} PipelineOptions */
 
 /**
  * The functions of index.js, whose types index.d.ts has.
- * @param {Tables} tables
+ * @param {BundleTables} tables
  * @param {Readonly<Record<string, string>>} shaders by kernel id
  */
 export function makeApi(tables, shaders) {
+  const [least = ''] = Object.keys(tables.variants);
+  const some = tablesOf(tables, least);
   return {
     /**
      * @param {GPUAdapter | null} adapter
-     * @param {Pick<GPU, 'wgslLanguageFeatures'>} [gpu]
+     * @param {Language} [gpu]
      */
-    unsupported: (adapter, gpu = globalThis.navigator?.gpu) => findMissing(tables, adapter, gpu),
+    supportedVariants: (adapter, gpu = globalThis.navigator?.gpu) => supportedVariants(tables, adapter, gpu),
+    /**
+     * @param {GPUAdapter | null} adapter
+     * @param {Language} [gpu]
+     * @param {string} [variant]
+     */
+    unsupported: (adapter, gpu = globalThis.navigator?.gpu, variant = least) =>
+      findMissing(findVariant(tables.variants, variant), adapter, gpu),
     /**
      * @param {string} site
      * @param {number} M
      */
-    bytes: (site, M) => siteBytes(tables, site, M),
+    bytes: (site, M) => siteBytes(some, site, M),
     /**
      * @param {GPUDevice} device
      * @param {string} layer
      * @param {Readonly<Record<string, import('./types.d.ts').ByteSource>>} source
      * @param {import('./types.d.ts').UploadOptions} [options]
      */
-    uploadWeights: (device, layer, source, options) => uploadWeights(tables, device, layer, source, options),
+    uploadWeights: (device, layer, source, options) => uploadWeights(some, device, layer, source, options),
     /** @param {Blob | ArrayBuffer | ArrayBufferView | string | URL} source */
-    openSafetensors: (source) => openSafetensors(tables, source),
+    openSafetensors: (source) => openSafetensors(some, source),
     /**
      * @param {GPUDevice} device
-     * @param {{ sites?: readonly string[] }} [options]
+     * @param {PipelineOptions} [options]
      */
     createPipelines: (device, options) => createPipelines(tables, shaders, device, options),
   };
 }
 
 /**
- * @param {Tables} tables
+ * @param {BundleTables} bundle
  * @param {Readonly<Record<string, string>>} shaders
  * @param {GPUDevice} device
- * @param {{ sites?: readonly string[] }} [options]
+ * @param {PipelineOptions} [options]
  */
-async function createPipelines(tables, shaders, device, { sites = Object.keys(tables.sites) } = {}) {
+async function createPipelines(bundle, shaders, device, options = {}) {
   assertAlive(device);
-  const missing = findMissingOfDevice(tables, device);
-  if (missing.length > 0) {
-    const ask = 'give requiredFeatures and requiredLimits to requestDevice';
-    throw new BundleError(
-      'unsupported',
-      `the device was made without what the kernels need (${ask}): ${missing.join('; ')}`,
-    );
-  }
+  const { gpu = globalThis.navigator?.gpu } = options;
+  const variant = chooseVariant(bundle, device, options.variant, gpu);
+  const tables = tablesOf(bundle, variant);
+  const { sites = Object.keys(tables.sites) } = options;
   const wanted = new Map();
   for (const id of sites) {
     const { quantize, linears } = findSite(tables, id);
@@ -73,6 +80,7 @@ async function createPipelines(tables, shaders, device, { sites = Object.keys(ta
   const context = { device, kernels: tables.kernels, compiled, ...shared };
   return {
     device,
+    variant,
     sites: Object.fromEntries(sites.map((id) => [id, makeSite(tables, context, id)])),
     /**
      * @template T

@@ -1,10 +1,22 @@
 // Part of a package that quikc wrote: what index.js tells the modules that are the same in each.
 
-export interface Tables {
-  readonly model: string;
+/** What index.js has: `sites` by variant. */
+export interface BundleTables extends Omit<Tables, 'sites'> {
+  /** From the one that asks for least of a device to the best. */
+  readonly variants: Readonly<Record<string, VariantTable>>;
+  readonly sites: Readonly<Record<string, Tables['sites']>>;
+}
+
+export interface VariantTable {
   readonly requiredFeatures: readonly GPUFeatureName[];
   readonly requiredLimits: Readonly<Record<string, number>>;
   readonly languageFeatures: readonly string[];
+  readonly leastSubgroupSize: number;
+}
+
+/** A variant's part of it. */
+export interface Tables {
+  readonly model: string;
   readonly kernels: Readonly<Record<string, KernelTable>>;
   readonly sites: Readonly<Record<string, SiteTable>>;
   readonly layers: Readonly<Record<string, LayerTable>>;

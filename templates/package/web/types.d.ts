@@ -41,6 +41,11 @@ export interface AdapterLike {
   readonly limits: object;
 }
 
+/** What tells WGSL's language features: navigator.gpu. */
+export interface LanguageLike {
+  readonly wgslLanguageFeatures: { has(name: string): boolean };
+}
+
 export interface PassLike {
   dispatchWorkgroups(x: number, y?: number, z?: number): void;
 }

@@ -35,7 +35,7 @@ function verified(
   };
 }
 
-const report = { chains: [], seconds: 1.5, where: 'executed somewhere', full: false };
+const report = { chains: [], notRun: [], seconds: 1.5, where: 'executed somewhere', full: false };
 
 describe('formatVerification', () => {
   it('says which value of which launch of which kernel is worst of all', () => {
@@ -57,5 +57,14 @@ describe('formatVerification', () => {
     expect(text).toContain('\nbad\n  fault 0\n');
     expect(text).toContain('  fault 5\n  … and 2 more\n');
     expect(text).not.toContain('fault 6');
+  });
+
+  it('counts what was not run as neither passed nor failed, and says why by reason', () => {
+    const kernels = [verified('fine', [entry])];
+    const reason = 'the adapter lacks the feature shader-f16';
+    const notRun = ['half', 'other'].map((id) => ({ id, variants: ['f16'], reason }));
+    const text = formatVerification({ model: 'm', target: { id: 'webgpu' } }, { ...report, kernels, notRun });
+    expect(text).toContain('m on webgpu: 1 of 3 kernels ran here; 1 of 1 of these passed in 1.5 s');
+    expect(text).toContain(`\nnot run: ${reason}\n  half (f16)\n  other (f16)\n`);
   });
 });

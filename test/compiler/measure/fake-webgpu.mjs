@@ -5,7 +5,11 @@ export const globals = {
 };
 
 export function create() {
-  return { requestAdapter: async () => (process.env.FAKE_ADAPTER === 'none' ? null : adapter) };
+  const wgslLanguageFeatures = new Set(['packed_4x8_integer_dot_product']);
+  return {
+    wgslLanguageFeatures,
+    requestAdapter: async () => (process.env.FAKE_ADAPTER === 'none' ? null : adapter),
+  };
 }
 
 const adapter = {

@@ -1,11 +1,14 @@
 // What a program does with a bundle's package for WebGPU, in whatever runtime: sites, from bytes to bytes.
 
-/** Runs sites; of each run `inputs` and `packed` have bytes by argument, the reply what the kernels wrote. */
-export async function runSites(bundle, gpu, runs) {
+/**
+ * Runs sites with the kernels of a variant; of each run `inputs` and `packed` have bytes by argument, the reply what the
+ * kernels wrote.
+ */
+export async function runSites(bundle, gpu, runs, variant) {
   const adapter = await gpu.requestAdapter();
-  const missing = bundle.unsupported(adapter, gpu);
+  const missing = bundle.unsupported(adapter, gpu, variant);
   if (missing.length > 0) throw new Error(missing.join('; '));
-  const { requiredFeatures, requiredLimits } = bundle;
+  const { requiredFeatures, requiredLimits } = bundle.variants[variant];
   const device = await adapter.requestDevice({ requiredFeatures, requiredLimits });
   let uncaptured;
   device.onuncapturederror = ({ error }) => {
@@ -13,6 +16,7 @@ export async function runSites(bundle, gpu, runs) {
   };
   const pipelines = await bundle.createPipelines(device, {
     sites: [...new Set(runs.map(({ site }) => site))],
+    ...{ gpu, variant },
   });
   const outputs = [];
   for (const run of runs) outputs.push(await runSite(bundle, device, pipelines, run));

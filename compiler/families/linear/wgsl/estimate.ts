@@ -1,5 +1,5 @@
 import type { LinearProblem } from '../../../../ir/problem.ts';
-import type { WgslLinearSchedule } from '../../../../ir/schedule.ts';
+import type { IntegerDot, WgslLinearSchedule } from '../../../../ir/schedule.ts';
 import type { WgslTarget } from '../../../../targets/target.ts';
 import { ceilDiv } from '../../../support/integer.ts';
 import type { CostEstimate, CostTerm } from '../../family.ts';
@@ -72,30 +72,48 @@ export function estimateLinear(
   return { microseconds, terms, waves, rooflineFraction: ideal / microseconds };
 }
 
+/** Multiply-adds' worth of unpacking a code into an i32: two shifts. */
+const unpackCode = 2;
+
 /** What a thread does: dot products and multiply-adds over the base columns, and 16-byte loads over all. */
 function baseWork(problem: LinearProblem, schedule: WgslLinearSchedule) {
   const { baseSegments, outlierSegments, codesPerSegment } = linearGeometry(problem);
   const segments = baseSegments + outlierSegments;
   const fourBit = problem.activationBits === 4;
+  /** `steps` of `codes` codes for `tokens` tokens x 4 channels; by themselves, weights are unpacked once for all tokens. */
+  const products = (dot: IntegerDot, tokens: number, steps: number, codes: number) => {
+    if (dot === 'packed') return { dots: tokens * steps * codes, fmas: 0 };
+    return { dots: 0, fmas: steps * codes * (tokens * (4 + unpackCode) + 4 * unpackCode) };
+  };
   switch (schedule.kind) {
     case 'register-tile': {
-      const dots = schedule.tokensPerThread * baseSegments * 32 * (fourBit ? 2 : 1);
-      const outlierFmas = schedule.tokensPerThread * outlierSegments * 64;
-      return { dots, fmas: 0, outlierFmas, loads: segments * (8 + 2 * schedule.tokensPerThread) };
+      const { dot, tokensPerThread } = schedule;
+      return {
+        ...products(dot, tokensPerThread, baseSegments, codesPerSegment),
+        outlierFmas: tokensPerThread * outlierSegments * 64,
+        loads: segments * (8 + 2 * tokensPerThread),
+      };
     }
     case 'broadcast-tile': {
-      // Two channels of 4 bit share a multiply-add; a broadcast serves all channels and counts as one.
-      const fmas = schedule.tokens * baseSegments * codesPerSegment * (1 + (fourBit ? 2 : 4));
-      const outlierFmas = schedule.tokens * outlierSegments * 64;
-      return { dots: 0, fmas, outlierFmas, loads: segments * (8 + (8 * schedule.tokens) / schedule.lanes) };
+      const { dot, tokens, lanes } = schedule;
+      // A broadcast of a known lane is no instruction on the reference GPU, whose instructions read one lane of a register
+      // as they read all (Intel's regions). In f32 two channels of 4 bit share a product.
+      const floats = tokens * baseSegments * codesPerSegment * (fourBit ? 2 : 4);
+      return {
+        ...(dot === 'packed'
+          ? products(dot, tokens, baseSegments, codesPerSegment)
+          : { dots: 0, fmas: floats }),
+        outlierFmas: tokens * outlierSegments * 64,
+        loads: segments * (8 + (8 * tokens) / lanes),
+      };
     }
     case 'lane-split': {
-      const { lanes, tokens } = schedule;
+      const { lanes, tokens, dot } = schedule;
       const [steps, outlierSteps] = [ceilDiv(4 * baseSegments, lanes), ceilDiv(4 * outlierSegments, lanes)];
       const rounds = tokens * (Math.log2(lanes) + 2); // of the tree, two vectors each way and a barrier
-      const dots = tokens * steps * 8 * (fourBit ? 2 : 1);
       const loads = (steps + outlierSteps) * (2 + 2 * tokens) + rounds * 4;
-      return { dots, fmas: 0, outlierFmas: tokens * outlierSteps * 16, loads };
+      const outlierFmas = tokens * outlierSteps * 16;
+      return { ...products(dot, tokens, steps, codesPerSegment / 4), outlierFmas, loads };
     }
   }
 }

@@ -12,8 +12,7 @@ import { wgslCover } from './cover.ts';
 import { estimateLinear } from './estimate.ts';
 import {
   enumerateLinears,
-  featuresOf,
-  leastSubgroupSize,
+  linearNeeds,
   rejectLinear,
   servesLinear,
   workgroupBytes,
@@ -53,9 +52,7 @@ export const linear: KernelFamily<'linear', 'wgsl'> = {
     threads: tileOf(schedule).block[0] * tileOf(schedule).block[1],
     workgroupBytes: workgroupBytes(schedule),
     storageBuffers: linearBuffers(problem).length,
-    features: featuresOf(schedule),
-    leastSubgroupSize: leastSubgroupSize(schedule),
-    languageFeatures: schedule.kind === 'broadcast-tile' ? [] : ['packed_4x8_integer_dot_product'],
+    ...linearNeeds(schedule),
   }),
   tolerances: (spec) => linearTolerances(wgslCover(spec).roundings),
   sampleCtas: (spec, m, limit, seed) =>

@@ -58,6 +58,11 @@ export const commonSlots = {
   store: ['wgsl/slots/store/plain', 'wgsl/slots/store/residual'],
 };
 
+/** Fillers of the slot `dot`: how codes are multiplied. */
+export const dotSlots = [4, 8].flatMap((bits) =>
+  (['packed', 'scalar'] as const).map((dot) => `wgsl/slots/dot/s${bits}-${dot}`),
+);
+
 export function slotFillers(problem: LinearProblem) {
   return {
     dtype: `wgsl/slots/dtype/${problem.dtype}`,

@@ -1,7 +1,9 @@
+import type { DeviceNeeds } from '../../../../ir/device-needs.ts';
 import type { LinearProblem } from '../../../../ir/problem.ts';
-import type { RegisterTileSchedule, WgslLinearSchedule } from '../../../../ir/schedule.ts';
+import type { IntegerDot, RegisterTileSchedule, WgslLinearSchedule } from '../../../../ir/schedule.ts';
 import type { WgslTarget } from '../../../../targets/target.ts';
 import type { Rejection, TokenRange } from '../../family.ts';
+import { rejectUnpromised } from '../../reject-unpromised.ts';
 import { tileOf } from './tile-of.ts';
 
 const registerTiles = {
@@ -14,44 +16,48 @@ const laneSplits = { lanes: [8, 16, 32, 64], channelThreads: [4, 8, 16], tokens:
 
 const broadcastTiles = { threads: [32, 64, 128], tokens: [8, 16], lanes: [4, 8, 16] } as const;
 
-/** Every schedule of the space, legal or not, in a fixed order. */
+const dots = ['packed', 'scalar'] as const;
+
+/** Every schedule of the space, legal or not, in a fixed order; of equals the first is taken. */
 export function* enumerateLinears(): Iterable<WgslLinearSchedule> {
-  yield* enumerateRegisterTiles();
-  for (const lanes of laneSplits.lanes) {
-    for (const channelThreads of laneSplits.channelThreads) {
-      for (const tokens of laneSplits.tokens) yield { kind: 'lane-split', lanes, channelThreads, tokens };
+  for (const dot of dots) {
+    yield* enumerateRegisterTiles(dot);
+    for (const lanes of laneSplits.lanes) {
+      for (const channelThreads of laneSplits.channelThreads) {
+        for (const tokens of laneSplits.tokens)
+          yield { kind: 'lane-split', lanes, channelThreads, tokens, dot };
+      }
     }
   }
-  for (const threads of broadcastTiles.threads) {
-    for (const tokens of broadcastTiles.tokens) {
-      for (const lanes of broadcastTiles.lanes) yield { kind: 'broadcast-tile', threads, tokens, lanes };
+  for (const dot of ['packed', 'floats'] as const) {
+    for (const threads of broadcastTiles.threads) {
+      for (const tokens of broadcastTiles.tokens) {
+        for (const lanes of broadcastTiles.lanes)
+          yield { kind: 'broadcast-tile', threads, tokens, lanes, dot };
+      }
     }
   }
 }
 
-function* enumerateRegisterTiles(): Iterable<RegisterTileSchedule> {
+function* enumerateRegisterTiles(dot: IntegerDot): Iterable<RegisterTileSchedule> {
   for (const channelThreads of registerTiles.channelThreads) {
     for (const tokenThreads of registerTiles.tokenThreads) {
       for (const tokensPerThread of registerTiles.tokensPerThread)
-        yield { kind: 'register-tile', channelThreads, tokenThreads, tokensPerThread };
+        yield { kind: 'register-tile', channelThreads, tokenThreads, tokensPerThread, dot };
     }
   }
 }
 
-/** Device features that a schedule's kernel asks for. */
-export function featuresOf({ kind }: WgslLinearSchedule): readonly string[] {
-  switch (kind) {
+/** What a schedule's kernel asks of a device. */
+export function linearNeeds(schedule: WgslLinearSchedule): DeviceNeeds {
+  const languageFeatures = schedule.dot === 'packed' ? ['packed_4x8_integer_dot_product'] : [];
+  switch (schedule.kind) {
     case 'register-tile':
     case 'lane-split':
-      return [];
+      return { features: [], languageFeatures, leastSubgroupSize: 1 };
     case 'broadcast-tile':
-      return ['subgroups'];
+      return { features: ['subgroups'], languageFeatures, leastSubgroupSize: schedule.lanes };
   }
-}
-
-/** Invocations of a subgroup below which a schedule's kernel is wrong. */
-export function leastSubgroupSize(schedule: WgslLinearSchedule): number {
-  return schedule.kind === 'broadcast-tile' ? schedule.lanes : 1;
 }
 
 /** The first reason why `schedule` cannot serve `problem` on `target`; undefined if it can. */
@@ -60,9 +66,8 @@ export function rejectLinear(
   schedule: WgslLinearSchedule,
   target: WgslTarget,
 ): Rejection | undefined {
-  const missing = featuresOf(schedule).find((feature) => !target.features.includes(feature));
-  if (missing !== undefined)
-    return { kind: 'feature not promised', reason: () => `${target.id} does not promise ${missing}` };
+  const unpromised = rejectUnpromised(linearNeeds(schedule), target);
+  if (unpromised !== undefined) return unpromised;
   if (schedule.kind === 'broadcast-tile' && schedule.tokens % schedule.lanes !== 0) {
     const { tokens, lanes } = schedule;
     return { kind: 'idle lanes', reason: () => `${tokens} tokens leave some of ${lanes} lanes without one` };

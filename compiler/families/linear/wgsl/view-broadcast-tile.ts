@@ -17,7 +17,7 @@ const schema = z.strictObject({
       row: count,
       own: count,
       lane: count,
-      quads: z.array(z.strictObject({ row: count, own: count, lane: count, quad: count })),
+      parts: z.array(z.strictObject({ row: count, own: count, lane: count, part: count })),
     }),
   ),
 });
@@ -25,39 +25,51 @@ const schema = z.strictObject({
 export const broadcastTileTemplate: TemplateContract = {
   template: 'wgsl/linear/broadcast-tile',
   schema,
-  slots: { ...commonSlots, product: ['wgsl/slots/product/s4-pairs', 'wgsl/slots/product/s8-floats'] },
+  slots: {
+    ...commonSlots,
+    product: ['s4-pairs', 's4-packed', 's8-floats', 's8-packed'].map((name) => `wgsl/slots/product/${name}`),
+  },
 };
 
 export function broadcastTileView(
   problem: LinearProblem,
-  { threads, tokens, lanes }: BroadcastTileSchedule,
+  { threads, tokens, lanes, dot }: BroadcastTileSchedule,
   context: ViewContext,
 ): KernelView {
-  // Four codes each of a step: 16 of 4 bit or 8 of 8 bit.
-  const quads = problem.activationBits === 4 ? [0, 1, 2, 3] : [0, 1];
+  // Of a step: 4 bit in f32 by four codes of its 16; else by the words, of 8 or 4 codes.
+  const parts = problem.activationBits === 4 && dot === 'floats' ? [0, 1, 2, 3] : [0, 1];
   return {
     template: broadcastTileTemplate.template,
     slots: {
       ...slotFillers(problem),
-      product: `wgsl/slots/product/${problem.weightBits === 4 ? 's4-pairs' : 's8-floats'}`,
+      product: `wgsl/slots/product/${productOf(problem, dot)}`,
     },
     fields: schema.parse({
       ...problemView(problem, context, '4 * kThreads channels x kTokens tokens', 'u32'),
       ...{ threads, tokens, lanes },
-      stepsPerFold: stepsPerFold(problem),
+      stepsPerFold: stepsPerFold(problem, dot),
       own: Array.from({ length: tokens / lanes }, (_, own) => ({ own, offset: own * lanes })),
       rows: Array.from({ length: tokens }, (_, row) => {
         const source = { row, own: Math.floor(row / lanes), lane: row % lanes };
-        return { ...source, quads: quads.map((quad) => ({ ...source, quad })) };
+        return { ...source, parts: parts.map((part) => ({ ...source, part })) };
       }),
     }),
   };
 }
 
-/** A divisor of a row's steps: of 16 codes of 4 bit, or of 8 codes of 8 bit, of which 1024 are summed exactly. */
-function stepsPerFold(problem: LinearProblem): number {
-  if (problem.activationBits === 4) return 1;
+function productOf({ weightBits }: LinearProblem, dot: BroadcastTileSchedule['dot']): string {
+  if (dot === 'packed') return `s${weightBits}-packed`;
+  return weightBits === 4 ? 's4-pairs' : 's8-floats';
+}
+
+/**
+ * A divisor of a row's steps, after which sums of f32 are taken to integers: 16 codes of 4 bit, or 8 codes of 8 bit, of
+ * which 1024 are summed exactly. Integer sums are exact to the end.
+ */
+function stepsPerFold(problem: LinearProblem, dot: BroadcastTileSchedule['dot']): number {
   const steps = 4 * linearGeometry(problem).baseSegments;
+  if (dot === 'packed') return Math.max(1, steps);
+  if (problem.activationBits === 4) return 1;
   let most = 128;
   while (steps % most !== 0) most -= 1;
   return most;

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { LinearProblem } from '../../../../ir/problem.ts';
 import type { LaneSplitSchedule } from '../../../../ir/schedule.ts';
 import type { KernelView, TemplateContract, ViewContext } from '../../family.ts';
-import { commonSlots, count, problemShape, problemView, slotFillers } from './problem-view.ts';
+import { commonSlots, count, dotSlots, problemShape, problemView, slotFillers } from './problem-view.ts';
 
 const schema = z.strictObject({
   ...problemShape,
@@ -15,17 +15,17 @@ const schema = z.strictObject({
 export const laneSplitTemplate: TemplateContract = {
   template: 'wgsl/linear/lane-split',
   schema,
-  slots: { ...commonSlots, dot: ['wgsl/slots/dot/s4-packed', 'wgsl/slots/dot/s8-packed'] },
+  slots: { ...commonSlots, dot: dotSlots },
 };
 
 export function laneSplitView(
   problem: LinearProblem,
-  { lanes, channelThreads, tokens }: LaneSplitSchedule,
+  { lanes, channelThreads, tokens, dot }: LaneSplitSchedule,
   context: ViewContext,
 ): KernelView {
   return {
     template: laneSplitTemplate.template,
-    slots: { ...slotFillers(problem), dot: `wgsl/slots/dot/s${problem.weightBits}-packed` },
+    slots: { ...slotFillers(problem), dot: `wgsl/slots/dot/s${problem.weightBits}-${dot}` },
     fields: schema.parse({
       ...problemView(problem, context, '4 * kChannelThreads channels x kTokens tokens', 'u32'),
       ...{ lanes, channelThreads, tokens },

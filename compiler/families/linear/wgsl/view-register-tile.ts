@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { LinearProblem } from '../../../../ir/problem.ts';
 import type { RegisterTileSchedule } from '../../../../ir/schedule.ts';
 import type { KernelView, TemplateContract, ViewContext } from '../../family.ts';
-import { commonSlots, count, problemShape, problemView, slotFillers } from './problem-view.ts';
+import { commonSlots, count, dotSlots, problemShape, problemView, slotFillers } from './problem-view.ts';
 
 const schema = z.strictObject({
   ...problemShape,
@@ -21,19 +21,19 @@ const schema = z.strictObject({
 export const registerTileTemplate: TemplateContract = {
   template: 'wgsl/linear/register-tile',
   schema,
-  slots: { ...commonSlots, dot: ['wgsl/slots/dot/s4-packed', 'wgsl/slots/dot/s8-packed'] },
+  slots: { ...commonSlots, dot: dotSlots },
 };
 
 export function registerTileView(
   problem: LinearProblem,
-  { channelThreads, tokenThreads, tokensPerThread }: RegisterTileSchedule,
+  { channelThreads, tokenThreads, tokensPerThread, dot }: RegisterTileSchedule,
   context: ViewContext,
 ): KernelView {
   const tokens = Array.from({ length: tokensPerThread }, (_, token) => ({ token }));
   const workgroup = '4 * kChannelThreads channels x kTokenThreads * kTokens tokens';
   return {
     template: registerTileTemplate.template,
-    slots: { ...slotFillers(problem), dot: `wgsl/slots/dot/s${problem.weightBits}-packed` },
+    slots: { ...slotFillers(problem), dot: `wgsl/slots/dot/s${problem.weightBits}-${dot}` },
     fields: schema.parse({
       ...problemView(problem, context, workgroup, 'vec4<u32>'),
       ...{ channelThreads, tokenThreads, tokensPerThread },

@@ -2,8 +2,8 @@
 // y[M, N] = dequantised(codes * weights) + outlier_rows * outlier_weights + bias (+ residual), for few tokens.
 // kSlices CTAs share the K of a tile; the last to finish writes y. Weights are MMA operand A, tokens operand B.
 // serves     proj (w4a4, 8 outlier columns, f16)
-// why        M 1-8: modelled 6.3 us at M = 8, 1 % of the roofline: launch 4.0, hand-over 2.0 us
-// why        best on A100-SXM4-80GB of 336 legal schedules; next 6.3 us: t256x8 split8 w4 c1
+// why        M 1-8: modelled 2.3 us at M = 8, 2 % of the roofline: hand-over 2.0, DRAM 0.2 us
+// why        best on A100-SXM4-80GB of 336 legal schedules; next 2.3 us: t256x8 split8 w4 c1
 // made by    quikc <version>, templates <digest>, spec 7e31d09aa8cc
 #include <cstdint>
 // ---- The problem ---------------------------------------------------------------------------------

@@ -2,8 +2,8 @@
 // y[M, N] = dequantised(codes * weights) + outlier_rows * outlier_weights + bias (+ residual), for few tokens.
 // kSlices CTAs share the K of a tile; the last to finish writes y. Weights are MMA operand A, tokens operand B.
 // serves     layers.0-3.self_attn.qkv_proj (w4a4, 8 outlier columns, f16)
-// why        M 1-8: modelled 6.2 us at M = 8, 0 % of the roofline: launch 4.0, hand-over 2.0 us
-// why        best on A100-SXM4-80GB of 144 legal schedules; next 6.2 us: t256x8 split3 w4 c2
+// why        M 1-8: modelled 2.2 us at M = 8, 1 % of the roofline: hand-over 2.0, DRAM 0.2 us
+// why        best on A100-SXM4-80GB of 144 legal schedules; next 2.2 us: t256x8 split3 w4 c2
 // made by    quikc <version>, templates <digest>, spec b2e2cfab1449
 #include <cstdint>
 // ---- The problem ---------------------------------------------------------------------------------

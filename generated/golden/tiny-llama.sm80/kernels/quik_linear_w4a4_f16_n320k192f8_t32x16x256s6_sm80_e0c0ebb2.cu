@@ -2,8 +2,8 @@
 // y[M, N] = dequantised(codes * weights) + outlier_rows * outlier_weights + bias (+ residual), one kernel.
 // A CTA computes kTileN channels x kTileM tokens. Weights are MMA operand A, tokens operand B.
 // serves     layers.0-3.self_attn.qkv_proj (w4a4, 8 outlier columns, f16)
-// why        M 17-128: modelled 4.5 us at M = 128, 2 % of the roofline: launch 4.0, tensor cores 0.3 us
-// why        best on A100-SXM4-80GB of 3,054 legal schedules; next 4.5 us: t32x16x128B s6 w2x1 c1
+// why        M 17-64: modelled 1.5 us at M = 64, 3 % of the roofline: fill 0.9, epilogue 0.4 us
+// why        best on A100-SXM4-80GB of 2,521 legal schedules; next 1.5 us: t32x16x128B s6 w2x1 c1
 // made by    quikc <version>, templates <digest>, spec e0c0ebb24dd1
 #include <cstdint>
 // ---- The problem ---------------------------------------------------------------------------------

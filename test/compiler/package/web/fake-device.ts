@@ -1,6 +1,10 @@
 /** A device that counts what is made, and fails where it is told to: enough for what runs before any shader. */
 export function fakeDevice() {
-  const counts = { buffers: 0, destroyed: 0, groups: 0, dispatches: [] as (readonly number[])[] };
+  const counts = {
+    ...{ buffers: 0, destroyed: 0, groups: 0 },
+    dispatches: [] as (readonly number[])[],
+    modules: [] as string[],
+  };
   const faults: { 'out-of-memory'?: string } = {};
   const scopes: string[] = [];
   let lose: (info: { reason: string; message: string }) => void = () => {};
@@ -13,6 +17,7 @@ export function fakeDevice() {
   };
   const device = {
     features: new Set<string>(),
+    adapterInfo: { subgroupMinSize: 4 } as { subgroupMinSize?: number },
     limits: {
       ...{ maxBufferSize: 2 ** 28, maxStorageBufferBindingSize: 2 ** 27, maxStorageBuffersPerShaderStage: 8 },
       ...{ maxComputeWorkgroupStorageSize: 16384, maxComputeInvocationsPerWorkgroup: 256 },
@@ -34,7 +39,10 @@ export function fakeDevice() {
     },
     createBindGroupLayout: () => ({}),
     createPipelineLayout: () => ({}),
-    createShaderModule: () => ({ getCompilationInfo: async () => ({ messages: [] }) }),
+    createShaderModule({ label }: { label: string }) {
+      counts.modules.push(label);
+      return { getCompilationInfo: async () => ({ messages: [] }) };
+    },
     createComputePipelineAsync: async () => ({}),
     createBindGroup() {
       counts.groups += 1;

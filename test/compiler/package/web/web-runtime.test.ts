@@ -117,10 +117,14 @@ test('unsupported says what an adapter lacks, and when that cannot be told', () 
   const has = (name: string) => ({ wgslLanguageFeatures: new Set([name]) });
   expect(bundle.unsupported(null)).toEqual(['there is no WebGPU adapter']);
   expect(bundle.unsupported(adapter, has('packed_4x8_integer_dot_product'))).toEqual([]);
-  expect(bundle.unsupported(adapter, has('other'))).toEqual([
+  expect(bundle.unsupported(adapter)).toEqual([]);
+  expect(bundle.unsupported(adapter, has('other'), 'base')).toEqual([
     expect.stringContaining('packed_4x8_integer_dot_product is missing'),
   ]);
-  expect(bundle.unsupported(adapter)).toEqual([expect.stringContaining('cannot be told')]);
+  expect(bundle.unsupported(adapter, undefined, 'base')).toEqual([expect.stringContaining('cannot be told')]);
+  expect(() => bundle.unsupported(adapter, has('other'), 'best')).toThrow(
+    /no variant "best", the variants are scalar/,
+  );
   Object.assign(adapter.limits, { maxBufferSize: 1 });
   expect(bundle.unsupported(adapter, has('packed_4x8_integer_dot_product'))).toEqual([
     expect.stringContaining('maxBufferSize is 1'),

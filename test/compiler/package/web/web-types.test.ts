@@ -47,18 +47,20 @@ function check(programs: Readonly<Record<string, string>>, types: readonly strin
 }
 
 const program = (body: string) => `
-import { bytes, createPipelines, layers, openSafetensors, requiredFeatures, requiredLimits, unsupported, uploadWeights } from 'tiny-llama.webgpu';
+import { bytes, createPipelines, layers, openSafetensors, requiredFeatures, requiredLimits, supportedVariants, unsupported, uploadWeights, type VariantName, variants } from 'tiny-llama.webgpu';
 export async function run(adapter: GPUAdapter, encoder: GPUCommandEncoder, pass: GPUComputePassEncoder, own: GPUBuffer) {
   const missing: string[] = unsupported(adapter, navigator.gpu);
+  const names: VariantName[] = supportedVariants(adapter, navigator.gpu);
+  await adapter.requestDevice(variants[names[0] ?? 'scalar']);
   const device = await adapter.requestDevice({ requiredFeatures, requiredLimits });
-  const { sites, orLost } = await createPipelines(device);
+  const { sites, orLost, variant } = await createPipelines(device);
   const site = sites.o_proj;
   const { buffers, linears } = await site.createBuffers(8);
   const file = await openSafetensors(new Blob([]));
   const weights = await uploadWeights(device, 'layers/self_attn.o_proj', file.weights('layers/self_attn.o_proj', 2));
   const all = { ...linears.o_proj, ...weights };
   ${body}
-  return { missing, layers, sizes: bytes('o_proj', 8).buffers.codes, orLost };
+  return { missing, variant, layers, sizes: bytes('o_proj', 8).buffers.codes, orLost };
 }`;
 
 const right = program(`
@@ -70,7 +72,7 @@ const right = program(`
   sites.down_proj.linears.down_proj.encode(pass, { M: 8, buffers: {
     ...next.buffers, ...next.linears.down_proj, residual: linears.o_proj.y,
     ...(await uploadWeights(device, 'layers/mlp.down_proj', { weights: new ArrayBuffer(1), column_meta: new Uint8Array(1), outlier_weights: new Blob([]) })) } });
-  const few = await createPipelines(device, { sites: ['qkv_proj'] });
+  const few = await createPipelines(device, { sites: ['qkv_proj'], variant: 'subgroups', gpu: navigator.gpu });
   few.sites.qkv_proj.encode;`);
 
 /** What somebody wrote, and words of what the compiler answers. */

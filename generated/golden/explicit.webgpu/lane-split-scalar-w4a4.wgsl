@@ -1,22 +1,21 @@
-// quik_linear_w4a4_f16_n320k192f8_k8t16x1_webgpu_7d57b75e
+// quik_linear_w4a4_f16_n192k576f8_k8t32x2_scalar_webgpu_7d165c18
 // y[M, N] = dequantised(codes * weights) + outlier_rows * outlier_weights + bias (+ residual), one kernel.
 // A workgroup computes 4 * kChannelThreads channels x kTokens tokens.
-// serves     layers.0-3.self_attn.qkv_proj (w4a4, 8 outlier columns, f16)
-// why        M 1-8: modelled 0.7 us at M = 8, 55 % of the roofline: loads 0.6, DRAM 0.4 us
-// why        best on Arc-140V of 65 legal schedules; next 0.7 us: t32x1 8x8 threads along K
-// made by    quikc <version>, templates <digest>, spec 7d57b75e8b2e
+// serves     test (test)
+// why        chosen by a test
+// made by    quikc test, templates test, spec 7d165c187c70
 
 // ---- The problem ---------------------------------------------------------------------------------
-const kN = 320u;  // output channels
-const kBlocks = 20u;  // of 16 channels, the last one padded with zeros
-const kBaseSegments = 3u;  // of 256 bits of codes, padded with code 0
+const kN = 192u;  // output channels
+const kBlocks = 12u;  // of 16 channels, the last one padded with zeros
+const kBaseSegments = 9u;  // of 256 bits of codes, padded with code 0
 const kOutlierSegments = 1u;  // of 16 outlier columns, padded with value 0
 const kHalf = 8.0;  // 2^(bits - 1): what a code is off from the quantised level
 
 // ---- The schedule --------------------------------------------------------------------------------
 const kLanes = 8u;  // that share K
-const kChannelThreads = 4u;  // of 4 channels each
-const kTokens = 1u;
+const kChannelThreads = 8u;  // of 4 channels each
+const kTokens = 2u;
 
 // ---- Bindings: layouts as in docs/layouts.md -----------------------------------------------------
 @group(0) @binding(0) var<uniform> M: u32;  // tokens
@@ -50,32 +49,38 @@ fn pack_pair(pair: vec2<f32>) -> u32 {
   return round_16(pair.x) | (round_16(pair.y) << 16u);
 }
 
-// Signed nibbles as signed bytes of 16 times their value: the odd ones where they stand, the even ones shifted up. A
-// product of two such bytes is 256 times that of the codes.
-struct Weights {
-  odd: vec4<u32>,
-  even: vec4<u32>,
+// The eight signed nibbles of a word.
+struct Codes {
+  low: vec4<i32>,
+  high: vec4<i32>,
 }
+
+fn unpack_codes(word: u32) -> Codes {
+  let nibbles = vec4<u32>(word);
+  return Codes(bitcast<vec4<i32>>(nibbles << vec4<u32>(28u, 24u, 20u, 16u)) >> vec4<u32>(28u),
+    bitcast<vec4<i32>>(nibbles << vec4<u32>(12u, 8u, 4u, 0u)) >> vec4<u32>(28u));
+}
+
+alias Weights = array<Codes, 4>;
 
 fn prepare(words: vec4<u32>) -> Weights {
-  return Weights(words & vec4<u32>(0xf0f0f0f0u), (words << vec4<u32>(4u)) & vec4<u32>(0xf0f0f0f0u));
+  return array(unpack_codes(words.x), unpack_codes(words.y), unpack_codes(words.z), unpack_codes(words.w));
 }
 
-fn dot_word(odd: u32, even: u32, codes: u32) -> i32 {
-  return dot4I8Packed(odd, codes & 0xf0f0f0f0u) + dot4I8Packed(even, (codes << 4u) & 0xf0f0f0f0u);
+fn dot_word(a: Codes, b: Codes) -> i32 {
+  return dot(a.low, b.low) + dot(a.high, b.high);
 }
 
 // Channels g and g + 8 (x, y) over one word of codes each from the first and the second half of a segment.
 fn dot_pair(w: Weights, first: u32, second: u32) -> vec2<i32> {
-  return vec2<i32>(
-    dot_word(w.odd.x, w.even.x, first) + dot_word(w.odd.z, w.even.z, second),
-    dot_word(w.odd.y, w.even.y, first) + dot_word(w.odd.w, w.even.w, second),
-  );
+  let a = unpack_codes(first);
+  let b = unpack_codes(second);
+  return vec2<i32>(dot_word(w[0], a) + dot_word(w[2], b), dot_word(w[1], a) + dot_word(w[3], b));
 }
 
 // The exact sum of code products.
 fn settle(sums: vec4<i32>) -> vec4<f32> {
-  return vec4<f32>(sums >> vec4<u32>(8u));
+  return vec4<f32>(sums);
 }
 
 // A lane's share of channels n, n + 8, n + 1, n + 9 for one token: code products, and the outlier columns.
@@ -116,6 +121,9 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
   let row0 = min(first + 0u, M - 1u);
   var sums0 = vec4<i32>();
   var share0 = vec4<f32>();
+  let row1 = min(first + 1u, M - 1u);
+  var sums1 = vec4<i32>();
+  var share1 = vec4<f32>();
 
   for (var step = local.x; step < 4u * kBaseSegments; step += kLanes) {
     let at = (block * kBaseSegments + step / 4u) * 32u + g * 4u + step % 4u;
@@ -124,6 +132,9 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     let at0 = (row0 * kBaseSegments + step / 4u) * 8u + step % 4u;
     sums0 += vec4<i32>(dot_pair(w, codes[at0], codes[at0 + 4u]),
       dot_pair(v, codes[at0], codes[at0 + 4u]));
+    let at1 = (row1 * kBaseSegments + step / 4u) * 8u + step % 4u;
+    sums1 += vec4<i32>(dot_pair(w, codes[at1], codes[at1 + 4u]),
+      dot_pair(v, codes[at1], codes[at1 + 4u]));
   }
 
   for (var step = local.x; step < 4u * kOutlierSegments; step += kLanes) {
@@ -137,6 +148,9 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     let at0 = (row0 * kOutlierSegments + step / 4u) * 8u + step % 4u;
     share0 += columns
       * vec4<f32>(unpack_pair(outlier_rows[at0]), unpack_pair(outlier_rows[at0 + 4u]));
+    let at1 = (row1 * kOutlierSegments + step / 4u) * 8u + step % 4u;
+    share1 += columns
+      * vec4<f32>(unpack_pair(outlier_rows[at1]), unpack_pair(outlier_rows[at1 + 4u]));
   }
 
   // Dequantise: y = sums * s_a * s_w + (z + half * s_a) * R.
@@ -154,6 +168,12 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     let own = row_meta[row0];
     let dequantised = settle(whole0.sums) * (own.x * scale) + (own.y + kHalf * own.x) * reduced;
     store(row0, n, dequantised + whole0.outliers + bias);
+  }
+  let whole1 = add_lanes(Share(sums1, share1), local.x, thread);
+  if (stores && first + 1u < M) {
+    let own = row_meta[row1];
+    let dequantised = settle(whole1.sums) * (own.x * scale) + (own.y + kHalf * own.x) * reduced;
+    store(row1, n, dequantised + whole1.outliers + bias);
   }
 }
 

@@ -1,20 +1,20 @@
-// quik_linear_w8a8_f16_n192k512f16_k32t16x1_webgpu_59fa82f5
+// quik_linear_w4a4_f16_n320k192f8_k8t16x1_webgpu_198842c0
 // y[M, N] = dequantised(codes * weights) + outlier_rows * outlier_weights + bias (+ residual), one kernel.
 // A workgroup computes 4 * kChannelThreads channels x kTokens tokens.
-// serves     layers.0-3.mlp.down_proj (w8a8, 16 outlier columns, f16)
-// why        M = 1: modelled 0.9 us at M = 1, 87 % of the roofline: DRAM 0.8, loads 0.6 us
-// why        best on Arc-140V of 11 legal schedules; next 0.9 us: t32x1 32x8 threads along K
-// made by    quikc <version>, templates <digest>, spec 59fa82f59b15
+// serves     layers.0-3.self_attn.qkv_proj (w4a4, 8 outlier columns, f16)
+// why        M 1-8: modelled 0.7 us at M = 8, 55 % of the roofline: loads 0.6, DRAM 0.4 us
+// why        best on Arc-140V of 130 legal schedules; next 0.7 us: t32x1 8x8 threads along K packed
+// made by    quikc <version>, templates <digest>, spec 198842c00f01
 
 // ---- The problem ---------------------------------------------------------------------------------
-const kN = 192u;  // output channels
-const kBlocks = 12u;  // of 16 channels, the last one padded with zeros
-const kBaseSegments = 16u;  // of 256 bits of codes, padded with code 0
+const kN = 320u;  // output channels
+const kBlocks = 20u;  // of 16 channels, the last one padded with zeros
+const kBaseSegments = 3u;  // of 256 bits of codes, padded with code 0
 const kOutlierSegments = 1u;  // of 16 outlier columns, padded with value 0
-const kHalf = 128.0;  // 2^(bits - 1): what a code is off from the quantised level
+const kHalf = 8.0;  // 2^(bits - 1): what a code is off from the quantised level
 
 // ---- The schedule --------------------------------------------------------------------------------
-const kLanes = 32u;  // that share K
+const kLanes = 8u;  // that share K
 const kChannelThreads = 4u;  // of 4 channels each
 const kTokens = 1u;
 
@@ -26,8 +26,7 @@ const kTokens = 1u;
 @group(0) @binding(4) var<storage, read> codes: array<u32>;  // activation codes of the base columns
 @group(0) @binding(5) var<storage, read> row_meta: array<vec2<f32>>;  // {scale, minimum} of a token row; {NaN, NaN} makes its output NaN
 @group(0) @binding(6) var<storage, read> outlier_rows: array<u32>;  // activations of the outlier columns, zero-padded to a multiple of 16
-@group(0) @binding(7) var<storage, read> residual: array<u32>;  // added to y in f32; not y itself, which WebGPU forbids
-@group(0) @binding(8) var<storage, read_write> y: array<u32>;  // the result
+@group(0) @binding(7) var<storage, read_write> y: array<u32>;  // the result
 
 // Two f16 values, the lower first, as f32: exact.
 fn unpack_pair(word: u32) -> vec2<f32> {
@@ -51,23 +50,32 @@ fn pack_pair(pair: vec2<f32>) -> u32 {
   return round_16(pair.x) | (round_16(pair.y) << 16u);
 }
 
-alias Weights = vec4<u32>;
+// Signed nibbles as signed bytes of 16 times their value: the odd ones where they stand, the even ones shifted up. A
+// product of two such bytes is 256 times that of the codes.
+struct Weights {
+  odd: vec4<u32>,
+  even: vec4<u32>,
+}
 
 fn prepare(words: vec4<u32>) -> Weights {
-  return words;
+  return Weights(words & vec4<u32>(0xf0f0f0f0u), (words << vec4<u32>(4u)) & vec4<u32>(0xf0f0f0f0u));
+}
+
+fn dot_word(odd: u32, even: u32, codes: u32) -> i32 {
+  return dot4I8Packed(odd, codes & 0xf0f0f0f0u) + dot4I8Packed(even, (codes << 4u) & 0xf0f0f0f0u);
 }
 
 // Channels g and g + 8 (x, y) over one word of codes each from the first and the second half of a segment.
 fn dot_pair(w: Weights, first: u32, second: u32) -> vec2<i32> {
   return vec2<i32>(
-    dot4I8Packed(w.x, first) + dot4I8Packed(w.z, second),
-    dot4I8Packed(w.y, first) + dot4I8Packed(w.w, second),
+    dot_word(w.odd.x, w.even.x, first) + dot_word(w.odd.z, w.even.z, second),
+    dot_word(w.odd.y, w.even.y, first) + dot_word(w.odd.w, w.even.w, second),
   );
 }
 
 // The exact sum of code products.
 fn settle(sums: vec4<i32>) -> vec4<f32> {
-  return vec4<f32>(sums);
+  return vec4<f32>(sums >> vec4<u32>(8u));
 }
 
 // A lane's share of channels n, n + 8, n + 1, n + 9 for one token: code products, and the outlier columns.
@@ -149,9 +157,9 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
   }
 }
 
-// Two words of y, channels n, n + 1 and n + 8, n + 9, unless they are padding; the residual is added in f32.
+// Two words of y, channels n, n + 1 and n + 8, n + 9, unless they are padding.
 fn store(row: u32, n: u32, value: vec4<f32>) {
   let at = (row * kN + n) / 2u;
-  if (n < kN) { y[at] = pack_pair(value.xz + unpack_pair(residual[at])); }
-  if (n + 8u < kN) { y[at + 4u] = pack_pair(value.yw + unpack_pair(residual[at + 4u])); }
+  if (n < kN) { y[at] = pack_pair(value.xz); }
+  if (n + 8u < kN) { y[at + 4u] = pack_pair(value.yw); }
 }

@@ -1,10 +1,10 @@
-// quik_linear_w8a8_bf16_n192k576f8_k32t16x1_webgpu_a5d6d447
+// quik_linear_w8a8_bf16_n192k576f8_k32t16x1_webgpu_233edcd6
 // y[M, N] = dequantised(codes * weights) + outlier_rows * outlier_weights + bias (+ residual), one kernel.
 // A workgroup computes 4 * kChannelThreads channels x kTokens tokens.
 // serves     proj (w8a8, 8 outlier columns, bf16)
 // why        M = 1: modelled 1.0 us at M = 1, 87 % of the roofline: DRAM 0.9, loads 0.7 us
-// why        best on Arc-140V of 11 legal schedules; next 1.0 us: t32x1 32x8 threads along K
-// made by    quikc <version>, templates <digest>, spec a5d6d447619c
+// why        best on Arc-140V of 22 legal schedules; next 1.0 us: t32x1 32x8 threads along K packed
+// made by    quikc <version>, templates <digest>, spec 233edcd6bcb6
 
 // ---- The problem ---------------------------------------------------------------------------------
 const kN = 192u;  // output channels

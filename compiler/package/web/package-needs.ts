@@ -1,16 +1,19 @@
+import type { DeviceNeeds, Variant } from '../../../ir/device-needs.ts';
 import { evaluate } from '../../../ir/formula.ts';
 import type { ManifestKernel, WgslResources } from '../../../ir/manifest.ts';
 import { dependsOnTokens } from './format-formula.ts';
 
-export interface DeviceNeeds {
-  readonly features: readonly string[];
-  readonly languageFeatures: readonly string[];
+/** What a variant's device must have, limits included. */
+export interface PackageNeeds extends DeviceNeeds {
   /** By WebGPU's names. Buffers that grow with M are not in it. */
   readonly limits: Readonly<Record<string, number>>;
 }
 
-/** What a device must have so that it runs every one of some kernels. */
-export function deviceNeeds(kernels: readonly ManifestKernel[]): DeviceNeeds {
+/** What a device must have so that it runs every one of a variant's kernels. */
+export function packageNeeds(
+  { features, languageFeatures, leastSubgroupSize }: Variant,
+  kernels: readonly ManifestKernel[],
+): PackageNeeds {
   const resources = kernels.flatMap((kernel) =>
     kernel.resources.dialect === 'wgsl' ? [kernel.resources] : [],
   );
@@ -18,8 +21,7 @@ export function deviceNeeds(kernels: readonly ManifestKernel[]): DeviceNeeds {
   const block = (axis: 0 | 1 | 2) => Math.max(1, ...kernels.map(({ launch }) => launch.block[axis]));
   const bytes = Math.max(4, ...kernels.flatMap(fixedBytes));
   return {
-    features: distinct(resources.flatMap(({ features }) => features)),
-    languageFeatures: distinct(resources.flatMap(({ languageFeatures }) => languageFeatures)),
+    ...{ features, languageFeatures, leastSubgroupSize },
     limits: {
       maxStorageBuffersPerShaderStage: most(({ storageBuffers }) => storageBuffers),
       maxComputeWorkgroupStorageSize: most(({ workgroupBytes }) => workgroupBytes),
@@ -37,8 +39,4 @@ function fixedBytes(kernel: ManifestKernel): readonly number[] {
   return kernel.arguments.flatMap((argument) =>
     argument.kind === 'buffer' && !dependsOnTokens(argument.bytes) ? [evaluate(argument.bytes, 0)] : [],
   );
-}
-
-function distinct(names: readonly string[]): readonly string[] {
-  return [...new Set(names)].sort();
 }

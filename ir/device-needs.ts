@@ -1,0 +1,14 @@
+/** What a WGSL kernel asks of a device beyond WebGPU's core; or, of a device, what it has of that. */
+export interface DeviceNeeds {
+  /** GPUFeatureName of each feature that the device must be created with. */
+  readonly features: readonly string[];
+  /** WGSL language features that the implementation must have. */
+  readonly languageFeatures: readonly string[];
+  /** Invocations of a subgroup below which the kernel is wrong: 1 if it does not ask for subgroups, 4 if any will do. */
+  readonly leastSubgroupSize: number;
+}
+
+/** A set of kernels, one for every M of every site, for the devices that have what all of them ask for. */
+export interface Variant extends DeviceNeeds {
+  readonly name: string;
+}

@@ -1,0 +1,89 @@
+// Which variant's kernels the package takes, by what a made-up adapter or device has.
+import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { afterAll, describe, expect, test } from 'vitest';
+import { writeBundle } from '../../../../compiler/package/write-bundle.ts';
+import { webgpu } from '../../../../targets/webgpu.ts';
+import { compileFixture, tinyLlama } from '../../compile-fixture.ts';
+import { fakeDevice } from './fake-device.ts';
+
+const { files, manifest } = await compileFixture(tinyLlama, { target: webgpu });
+const root = realpathSync(mkdtempSync(join(tmpdir(), 'quikc-web-')));
+writeBundle(join(root, 'bundle'), files);
+const bundle = await import(/* @vite-ignore */ pathToFileURL(join(root, 'bundle', 'web', 'index.js')).href);
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+const dot = 'packed_4x8_integer_dot_product';
+const language = (...names: readonly string[]) => ({ wgslLanguageFeatures: new Set(names) });
+
+/** A device or adapter with these features; the latter tells of itself by another name. */
+function having(features: readonly string[], subgroupMinSize?: number) {
+  const fake = fakeDevice();
+  const info = subgroupMinSize === undefined ? {} : { subgroupMinSize };
+  Object.assign(fake.device, { features: new Set(features), adapterInfo: info, info });
+  return fake;
+}
+
+/** What a device has, what WGSL has, and the variants that there are then, the best first. */
+const choices: readonly (readonly [readonly string[], readonly string[], readonly string[]])[] = [
+  [[], [], ['scalar']],
+  [[], [dot], ['base', 'scalar']],
+  [['subgroups'], [], ['scalar']],
+  [['subgroups'], [dot], ['subgroups', 'base', 'scalar']],
+];
+
+describe.each(choices)('a device with %j in a WGSL with %j', (features, languageFeatures, expected) => {
+  const gpu = language(...languageFeatures);
+
+  test(`can run ${expected.join(', ')}`, () => {
+    expect(bundle.supportedVariants(having(features).device, gpu)).toEqual(expected);
+  });
+
+  test(`gets ${expected[0]}, and no shader of another`, async () => {
+    const { device, counts } = having(features);
+    const made = await bundle.createPipelines(device, { gpu, sites: ['o_proj'] });
+    expect(made.variant).toBe(expected[0]);
+    const buckets = manifest.sites.find(({ id }) => id === 'o_proj')!.buckets;
+    const own = buckets.filter(({ variant }) => variant === expected[0]);
+    const ids = new Set(own.flatMap(({ launches }) => launches.map(({ kernel }) => kernel)));
+    expect(counts.modules.toSorted()).toEqual([...ids].sort());
+  });
+});
+
+describe('a variant that is named', () => {
+  test('is taken where the device has what it needs', async () => {
+    const { device } = having(['subgroups']);
+    for (const variant of ['scalar', 'base', 'subgroups'])
+      expect((await bundle.createPipelines(device, { gpu: language(dot), variant })).variant).toBe(variant);
+  });
+
+  test('and is not there, or not for this device, is refused with what is lacking', async () => {
+    const { device } = having([]);
+    await expect(bundle.createPipelines(device, { variant: 'fast' })).rejects.toMatchObject({
+      code: 'usage',
+    });
+    await expect(
+      bundle.createPipelines(device, { gpu: language(dot), variant: 'subgroups' }),
+    ).rejects.toMatchObject({
+      code: 'unsupported',
+      message: expect.stringMatching(/variants\['subgroups'\].*the feature subgroups is missing/),
+    });
+  });
+});
+
+test('without word of WGSL’s language features nothing is taken for granted', async () => {
+  const { device } = having(['subgroups']);
+  expect((await bundle.createPipelines(device, { gpu: undefined })).variant).toBe('scalar');
+});
+
+test('a subgroup that may be too small is a reason, one that is not told of is taken as the smallest', () => {
+  const gpu = language(dot);
+  for (const size of [undefined, 4, 32])
+    expect(bundle.supportedVariants(having(['subgroups'], size).device, gpu)).toContain('subgroups');
+  const small = having(['subgroups'], 2).device;
+  expect(bundle.unsupported(small, gpu, 'subgroups')).toEqual([
+    'a subgroup may have 2 invocations, 4 are needed',
+  ]);
+});
