@@ -27,6 +27,7 @@ const splitKSchema = z.strictObject({
 const rowSchema = z.strictObject({ kind: z.literal('row'), threads: size, ctasPerSm: size });
 
 const integerDot = z.enum(['packed', 'scalar']);
+const halves = z.enum(['words', 'vectors']);
 
 const registerTileSchema = z.strictObject({
   kind: z.literal('register-tile'),
@@ -34,6 +35,7 @@ const registerTileSchema = z.strictObject({
   tokenThreads: size,
   tokensPerThread: size,
   dot: integerDot,
+  halves,
 });
 
 const broadcastTileSchema = z.strictObject({
@@ -42,6 +44,7 @@ const broadcastTileSchema = z.strictObject({
   tokens: size,
   lanes: z.literal([4, 8, 16]),
   dot: z.enum(['packed', 'floats']),
+  halves,
 });
 
 const laneSplitSchema = z.strictObject({
@@ -50,9 +53,10 @@ const laneSplitSchema = z.strictObject({
   channelThreads: size,
   tokens: size,
   dot: integerDot,
+  halves,
 });
 
-const workgroupRowSchema = z.strictObject({ kind: z.literal('workgroup-row'), threads: size });
+const workgroupRowSchema = z.strictObject({ kind: z.literal('workgroup-row'), threads: size, halves });
 
 /** All that determines a kernel's text. */
 export const specSchema = z.discriminatedUnion('family', [

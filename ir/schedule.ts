@@ -49,7 +49,14 @@ export interface RegisterTileSchedule {
   readonly tokenThreads: number;
   readonly tokensPerThread: number;
   readonly dot: IntegerDot;
+  readonly halves: HalfAccess;
 }
+
+/**
+ * How WGSL reads and writes pairs of 16-bit floats: as words whose bits it takes apart, or as vectors of f16, for which the
+ * device must have shader-f16. Arithmetic is in f32 either way.
+ */
+export type HalfAccess = 'words' | 'vectors';
 
 /** How WGSL multiplies codes: four at a time by dot4I8Packed, a language feature, or unpacked into vectors of i32. */
 export type IntegerDot = 'packed' | 'scalar';
@@ -65,6 +72,7 @@ export interface BroadcastTileSchedule {
   readonly tokens: number;
   readonly lanes: 4 | 8 | 16;
   readonly dot: 'packed' | 'floats';
+  readonly halves: HalfAccess;
 }
 
 /**
@@ -77,6 +85,7 @@ export interface LaneSplitSchedule {
   readonly channelThreads: number;
   readonly tokens: number;
   readonly dot: IntegerDot;
+  readonly halves: HalfAccess;
 }
 
 export type WgslLinearSchedule = RegisterTileSchedule | BroadcastTileSchedule | LaneSplitSchedule;
@@ -85,6 +94,7 @@ export type WgslLinearSchedule = RegisterTileSchedule | BroadcastTileSchedule | 
 export interface WorkgroupRowSchedule {
   readonly kind: 'workgroup-row';
   readonly threads: number;
+  readonly halves: HalfAccess;
 }
 
 export type Schedule = LinearSchedule | QuantizeSchedule | WgslLinearSchedule | WorkgroupRowSchedule;

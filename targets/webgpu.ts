@@ -17,6 +17,8 @@ export const webgpu: WgslTarget = {
     { name: 'scalar', ...nothing },
     { name: 'base', ...nothing, ...packed },
     { name: 'subgroups', ...packed, ...anySubgroup },
+    { name: 'f16', ...nothing, ...packed, features: ['shader-f16'] },
+    { name: 'f16-subgroups', ...packed, ...anySubgroup, features: ['shader-f16', 'subgroups'] },
   ],
   limits: {
     workgroupStorageBytes: 16_384,

@@ -19,7 +19,7 @@ const registerTiles = (
   ] as const
 ).map(([channelThreads, tokenThreads, tokensPerThread]) => ({
   kind: 'register-tile' as const,
-  ...{ channelThreads, tokenThreads, tokensPerThread, dot: 'packed' as const },
+  ...{ channelThreads, tokenThreads, tokensPerThread, dot: 'packed' as const, halves: 'words' as const },
 }));
 
 const laneSplits = (
@@ -30,7 +30,7 @@ const laneSplits = (
   ] as const
 ).map(([lanes, channelThreads, tokens]) => ({
   kind: 'lane-split' as const,
-  ...{ lanes, channelThreads, tokens, dot: 'packed' as const },
+  ...{ lanes, channelThreads, tokens, dot: 'packed' as const, halves: 'words' as const },
 }));
 
 /** Of 8 lanes, as lavapipe's subgroups have; SwiftShader's have 4. */
@@ -44,5 +44,5 @@ const broadcastTiles = (
   ] as const
 ).map(([threads, tokens, lanes]) => ({
   kind: 'broadcast-tile' as const,
-  ...{ threads, tokens, lanes, dot: 'floats' as const },
+  ...{ threads, tokens, lanes, dot: 'floats' as const, halves: 'words' as const },
 }));

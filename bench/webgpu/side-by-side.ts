@@ -171,8 +171,9 @@ async function bestSchedule(
   const best = fastest(candidates, times);
   // Nothing wrong is timed: its schedule at a ragged shape against the oracle, in a process of its own.
   const small: LinearSpec = { ...best.spec, problem: { ...problem, n: 138, k: 1100 } };
-  const { faults } = await runShader(small, renderShader(small), [m]);
-  if (faults.length > 0) throw new Error(faults.join('\n'));
+  const ran = await runShader(small, renderShader(small), [m]);
+  if ('lacks' in ran) throw new Error(ran.lacks);
+  if (ran.faults.length > 0) throw new Error(ran.faults.join('\n'));
   return best;
 }
 

@@ -1,5 +1,11 @@
 import type { LinearProblem, QuantizeProblem } from '../../ir/problem.ts';
-import type { LinearSchedule, WgslLinearSchedule } from '../../ir/schedule.ts';
+import type {
+  LinearSchedule,
+  QuantizeSchedule,
+  Schedule,
+  WgslLinearSchedule,
+  WorkgroupRowSchedule,
+} from '../../ir/schedule.ts';
 
 /** `quik_linear_w4a4_f16_n4096k4096f256_t128x128x128s3_sm80_1f3a9c02`: facts to read, 8 hex digits to be unique. */
 export function linearKernelId(
@@ -14,8 +20,11 @@ export function linearKernelId(
 }
 
 /** What tells kernels of one tile apart that are for different devices. */
-function formOf(schedule: LinearSchedule | WgslLinearSchedule): readonly string[] {
-  return 'dot' in schedule && schedule.dot !== 'packed' ? [schedule.dot] : [];
+function formOf(schedule: Schedule): readonly string[] {
+  return [
+    ...('dot' in schedule && schedule.dot !== 'packed' ? [schedule.dot] : []),
+    ...('halves' in schedule && schedule.halves === 'vectors' ? ['halves'] : []),
+  ];
 }
 
 function tileName({ activationBits }: LinearProblem, schedule: LinearSchedule | WgslLinearSchedule): string {
@@ -33,7 +42,11 @@ function tileName({ activationBits }: LinearProblem, schedule: LinearSchedule | 
   }
 }
 
-export function quantizeKernelId(problem: QuantizeProblem, threads: number, specHash: string): string {
+export function quantizeKernelId(
+  problem: QuantizeProblem,
+  schedule: QuantizeSchedule | WorkgroupRowSchedule,
+  specHash: string,
+): string {
   const prologue = problem.prologue.op === 'none' ? [] : [problem.prologue.op.replace('-', '')];
   const shape = `k${problem.k}f${problem.outliers}`;
   return [
@@ -42,7 +55,8 @@ export function quantizeKernelId(problem: QuantizeProblem, threads: number, spec
     `a${problem.bits}`,
     problem.dtype,
     shape,
-    `t${threads}`,
+    `t${schedule.threads}`,
+    ...formOf(schedule),
     problem.target,
   ]
     .concat(specHash.slice(0, 8))

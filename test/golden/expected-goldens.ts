@@ -1,28 +1,56 @@
 import { targets } from '../../targets/index.ts';
-import { renderShader, scheduledLinear, type WgslSpec } from '../webgpu/shader-workbench.ts';
+import {
+  linearShader,
+  quantizeShader,
+  renderShader,
+  scheduledLinear,
+  type WgslSpec,
+  withVectors,
+} from '../webgpu/shader-workbench.ts';
 import { emitModel, goldenFiles } from './golden-files.ts';
 import { goldenModels } from './golden-models.ts';
 
-const packedTile = { kind: 'broadcast-tile', threads: 32, tokens: 8, lanes: 4, dot: 'packed' } as const;
-const split = { kind: 'lane-split', lanes: 8, channelThreads: 8, tokens: 2, dot: 'packed' } as const;
+const packedTile = {
+  kind: 'broadcast-tile',
+  threads: 32,
+  tokens: 8,
+  lanes: 4,
+  dot: 'packed',
+  halves: 'words',
+} as const;
+const split = {
+  kind: 'lane-split',
+  lanes: 8,
+  channelThreads: 8,
+  tokens: 2,
+  dot: 'packed',
+  halves: 'words',
+} as const;
 
 /** Kernels of which no model shows the text: their schedules are for adapters that have more, or less, than most. */
 const explicit: Readonly<Record<string, WgslSpec>> = {
   'broadcast-tile-w4a4': scheduledLinear(
     {},
-    { kind: 'broadcast-tile', threads: 32, tokens: 8, lanes: 4, dot: 'floats' },
+    { kind: 'broadcast-tile', threads: 32, tokens: 8, lanes: 4, dot: 'floats', halves: 'words' },
   ),
   'broadcast-tile-packed-w4a4': scheduledLinear({}, packedTile),
-  'broadcast-tile-packed-w8a8': scheduledLinear({ weightBits: 8, activationBits: 8 }, packedTile),
-  'lane-split-w4a4': scheduledLinear({}, split),
+  'register-tile-f16-w4a4': withVectors(linearShader({}, [8, 8, 2])),
+  'quantize-f16-rms-norm-a4': withVectors(quantizeShader({ prologue: { op: 'rms-norm', eps: 1e-5 } }, 64)),
   'lane-split-scalar-w4a4': scheduledLinear({}, { ...split, dot: 'scalar' }),
   'register-tile-scalar-w8a8': scheduledLinear(
     { weightBits: 8, activationBits: 8 },
-    { kind: 'register-tile', channelThreads: 8, tokenThreads: 8, tokensPerThread: 2, dot: 'scalar' },
+    {
+      kind: 'register-tile',
+      channelThreads: 8,
+      tokenThreads: 8,
+      tokensPerThread: 2,
+      dot: 'scalar',
+      halves: 'words',
+    },
   ),
   'broadcast-tile-w8a8': scheduledLinear(
     { weightBits: 8, activationBits: 8, dtype: 'bf16', epilogue: [{ op: 'residual' }] },
-    { kind: 'broadcast-tile', threads: 64, tokens: 8, lanes: 8, dot: 'floats' },
+    { kind: 'broadcast-tile', threads: 64, tokens: 8, lanes: 8, dot: 'floats', halves: 'words' },
   ),
 };
 

@@ -29,7 +29,14 @@ export function linearShader(
   return {
     family: 'linear',
     problem: { ...defaults, ...problem },
-    schedule: { kind: 'register-tile', channelThreads, tokenThreads, tokensPerThread, dot: 'packed' },
+    schedule: {
+      kind: 'register-tile',
+      channelThreads,
+      tokenThreads,
+      tokensPerThread,
+      dot: 'packed',
+      halves: 'words',
+    },
   };
 }
 
@@ -62,7 +69,7 @@ export function quantizeShader(problem: Partial<QuantizeProblem>, threads: numbe
   return {
     family: 'quantize',
     problem: { ...defaults, ...problem },
-    schedule: { kind: 'workgroup-row', threads },
+    schedule: { kind: 'workgroup-row', threads, halves: 'words' },
   };
 }
 
@@ -104,12 +111,17 @@ export async function checkText(text: string, features: readonly string[] = []):
   return report.failed.flatMap(({ diagnostics }) => diagnostics.map(({ message }) => message));
 }
 
-/** Runs a text as the kernel of `spec` on the adapter, all tiles compared. */
+/** The same with 16-bit floats as vectors of f16. */
+export function withVectors(spec: WgslSpec): WgslSpec {
+  return { ...spec, schedule: { ...spec.schedule, halves: 'vectors' } } as WgslSpec;
+}
+
+/** Runs a text as the kernel of `spec` on the adapter, all tiles compared; or says what the adapter lacks for it. */
 export async function runShader(
   spec: WgslSpec,
   text: string,
   tokens: readonly number[],
-): Promise<KernelVerification> {
+): Promise<KernelVerification | { readonly lacks: string }> {
   const own = spec as SpecOf<FamilyName, 'wgsl'>;
   const family = shaderFamily(spec);
   const job = {
@@ -125,6 +137,7 @@ export async function runShader(
   };
   const { module } = await requireDawn();
   const verified = await verifyShader(job, { dawn: module, env: process.env });
+  if (!verified.ok && verified.error.kind === 'unsupported') return { lacks: verified.error.message };
   if (!verified.ok) throw new Error(`${verified.error.kind}: ${verified.error.message}`);
   return verified.value.result;
 }

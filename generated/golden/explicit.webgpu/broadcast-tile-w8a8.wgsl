@@ -1,11 +1,11 @@
 enable subgroups;
 
-// quik_linear_w8a8_bf16_n192k576f8_t256x8b8_floats_webgpu_fea1c232
+// quik_linear_w8a8_bf16_n192k576f8_t256x8b8_floats_webgpu_5f9ee58b
 // y[M, N] = dequantised(codes * weights) + outlier_rows * outlier_weights + bias (+ residual), one kernel.
 // A workgroup computes 4 * kThreads channels x kTokens tokens.
 // serves     test (test)
 // why        chosen by a test
-// made by    quikc test, templates test, spec fea1c2325784
+// made by    quikc test, templates test, spec 5f9ee58b32e9
 
 // ---- The problem ---------------------------------------------------------------------------------
 const kN = 192u;  // output channels
@@ -32,9 +32,12 @@ const kLanes = 8u;  // of a subgroup, at least: each loads the token rows of its
 @group(0) @binding(7) var<storage, read> residual: array<u32>;  // added to y in f32; not y itself, which WebGPU forbids
 @group(0) @binding(8) var<storage, read_write> y: array<u32>;  // the result
 
-// Two bf16 values, the lower first, as f32: exact.
-fn unpack_pair(word: u32) -> vec2<f32> {
-  return vec2<f32>(bitcast<f32>(word << 16u), bitcast<f32>(word & 0xffff0000u));
+// Two bf16 values in a word, the lower first.
+alias Pair = u32;
+
+// As f32: exact.
+fn unpack_pair(pair: Pair) -> vec2<f32> {
+  return vec2<f32>(bitcast<f32>(pair << 16u), bitcast<f32>(pair & 0xffff0000u));
 }
 
 // An f32 as bf16 bits, to nearest, ties to even.
@@ -44,8 +47,8 @@ fn round_16(value: f32) -> u32 {
   return (bits + 0x7fffu + ((bits >> 16u) & 1u)) >> 16u;
 }
 
-fn pack_pair(pair: vec2<f32>) -> u32 {
-  return round_16(pair.x) | (round_16(pair.y) << 16u);
+fn pack_pair(pair: vec2<f32>) -> Pair {
+  return bitcast<Pair>(round_16(pair.x) | (round_16(pair.y) << 16u));
 }
 
 // Products of two codes are at most 2^14 in size: an f32 adds 1024 of them exactly.
@@ -186,8 +189,8 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     let at = (block * kOutlierSegments + step / 4u) * 32u + g * 4u + step % 4u;
     let w = outlier_weights[at];
     let v = outlier_weights[at + 4u];
-    let low = array(unpack_pair(w.x), unpack_pair(w.y), unpack_pair(v.x), unpack_pair(v.y));
-    let high = array(unpack_pair(w.z), unpack_pair(w.w), unpack_pair(v.z), unpack_pair(v.w));
+    let low = array(unpack_pair(w[0]), unpack_pair(w[1]), unpack_pair(v[0]), unpack_pair(v[1]));
+    let high = array(unpack_pair(w[2]), unpack_pair(w[3]), unpack_pair(v[2]), unpack_pair(v[3]));
     let columns = mat4x4<f32>(low[0].x, low[1].x, low[2].x, low[3].x, low[0].y, low[1].y, low[2].y, low[3].y,
       high[0].x, high[1].x, high[2].x, high[3].x, high[0].y, high[1].y, high[2].y, high[3].y);
     let at0 = (own0 * kOutlierSegments + step / 4u) * 8u + step % 4u;

@@ -1,9 +1,9 @@
-// quik_linear_w8a8_f16_n192k576f8_t32x16r2_scalar_webgpu_cf847bc4
+// quik_linear_w8a8_f16_n192k576f8_t32x16r2_scalar_webgpu_14a69295
 // y[M, N] = dequantised(codes * weights) + outlier_rows * outlier_weights + bias (+ residual), one kernel.
 // A workgroup computes 4 * kChannelThreads channels x kTokenThreads * kTokens tokens.
 // serves     test (test)
 // why        chosen by a test
-// made by    quikc test, templates test, spec cf847bc4adc7
+// made by    quikc test, templates test, spec 14a69295fd98
 
 // ---- The problem ---------------------------------------------------------------------------------
 const kN = 192u;  // output channels
@@ -27,9 +27,12 @@ const kTokens = 2u;
 @group(0) @binding(6) var<storage, read> outlier_rows: array<vec4<u32>>;  // activations of the outlier columns, zero-padded to a multiple of 16
 @group(0) @binding(7) var<storage, read_write> y: array<u32>;  // the result
 
-// Two f16 values, the lower first, as f32: exact.
-fn unpack_pair(word: u32) -> vec2<f32> {
-  return unpack2x16float(word);
+// Two f16 values in a word, the lower first.
+alias Pair = u32;
+
+// As f32: exact.
+fn unpack_pair(pair: Pair) -> vec2<f32> {
+  return unpack2x16float(pair);
 }
 
 // An f32 as f16 bits, to nearest, ties to even: WGSL's own conversion may round either way.
@@ -45,8 +48,8 @@ fn round_16(value: f32) -> u32 {
   return sign | ((size - 0x38000000u + 0xfffu + ((size >> 13u) & 1u)) >> 13u);
 }
 
-fn pack_pair(pair: vec2<f32>) -> u32 {
-  return round_16(pair.x) | (round_16(pair.y) << 16u);
+fn pack_pair(pair: vec2<f32>) -> Pair {
+  return bitcast<Pair>(round_16(pair.x) | (round_16(pair.y) << 16u));
 }
 
 // The four signed bytes of a word.
@@ -153,8 +156,8 @@ fn main(@builtin(global_invocation_id) thread: vec3<u32>) {
     for (var word = 0u; word < 4u; word++) {
       let w = outlier_weights[at + word];
       let v = outlier_weights[at + word + 4u];
-      let low = array(unpack_pair(w.x), unpack_pair(w.y), unpack_pair(v.x), unpack_pair(v.y));
-      let high = array(unpack_pair(w.z), unpack_pair(w.w), unpack_pair(v.z), unpack_pair(v.w));
+      let low = array(unpack_pair(w[0]), unpack_pair(w[1]), unpack_pair(v[0]), unpack_pair(v[1]));
+      let high = array(unpack_pair(w[2]), unpack_pair(w[3]), unpack_pair(v[2]), unpack_pair(v[3]));
       {
         let a = unpack_pair(low0[word]);
         let b = unpack_pair(high0[word]);

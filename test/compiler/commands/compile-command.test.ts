@@ -84,8 +84,11 @@ test('for webgpu the same: shaders are written, and without Dawn nobody has chec
   if (!read.ok) throw new Error(JSON.stringify(read.error));
   expect(read.value.manifest).toMatchObject({ built: false, target: { dialect: 'wgsl', id: 'webgpu' } });
   expect(readdirSync(join(output, 'kernels')).every((name) => name.endsWith('.wgsl'))).toBe(true);
-  const { out } = await runCommand((context) => explain(output, 'quik_quantize_silumul', {}, context));
+  const { out } = await runCommand((context) =>
+    explain(output, 'quik_quantize_silumul_a8_f16_k512f16_t256_webgpu', {}, context),
+  );
   expect(out).toMatch(/workgroup +\d+ invocations, [\d,]+ bytes of memory/);
+  expect(out).toMatch(/variants +scalar, base/);
 });
 
 test('an nvcc that is there and does not work ends the compile, and what was at the output stays', async () => {

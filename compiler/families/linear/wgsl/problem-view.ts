@@ -1,16 +1,20 @@
 import { z } from 'zod';
 import { addsResidual, type LinearProblem } from '../../../../ir/problem.ts';
+import type { WgslLinearSchedule } from '../../../../ir/schedule.ts';
 import { bannerSchema, bannerView } from '../../banner-view.ts';
 import type { ViewContext } from '../../family.ts';
+import { dtypeSlots, halfTypes, wgslEnables } from '../../half-access.ts';
 import { bindingsSchema, wgslBindings } from '../../wgsl-bindings.ts';
 import { linearGeometry } from '../geometry.ts';
 import { linearBuffers } from './contract.ts';
+import { linearNeeds } from './schedule-space.ts';
 
 export const count = z.int().nonnegative();
 
 /** What every linear's view prints of its problem. */
 export const problemShape = {
   banner: bannerSchema,
+  enables: z.array(z.strictObject({ extension: z.string() })),
   n: count,
   channelBlocks: count,
   baseSegments: count,
@@ -21,40 +25,44 @@ export const problemShape = {
   outliers: z.boolean(),
 };
 
-const types = {
-  weights: 'vec4<u32>',
-  column_meta: 'vec4<f32>',
-  outlier_weights: 'vec4<u32>',
-  codes: 'vec4<u32>',
-  row_meta: 'vec2<f32>',
-  outlier_rows: 'vec4<u32>',
-};
-
-/** `rows`: what the token rows' codes and outliers are arrays of. */
+/** `rows`: whether token rows are read by the word, of codes or a pair of outliers, or four of them at once. */
 export function problemView(
   problem: LinearProblem,
+  schedule: WgslLinearSchedule,
   context: ViewContext,
   workgroup: string,
-  rows: 'u32' | 'vec4<u32>',
+  rows: 'word' | 'four',
 ) {
   const { channelBlocks, baseSegments, outlierSegments } = linearGeometry(problem);
+  const { pair, four } = halfTypes(problem.dtype, schedule);
+  const types = {
+    weights: 'vec4<u32>',
+    column_meta: 'vec4<f32>',
+    outlier_weights: four,
+    codes: rows === 'word' ? 'u32' : 'vec4<u32>',
+    row_meta: 'vec2<f32>',
+    outlier_rows: rows === 'word' ? pair : four,
+    residual: pair,
+    y: pair,
+  };
   const contract = [
     'y[M, N] = dequantised(codes * weights) + outlier_rows * outlier_weights + bias (+ residual), one kernel.',
     `A workgroup computes ${workgroup}.`,
   ];
   return {
     banner: bannerView(context, contract),
+    enables: wgslEnables(linearNeeds(schedule).features),
     n: problem.n,
     ...{ channelBlocks, baseSegments, outlierSegments },
     half: 2 ** (problem.activationBits - 1),
-    bindings: wgslBindings(linearBuffers(problem), { ...types, codes: rows, outlier_rows: rows }),
+    bindings: wgslBindings(linearBuffers(problem), types),
     base: baseSegments > 0,
     outliers: outlierSegments > 0,
   };
 }
 
 export const commonSlots = {
-  dtype: ['wgsl/slots/dtype/f16', 'wgsl/slots/dtype/bf16'],
+  dtype: dtypeSlots,
   store: ['wgsl/slots/store/plain', 'wgsl/slots/store/residual'],
 };
 
@@ -63,9 +71,9 @@ export const dotSlots = [4, 8].flatMap((bits) =>
   (['packed', 'scalar'] as const).map((dot) => `wgsl/slots/dot/s${bits}-${dot}`),
 );
 
-export function slotFillers(problem: LinearProblem) {
+export function slotFillers(problem: LinearProblem, schedule: WgslLinearSchedule) {
   return {
-    dtype: `wgsl/slots/dtype/${problem.dtype}`,
+    dtype: halfTypes(problem.dtype, schedule).slot,
     store: `wgsl/slots/store/${addsResidual(problem) ? 'residual' : 'plain'}`,
   };
 }

@@ -1,8 +1,14 @@
 import type { DeviceNeeds } from '../../../../ir/device-needs.ts';
 import type { LinearProblem } from '../../../../ir/problem.ts';
-import type { IntegerDot, RegisterTileSchedule, WgslLinearSchedule } from '../../../../ir/schedule.ts';
+import type {
+  BroadcastTileSchedule,
+  LaneSplitSchedule,
+  RegisterTileSchedule,
+  WgslLinearSchedule,
+} from '../../../../ir/schedule.ts';
 import type { WgslTarget } from '../../../../targets/target.ts';
 import type { Rejection, TokenRange } from '../../family.ts';
+import { halfFeatures, rejectHalves } from '../../half-access.ts';
 import { rejectUnpromised } from '../../reject-unpromised.ts';
 import { tileOf } from './tile-of.ts';
 
@@ -16,34 +22,49 @@ const laneSplits = { lanes: [8, 16, 32, 64], channelThreads: [4, 8, 16], tokens:
 
 const broadcastTiles = { threads: [32, 64, 128], tokens: [8, 16], lanes: [4, 8, 16] } as const;
 
-const dots = ['packed', 'scalar'] as const;
+/** Forms of a tile: what asks for more of a device comes first, and wins where times are equal. */
+const forms = {
+  halves: ['vectors', 'words'],
+  dot: ['packed', 'scalar'],
+  broadcastDot: ['packed', 'floats'],
+} as const;
 
-/** Every schedule of the space, legal or not, in a fixed order; of equals the first is taken. */
+/** Every schedule of the space, legal or not, in a fixed order. */
 export function* enumerateLinears(): Iterable<WgslLinearSchedule> {
-  for (const dot of dots) {
-    yield* enumerateRegisterTiles(dot);
-    for (const lanes of laneSplits.lanes) {
-      for (const channelThreads of laneSplits.channelThreads) {
-        for (const tokens of laneSplits.tokens)
-          yield { kind: 'lane-split', lanes, channelThreads, tokens, dot };
-      }
+  for (const halves of forms.halves) {
+    for (const dot of forms.dot) {
+      for (const tile of enumerateRegisterTiles()) yield { ...tile, dot, halves };
+      for (const tile of enumerateLaneSplits()) yield { ...tile, dot, halves };
     }
-  }
-  for (const dot of ['packed', 'floats'] as const) {
-    for (const threads of broadcastTiles.threads) {
-      for (const tokens of broadcastTiles.tokens) {
-        for (const lanes of broadcastTiles.lanes)
-          yield { kind: 'broadcast-tile', threads, tokens, lanes, dot };
-      }
+    for (const dot of forms.broadcastDot) {
+      for (const tile of enumerateBroadcastTiles()) yield { ...tile, dot, halves };
     }
   }
 }
 
-function* enumerateRegisterTiles(dot: IntegerDot): Iterable<RegisterTileSchedule> {
+type Tile<S> = Omit<S, 'dot' | 'halves'>;
+
+function* enumerateRegisterTiles(): Iterable<Tile<RegisterTileSchedule>> {
   for (const channelThreads of registerTiles.channelThreads) {
     for (const tokenThreads of registerTiles.tokenThreads) {
       for (const tokensPerThread of registerTiles.tokensPerThread)
-        yield { kind: 'register-tile', channelThreads, tokenThreads, tokensPerThread, dot };
+        yield { kind: 'register-tile', channelThreads, tokenThreads, tokensPerThread };
+    }
+  }
+}
+
+function* enumerateLaneSplits(): Iterable<Tile<LaneSplitSchedule>> {
+  for (const lanes of laneSplits.lanes) {
+    for (const channelThreads of laneSplits.channelThreads) {
+      for (const tokens of laneSplits.tokens) yield { kind: 'lane-split', lanes, channelThreads, tokens };
+    }
+  }
+}
+
+function* enumerateBroadcastTiles(): Iterable<Tile<BroadcastTileSchedule>> {
+  for (const threads of broadcastTiles.threads) {
+    for (const tokens of broadcastTiles.tokens) {
+      for (const lanes of broadcastTiles.lanes) yield { kind: 'broadcast-tile', threads, tokens, lanes };
     }
   }
 }
@@ -51,12 +72,13 @@ function* enumerateRegisterTiles(dot: IntegerDot): Iterable<RegisterTileSchedule
 /** What a schedule's kernel asks of a device. */
 export function linearNeeds(schedule: WgslLinearSchedule): DeviceNeeds {
   const languageFeatures = schedule.dot === 'packed' ? ['packed_4x8_integer_dot_product'] : [];
+  const halves = halfFeatures(schedule);
   switch (schedule.kind) {
     case 'register-tile':
     case 'lane-split':
-      return { features: [], languageFeatures, leastSubgroupSize: 1 };
+      return { features: halves, languageFeatures, leastSubgroupSize: 1 };
     case 'broadcast-tile':
-      return { features: ['subgroups'], languageFeatures, leastSubgroupSize: schedule.lanes };
+      return { features: [...halves, 'subgroups'], languageFeatures, leastSubgroupSize: schedule.lanes };
   }
 }
 
@@ -66,7 +88,7 @@ export function rejectLinear(
   schedule: WgslLinearSchedule,
   target: WgslTarget,
 ): Rejection | undefined {
-  const unpromised = rejectUnpromised(linearNeeds(schedule), target);
+  const unpromised = rejectUnpromised(linearNeeds(schedule), target) ?? rejectHalves(problem.dtype, schedule);
   if (unpromised !== undefined) return unpromised;
   if (schedule.kind === 'broadcast-tile' && schedule.tokens % schedule.lanes !== 0) {
     const { tokens, lanes } = schedule;

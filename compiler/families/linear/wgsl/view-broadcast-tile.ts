@@ -33,19 +33,20 @@ export const broadcastTileTemplate: TemplateContract = {
 
 export function broadcastTileView(
   problem: LinearProblem,
-  { threads, tokens, lanes, dot }: BroadcastTileSchedule,
+  schedule: BroadcastTileSchedule,
   context: ViewContext,
 ): KernelView {
+  const { threads, tokens, lanes, dot } = schedule;
   // Of a step: 4 bit in f32 by four codes of its 16; else by the words, of 8 or 4 codes.
   const parts = problem.activationBits === 4 && dot === 'floats' ? [0, 1, 2, 3] : [0, 1];
   return {
     template: broadcastTileTemplate.template,
     slots: {
-      ...slotFillers(problem),
+      ...slotFillers(problem, schedule),
       product: `wgsl/slots/product/${productOf(problem, dot)}`,
     },
     fields: schema.parse({
-      ...problemView(problem, context, '4 * kThreads channels x kTokens tokens', 'u32'),
+      ...problemView(problem, schedule, context, '4 * kThreads channels x kTokens tokens', 'word'),
       ...{ threads, tokens, lanes },
       stepsPerFold: stepsPerFold(problem, dot),
       own: Array.from({ length: tokens / lanes }, (_, own) => ({ own, offset: own * lanes })),

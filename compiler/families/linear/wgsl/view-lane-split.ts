@@ -20,14 +20,15 @@ export const laneSplitTemplate: TemplateContract = {
 
 export function laneSplitView(
   problem: LinearProblem,
-  { lanes, channelThreads, tokens, dot }: LaneSplitSchedule,
+  schedule: LaneSplitSchedule,
   context: ViewContext,
 ): KernelView {
+  const { lanes, channelThreads, tokens, dot } = schedule;
   return {
     template: laneSplitTemplate.template,
-    slots: { ...slotFillers(problem), dot: `wgsl/slots/dot/s${problem.weightBits}-${dot}` },
+    slots: { ...slotFillers(problem, schedule), dot: `wgsl/slots/dot/s${problem.weightBits}-${dot}` },
     fields: schema.parse({
-      ...problemView(problem, context, '4 * kChannelThreads channels x kTokens tokens', 'u32'),
+      ...problemView(problem, schedule, context, '4 * kChannelThreads channels x kTokens tokens', 'word'),
       ...{ lanes, channelThreads, tokens },
       rows: Array.from({ length: tokens }, (_, row) => ({ row })),
     }),

@@ -26,16 +26,17 @@ export const registerTileTemplate: TemplateContract = {
 
 export function registerTileView(
   problem: LinearProblem,
-  { channelThreads, tokenThreads, tokensPerThread, dot }: RegisterTileSchedule,
+  schedule: RegisterTileSchedule,
   context: ViewContext,
 ): KernelView {
+  const { channelThreads, tokenThreads, tokensPerThread, dot } = schedule;
   const tokens = Array.from({ length: tokensPerThread }, (_, token) => ({ token }));
   const workgroup = '4 * kChannelThreads channels x kTokenThreads * kTokens tokens';
   return {
     template: registerTileTemplate.template,
-    slots: { ...slotFillers(problem), dot: `wgsl/slots/dot/s${problem.weightBits}-${dot}` },
+    slots: { ...slotFillers(problem, schedule), dot: `wgsl/slots/dot/s${problem.weightBits}-${dot}` },
     fields: schema.parse({
-      ...problemView(problem, context, workgroup, 'vec4<u32>'),
+      ...problemView(problem, schedule, context, workgroup, 'four'),
       ...{ channelThreads, tokenThreads, tokensPerThread },
       tokens,
       words: ['x', 'y', 'z', 'w'].map((component, word) => ({

@@ -18,7 +18,7 @@ import { quantizeTemplates, quantizeView } from './view.ts';
 export const quantize: CudaQuantizeFamily = {
   name: 'quantize',
   supports: supportsQuantize,
-  kernelId: (spec) => quantizeKernelId(spec.problem, spec.schedule.threads, hashValue(spec)),
+  kernelId: (spec) => quantizeKernelId(spec.problem, spec.schedule, hashValue(spec)),
   contract: quantizeContract,
   enumerate: enumerateQuantize,
   reject: rejectQuantize,

@@ -8,7 +8,12 @@ import { quantizeTolerances } from '../tolerances.ts';
 import { quantizeBuffers, quantizeContract } from './contract.ts';
 import { wgslCover } from './cover.ts';
 import { estimateWorkgroupRow } from './estimate.ts';
-import { enumerateWorkgroupRows, rejectWorkgroupRow, workgroupBytes } from './schedule-space.ts';
+import {
+  enumerateWorkgroupRows,
+  quantizeNeeds,
+  rejectWorkgroupRow,
+  workgroupBytes,
+} from './schedule-space.ts';
 import { supportsQuantize } from './supports.ts';
 import { quantizeTemplates, quantizeView } from './view.ts';
 
@@ -16,7 +21,7 @@ import { quantizeTemplates, quantizeView } from './view.ts';
 export const quantize: KernelFamily<'quantize', 'wgsl'> = {
   name: 'quantize',
   supports: supportsQuantize,
-  kernelId: (spec) => quantizeKernelId(spec.problem, spec.schedule.threads, hashValue(spec)),
+  kernelId: (spec) => quantizeKernelId(spec.problem, spec.schedule, hashValue(spec)),
   contract: quantizeContract,
   enumerate: enumerateWorkgroupRows,
   reject: rejectWorkgroupRow,
@@ -34,9 +39,7 @@ export const quantize: KernelFamily<'quantize', 'wgsl'> = {
     threads: schedule.threads,
     workgroupBytes: workgroupBytes(problem, schedule),
     storageBuffers: quantizeBuffers(problem).length,
-    features: [],
-    leastSubgroupSize: 1,
-    languageFeatures: [],
+    ...quantizeNeeds(schedule),
   }),
   tolerances: (spec) => quantizeTolerances(spec.problem, wgslCover(spec).roundings),
   sampleCtas: (_spec, m, limit) =>

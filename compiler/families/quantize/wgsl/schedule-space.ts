@@ -1,12 +1,25 @@
+import type { DeviceNeeds } from '../../../../ir/device-needs.ts';
 import type { QuantizeProblem } from '../../../../ir/problem.ts';
 import type { WorkgroupRowSchedule } from '../../../../ir/schedule.ts';
 import type { WgslTarget } from '../../../../targets/target.ts';
 import { ceilDiv } from '../../../support/integer.ts';
 import type { Rejection } from '../../family.ts';
+import { halfFeatures, rejectHalves } from '../../half-access.ts';
+import { rejectUnpromised } from '../../reject-unpromised.ts';
 
-/** Every schedule of the space: powers of two, since rows are reduced in a tree. */
+/**
+ * Every schedule of the space: powers of two, since rows are reduced in a tree. What asks for more of a device comes
+ * first, and wins where times are equal.
+ */
 export function* enumerateWorkgroupRows(): Iterable<WorkgroupRowSchedule> {
-  for (const threads of [32, 64, 128, 256]) yield { kind: 'workgroup-row', threads };
+  for (const halves of ['vectors', 'words'] as const) {
+    for (const threads of [32, 64, 128, 256]) yield { kind: 'workgroup-row', threads, halves };
+  }
+}
+
+/** What a schedule's kernel asks of a device. */
+export function quantizeNeeds(schedule: WorkgroupRowSchedule): DeviceNeeds {
+  return { features: halfFeatures(schedule), languageFeatures: [], leastSubgroupSize: 1 };
 }
 
 /** Workgroup memory: per 32 columns a word of bits and a count, a pair a thread to reduce with, one flag. */
@@ -20,6 +33,9 @@ export function rejectWorkgroupRow(
   schedule: WorkgroupRowSchedule,
   target: WgslTarget,
 ): Rejection | undefined {
+  const unpromised =
+    rejectUnpromised(quantizeNeeds(schedule), target) ?? rejectHalves(problem.dtype, schedule);
+  if (unpromised !== undefined) return unpromised;
   const bytes = workgroupBytes(problem, schedule);
   const most = target.limits.workgroupStorageBytes;
   return bytes <= most

@@ -3,14 +3,17 @@ import type { SpecOf } from '../../../../ir/kernel-spec.ts';
 import { ceilDiv } from '../../../support/integer.ts';
 import { bannerSchema, bannerView } from '../../banner-view.ts';
 import type { KernelView, TemplateContract, ViewContext } from '../../family.ts';
+import { dtypeSlots, halfTypes, wgslEnables } from '../../half-access.ts';
 import { bindingsSchema, wgslBindings } from '../../wgsl-bindings.ts';
 import { codeRowBytes, quantizeGeometry } from '../geometry.ts';
 import { quantizeBuffers } from './contract.ts';
+import { quantizeNeeds } from './schedule-space.ts';
 
 const count = z.int().nonnegative();
 
 const viewSchema = z.strictObject({
   banner: bannerSchema,
+  enables: z.array(z.strictObject({ extension: z.string() })),
   k: count,
   outliers: count,
   baseColumns: count,
@@ -34,7 +37,7 @@ export const quantizeTemplates: readonly TemplateContract[] = [
     template: 'wgsl/quantize/workgroup-row',
     schema: viewSchema,
     slots: {
-      dtype: ['wgsl/slots/dtype/f16', 'wgsl/slots/dtype/bf16'],
+      dtype: dtypeSlots,
       finite: ['wgsl/slots/finite/f16', 'wgsl/slots/finite/bf16'],
       prologue: ['wgsl/slots/prologue/none', 'wgsl/slots/prologue/rms-norm', 'wgsl/slots/prologue/silu-mul'],
       columns: ['wgsl/slots/columns/compact', 'wgsl/slots/columns/in-place'],
@@ -54,16 +57,18 @@ export function quantizeView(
 ): KernelView {
   const { prologue, columns } = problem;
   const { baseColumns, paddedOutliers } = quantizeGeometry(problem);
+  const { slot, pair } = halfTypes(problem.dtype, schedule);
   return {
     template: 'wgsl/quantize/workgroup-row',
     slots: {
-      dtype: `wgsl/slots/dtype/${problem.dtype}`,
+      dtype: slot,
       finite: `wgsl/slots/finite/${problem.dtype}`,
       prologue: `wgsl/slots/prologue/${prologue.op}`,
       columns: `wgsl/slots/columns/${columns}`,
     },
     fields: viewSchema.parse({
       banner: bannerView(context, contract),
+      enables: wgslEnables(quantizeNeeds(schedule).features),
       k: problem.k,
       outliers: problem.outliers,
       baseColumns,
@@ -76,7 +81,7 @@ export function quantizeView(
       outlierWords: paddedOutliers / 2,
       columnWords: ceilDiv(problem.k, 32),
       threads: schedule.threads,
-      bindings: wgslBindings(quantizeBuffers(problem), { row_meta: 'vec2<u32>' }),
+      bindings: wgslBindings(quantizeBuffers(problem), { row_meta: 'vec2<u32>', x: pair, gamma: pair }),
       hasOutliers: problem.outliers > 0,
       hasBase: baseColumns > 0,
       dtype: problem.dtype,

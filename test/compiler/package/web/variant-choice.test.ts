@@ -32,6 +32,9 @@ const choices: readonly (readonly [readonly string[], readonly string[], readonl
   [[], [dot], ['base', 'scalar']],
   [['subgroups'], [], ['scalar']],
   [['subgroups'], [dot], ['subgroups', 'base', 'scalar']],
+  [['shader-f16'], [dot], ['f16', 'base', 'scalar']],
+  [['shader-f16'], [], ['scalar']],
+  [['shader-f16', 'subgroups'], [dot], ['f16-subgroups', 'f16', 'subgroups', 'base', 'scalar']],
 ];
 
 describe.each(choices)('a device with %j in a WGSL with %j', (features, languageFeatures, expected) => {

@@ -1,15 +1,15 @@
-// quik_linear_w4a4_f16_n320k192f8_t16x8r1_webgpu_9f3190d0
+// quik_linear_w4a4_f16_n192k576f8_t16x8r1_webgpu_129815d4
 // y[M, N] = dequantised(codes * weights) + outlier_rows * outlier_weights + bias (+ residual), one kernel.
 // A workgroup computes 4 * kChannelThreads channels x kTokenThreads * kTokens tokens.
-// serves     layers.0-3.self_attn.qkv_proj (w4a4, 8 outlier columns, f16)
-// why        M 9-32: modelled 0.7 us at M = 32, 72 % of the roofline: loads 0.6, DRAM 0.5 us
-// why        best on Arc-140V of 180 legal schedules; next 0.7 us: t16x16 4x16 threads packed
-// made by    quikc <version>, templates <digest>, spec 9f3190d02dc7
+// serves     proj (w4a4, 8 outlier columns, f16)
+// why        M 9-128: modelled 2.7 us at M = 128, 69 % of the roofline: loads 2.3, arithmetic 1.9 us
+// why        best on Arc-140V of 200 legal schedules; next 2.7 us: t16x16 4x16 threads packed
+// made by    quikc <version>, templates <digest>, spec 129815d4b5b1
 
 // ---- The problem ---------------------------------------------------------------------------------
-const kN = 320u;  // output channels
-const kBlocks = 20u;  // of 16 channels, the last one padded with zeros
-const kBaseSegments = 3u;  // of 256 bits of codes, padded with code 0
+const kN = 192u;  // output channels
+const kBlocks = 12u;  // of 16 channels, the last one padded with zeros
+const kBaseSegments = 9u;  // of 256 bits of codes, padded with code 0
 const kOutlierSegments = 1u;  // of 16 outlier columns, padded with value 0
 const kHalf = 8.0;  // 2^(bits - 1): what a code is off from the quantised level
 
@@ -28,9 +28,12 @@ const kTokens = 1u;
 @group(0) @binding(6) var<storage, read> outlier_rows: array<vec4<u32>>;  // activations of the outlier columns, zero-padded to a multiple of 16
 @group(0) @binding(7) var<storage, read_write> y: array<u32>;  // the result
 
-// Two f16 values, the lower first, as f32: exact.
-fn unpack_pair(word: u32) -> vec2<f32> {
-  return unpack2x16float(word);
+// Two f16 values in a word, the lower first.
+alias Pair = u32;
+
+// As f32: exact.
+fn unpack_pair(pair: Pair) -> vec2<f32> {
+  return unpack2x16float(pair);
 }
 
 // An f32 as f16 bits, to nearest, ties to even: WGSL's own conversion may round either way.
@@ -46,8 +49,8 @@ fn round_16(value: f32) -> u32 {
   return sign | ((size - 0x38000000u + 0xfffu + ((size >> 13u) & 1u)) >> 13u);
 }
 
-fn pack_pair(pair: vec2<f32>) -> u32 {
-  return round_16(pair.x) | (round_16(pair.y) << 16u);
+fn pack_pair(pair: vec2<f32>) -> Pair {
+  return bitcast<Pair>(round_16(pair.x) | (round_16(pair.y) << 16u));
 }
 
 // Signed nibbles as signed bytes of 16 times their value: the odd ones where they stand, the even ones shifted up. A
@@ -142,8 +145,8 @@ fn main(@builtin(global_invocation_id) thread: vec3<u32>) {
     for (var word = 0u; word < 4u; word++) {
       let w = outlier_weights[at + word];
       let v = outlier_weights[at + word + 4u];
-      let low = array(unpack_pair(w.x), unpack_pair(w.y), unpack_pair(v.x), unpack_pair(v.y));
-      let high = array(unpack_pair(w.z), unpack_pair(w.w), unpack_pair(v.z), unpack_pair(v.w));
+      let low = array(unpack_pair(w[0]), unpack_pair(w[1]), unpack_pair(v[0]), unpack_pair(v[1]));
+      let high = array(unpack_pair(w[2]), unpack_pair(w[3]), unpack_pair(v[2]), unpack_pair(v[3]));
       {
         let a = unpack_pair(low0[word]);
         let b = unpack_pair(high0[word]);

@@ -1,10 +1,10 @@
-// quik_quantize_a8_bf16_k576f8_t256_webgpu_797f01f0
+// quik_quantize_a8_bf16_k576f8_t256_webgpu_bfa159b6
 // Each row of x is put through its prologue and rounded; its outlier columns are copied out, its base columns
 // quantised with a scale and a minimum of their own. x is read once a phase.
 // serves     proj (a8, 8 outlier columns, bf16)
 // why        M 1-64: modelled 4.1 us at M = 64, 20 % of the roofline: latency 4.1, arithmetic 1.1 us
 // why        best on Arc-140V of 4 legal schedules; next 4.2 us: 128 threads
-// made by    quikc <version>, templates <digest>, spec 797f01f06005
+// made by    quikc <version>, templates <digest>, spec bfa159b6959f
 
 // ---- The problem ---------------------------------------------------------------------------------
 const kColumns = 576u;  // input features of a row, two a word
@@ -35,9 +35,12 @@ var<workgroup> scratch: array<vec2<f32>, kThreads>;
 var<workgroup> lost: atomic<u32>;  // a base value is not finite
 var<private> norm: f32;  // what the RMS norm multiplies by
 
-// Two bf16 values, the lower first, as f32: exact.
-fn unpack_pair(word: u32) -> vec2<f32> {
-  return vec2<f32>(bitcast<f32>(word << 16u), bitcast<f32>(word & 0xffff0000u));
+// Two bf16 values in a word, the lower first.
+alias Pair = u32;
+
+// As f32: exact.
+fn unpack_pair(pair: Pair) -> vec2<f32> {
+  return vec2<f32>(bitcast<f32>(pair << 16u), bitcast<f32>(pair & 0xffff0000u));
 }
 
 // An f32 as bf16 bits, to nearest, ties to even.
@@ -52,12 +55,12 @@ fn is_not_finite(bits: u32) -> bool {
   return (bits & 0x7f80u) == 0x7f80u;
 }
 
-fn pack_pair(pair: vec2<f32>) -> u32 {
-  return round_16(pair.x) | (round_16(pair.y) << 16u);
+fn pack_pair(pair: vec2<f32>) -> Pair {
+  return bitcast<Pair>(round_16(pair.x) | (round_16(pair.y) << 16u));
 }
 
 // Columns 2 i and 2 i + 1 of a row.
-fn row_pair(row: u32, i: u32) -> u32 {
+fn row_pair(row: u32, i: u32) -> Pair {
   return x[row * (kColumns / 2u) + i];
 }
 
@@ -66,7 +69,12 @@ fn prepare_row(row: u32, thread: u32) {
 }
 
 fn value_bits(row: u32, column: u32) -> u32 {
-  return (row_pair(row, column / 2u) >> (16u * (column % 2u))) & 0xffffu;
+  return (bitcast<u32>(row_pair(row, column / 2u)) >> (16u * (column % 2u))) & 0xffffu;
+}
+
+fn value_of(row: u32, column: u32) -> f32 {
+  let pair = unpack_pair(row_pair(row, column / 2u));
+  return select(pair.x, pair.y, column % 2u == 1u);
 }
 
 fn is_outlier(column: u32) -> bool {
@@ -121,8 +129,9 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
   var low = 0x1.fffffep+127f;
   var high = -0x1.fffffep+127f;
   for (var i = thread; i < kColumns / 2u; i += kThreads) {
-    let word = row_pair(row, i);
-    let pair = unpack_pair(word);
+    let values = row_pair(row, i);
+    let pair = unpack_pair(values);
+    let word = bitcast<u32>(values);
     if (!is_outlier(2u * i)) {
       low = min(low, pair.x);
       high = max(high, pair.x);
@@ -160,7 +169,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     if (place < kBaseColumns) {
       var column = column_of(place);
       for (var i = 0u; i < kCodesPerWord && place < kBaseColumns; i++) {
-        let value = unpack_pair(value_bits(row, column)).x;
+        let value = value_of(row, column);
         let level = u32(clamp(round((value - zero) * inverse), 0.0, kLevels));  // round: ties to even
         packed |= ((level - (1u << (kBits - 1u))) & ((1u << kBits) - 1u)) << (i * kBits);
         place++;

@@ -1,10 +1,10 @@
-// quik_linear_w8a8_bf16_n192k576f8_k32t16x1_webgpu_233edcd6
+// quik_linear_w8a8_bf16_n192k576f8_k32t16x1_webgpu_b133ec39
 // y[M, N] = dequantised(codes * weights) + outlier_rows * outlier_weights + bias (+ residual), one kernel.
 // A workgroup computes 4 * kChannelThreads channels x kTokens tokens.
 // serves     proj (w8a8, 8 outlier columns, bf16)
 // why        M = 1: modelled 1.0 us at M = 1, 87 % of the roofline: DRAM 0.9, loads 0.7 us
 // why        best on Arc-140V of 22 legal schedules; next 1.0 us: t32x1 32x8 threads along K packed
-// made by    quikc <version>, templates <digest>, spec 233edcd6bcb6
+// made by    quikc <version>, templates <digest>, spec b133ec39b2b2
 
 // ---- The problem ---------------------------------------------------------------------------------
 const kN = 192u;  // output channels
@@ -28,9 +28,12 @@ const kTokens = 1u;
 @group(0) @binding(6) var<storage, read> outlier_rows: array<u32>;  // activations of the outlier columns, zero-padded to a multiple of 16
 @group(0) @binding(7) var<storage, read_write> y: array<u32>;  // the result
 
-// Two bf16 values, the lower first, as f32: exact.
-fn unpack_pair(word: u32) -> vec2<f32> {
-  return vec2<f32>(bitcast<f32>(word << 16u), bitcast<f32>(word & 0xffff0000u));
+// Two bf16 values in a word, the lower first.
+alias Pair = u32;
+
+// As f32: exact.
+fn unpack_pair(pair: Pair) -> vec2<f32> {
+  return vec2<f32>(bitcast<f32>(pair << 16u), bitcast<f32>(pair & 0xffff0000u));
 }
 
 // An f32 as bf16 bits, to nearest, ties to even.
@@ -40,8 +43,8 @@ fn round_16(value: f32) -> u32 {
   return (bits + 0x7fffu + ((bits >> 16u) & 1u)) >> 16u;
 }
 
-fn pack_pair(pair: vec2<f32>) -> u32 {
-  return round_16(pair.x) | (round_16(pair.y) << 16u);
+fn pack_pair(pair: vec2<f32>) -> Pair {
+  return bitcast<Pair>(round_16(pair.x) | (round_16(pair.y) << 16u));
 }
 
 alias Weights = vec4<u32>;
@@ -115,8 +118,8 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     let at = (block * kOutlierSegments + step / 4u) * 32u + g * 4u + step % 4u;
     let w = outlier_weights[at];
     let v = outlier_weights[at + 4u];
-    let low = array(unpack_pair(w.x), unpack_pair(w.y), unpack_pair(v.x), unpack_pair(v.y));
-    let high = array(unpack_pair(w.z), unpack_pair(w.w), unpack_pair(v.z), unpack_pair(v.w));
+    let low = array(unpack_pair(w[0]), unpack_pair(w[1]), unpack_pair(v[0]), unpack_pair(v[1]));
+    let high = array(unpack_pair(w[2]), unpack_pair(w[3]), unpack_pair(v[2]), unpack_pair(v[3]));
     let columns = mat4x4<f32>(low[0].x, low[1].x, low[2].x, low[3].x, low[0].y, low[1].y, low[2].y, low[3].y,
       high[0].x, high[1].x, high[2].x, high[3].x, high[0].y, high[1].y, high[2].y, high[3].y);
     let at0 = (row0 * kOutlierSegments + step / 4u) * 8u + step % 4u;

@@ -1,20 +1,20 @@
-// quik_linear_w4a4_f16_n192k192f8_k8t16x1_webgpu_d882de04
+// quik_linear_w4a4_f16_n192k576f8_k16t16x1_webgpu_940d2dc8
 // y[M, N] = dequantised(codes * weights) + outlier_rows * outlier_weights + bias (+ residual), one kernel.
 // A workgroup computes 4 * kChannelThreads channels x kTokens tokens.
-// serves     layers.0-3.self_attn.o_proj (w4a4, 8 outlier columns, f16)
-// why        M 1-8: modelled 0.6 us at M = 8, 47 % of the roofline: loads 0.5, DRAM 0.3 us
-// why        best on Arc-140V of 130 legal schedules; next 0.6 us: t32x1 8x8 threads along K packed
-// made by    quikc <version>, templates <digest>, spec d882de049da3
+// serves     proj (w4a4, 8 outlier columns, f16)
+// why        M = 1: modelled 0.7 us at M = 1, 67 % of the roofline: loads 0.6, DRAM 0.5 us
+// why        best on Arc-140V of 22 legal schedules; next 0.7 us: t32x1 16x8 threads along K packed
+// made by    quikc <version>, templates <digest>, spec 940d2dc8728f
 
 // ---- The problem ---------------------------------------------------------------------------------
 const kN = 192u;  // output channels
 const kBlocks = 12u;  // of 16 channels, the last one padded with zeros
-const kBaseSegments = 3u;  // of 256 bits of codes, padded with code 0
+const kBaseSegments = 9u;  // of 256 bits of codes, padded with code 0
 const kOutlierSegments = 1u;  // of 16 outlier columns, padded with value 0
 const kHalf = 8.0;  // 2^(bits - 1): what a code is off from the quantised level
 
 // ---- The schedule --------------------------------------------------------------------------------
-const kLanes = 8u;  // that share K
+const kLanes = 16u;  // that share K
 const kChannelThreads = 4u;  // of 4 channels each
 const kTokens = 1u;
 
@@ -26,12 +26,14 @@ const kTokens = 1u;
 @group(0) @binding(4) var<storage, read> codes: array<u32>;  // activation codes of the base columns
 @group(0) @binding(5) var<storage, read> row_meta: array<vec2<f32>>;  // {scale, minimum} of a token row; {NaN, NaN} makes its output NaN
 @group(0) @binding(6) var<storage, read> outlier_rows: array<u32>;  // activations of the outlier columns, zero-padded to a multiple of 16
-@group(0) @binding(7) var<storage, read> residual: array<u32>;  // added to y in f32; not y itself, which WebGPU forbids
-@group(0) @binding(8) var<storage, read_write> y: array<u32>;  // the result
+@group(0) @binding(7) var<storage, read_write> y: array<u32>;  // the result
 
-// Two f16 values, the lower first, as f32: exact.
-fn unpack_pair(word: u32) -> vec2<f32> {
-  return unpack2x16float(word);
+// Two f16 values in a word, the lower first.
+alias Pair = u32;
+
+// As f32: exact.
+fn unpack_pair(pair: Pair) -> vec2<f32> {
+  return unpack2x16float(pair);
 }
 
 // An f32 as f16 bits, to nearest, ties to even: WGSL's own conversion may round either way.
@@ -47,8 +49,8 @@ fn round_16(value: f32) -> u32 {
   return sign | ((size - 0x38000000u + 0xfffu + ((size >> 13u) & 1u)) >> 13u);
 }
 
-fn pack_pair(pair: vec2<f32>) -> u32 {
-  return round_16(pair.x) | (round_16(pair.y) << 16u);
+fn pack_pair(pair: vec2<f32>) -> Pair {
+  return bitcast<Pair>(round_16(pair.x) | (round_16(pair.y) << 16u));
 }
 
 // Signed nibbles as signed bytes of 16 times their value: the odd ones where they stand, the even ones shifted up. A
@@ -131,8 +133,8 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     let at = (block * kOutlierSegments + step / 4u) * 32u + g * 4u + step % 4u;
     let w = outlier_weights[at];
     let v = outlier_weights[at + 4u];
-    let low = array(unpack_pair(w.x), unpack_pair(w.y), unpack_pair(v.x), unpack_pair(v.y));
-    let high = array(unpack_pair(w.z), unpack_pair(w.w), unpack_pair(v.z), unpack_pair(v.w));
+    let low = array(unpack_pair(w[0]), unpack_pair(w[1]), unpack_pair(v[0]), unpack_pair(v[1]));
+    let high = array(unpack_pair(w[2]), unpack_pair(w[3]), unpack_pair(v[2]), unpack_pair(v[3]));
     let columns = mat4x4<f32>(low[0].x, low[1].x, low[2].x, low[3].x, low[0].y, low[1].y, low[2].y, low[3].y,
       high[0].x, high[1].x, high[2].x, high[3].x, high[0].y, high[1].y, high[2].y, high[3].y);
     let at0 = (row0 * kOutlierSegments + step / 4u) * 8u + step % 4u;
@@ -158,9 +160,9 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
   }
 }
 
-// Two words of y, channels n, n + 1 and n + 8, n + 9, unless they are padding; the residual is added in f32.
+// Two words of y, channels n, n + 1 and n + 8, n + 9, unless they are padding.
 fn store(row: u32, n: u32, value: vec4<f32>) {
   let at = (row * kN + n) / 2u;
-  if (n < kN) { y[at] = pack_pair(value.xz + unpack_pair(residual[at])); }
-  if (n + 8u < kN) { y[at + 4u] = pack_pair(value.yw + unpack_pair(residual[at + 4u])); }
+  if (n < kN) { y[at] = pack_pair(value.xz); }
+  if (n + 8u < kN) { y[at + 4u] = pack_pair(value.yw); }
 }
