@@ -56,7 +56,12 @@ const laneSplitSchema = z.strictObject({
   halves,
 });
 
-const workgroupRowSchema = z.strictObject({ kind: z.literal('workgroup-row'), threads: size, halves });
+const workgroupRowSchema = z.strictObject({
+  kind: z.literal('workgroup-row'),
+  threads: size,
+  reduce: z.enum(['workgroup', 'subgroup']),
+  halves,
+});
 
 /** All that determines a kernel's text. */
 export const specSchema = z.discriminatedUnion('family', [

@@ -94,6 +94,8 @@ export type WgslLinearSchedule = RegisterTileSchedule | BroadcastTileSchedule | 
 export interface WorkgroupRowSchedule {
   readonly kind: 'workgroup-row';
   readonly threads: number;
+  /** How the threads' sums and ranges come together: in workgroup memory, or within subgroups, of whatever size, first. */
+  readonly reduce: 'workgroup' | 'subgroup';
   readonly halves: HalfAccess;
 }
 

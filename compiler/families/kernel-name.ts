@@ -23,6 +23,7 @@ export function linearKernelId(
 function formOf(schedule: Schedule): readonly string[] {
   return [
     ...('dot' in schedule && schedule.dot !== 'packed' ? [schedule.dot] : []),
+    ...('reduce' in schedule && schedule.reduce === 'subgroup' ? ['subgroups'] : []),
     ...('halves' in schedule && schedule.halves === 'vectors' ? ['halves'] : []),
   ];
 }

@@ -104,9 +104,16 @@ export const wgslScaleRoundings = wgsl.rounded + wgsl.quotient;
 /** t = (x - z) * (1 / s) in WGSL. */
 export const wgslCodeRoundings = wgsl.rounded + wgsl.quotient + wgsl.rounded;
 
-/** rms-norm in WGSL: pairs of squares summed by each thread, then a tree over the threads; see rmsNormRoundings. */
-export function wgslRmsNormRoundings(columns: number, threads: number): number {
-  const chain = 2 * Math.ceil(columns / (2 * threads)) + Math.ceil(Math.log2(threads));
+/**
+ * rms-norm in WGSL: pairs of squares summed by each thread, then a tree over the threads, or whatever order the device's
+ * subgroups add in; see rmsNormRoundings.
+ */
+export function wgslRmsNormRoundings(
+  columns: number,
+  { threads, reduce }: { readonly threads: number; readonly reduce: 'workgroup' | 'subgroup' },
+): number {
+  const joined = reduce === 'subgroup' ? threads - 1 : Math.ceil(Math.log2(threads));
+  const chain = 2 * Math.ceil(columns / (2 * threads)) + joined;
   const sum = wgsl.rounded * (chain + 1) + wgsl.quotient + wgsl.rounded + 1; // squares; mean; + eps, itself rounded
   return sum / 2 + wgsl.reciprocalRoot + 2 * wgsl.rounded;
 }

@@ -5,6 +5,7 @@ import {
   renderShader,
   scheduledLinear,
   type WgslSpec,
+  withSubgroups,
   withVectors,
 } from '../webgpu/shader-workbench.ts';
 import { emitModel, goldenFiles } from './golden-files.ts';
@@ -35,7 +36,9 @@ const explicit: Readonly<Record<string, WgslSpec>> = {
   ),
   'broadcast-tile-packed-w4a4': scheduledLinear({}, packedTile),
   'register-tile-f16-w4a4': withVectors(linearShader({}, [8, 8, 2])),
-  'quantize-f16-rms-norm-a4': withVectors(quantizeShader({ prologue: { op: 'rms-norm', eps: 1e-5 } }, 64)),
+  'quantize-f16-subgroups-rms-norm-a4': withVectors(
+    withSubgroups(quantizeShader({ prologue: { op: 'rms-norm', eps: 1e-5 } }, 64)),
+  ),
   'lane-split-scalar-w4a4': scheduledLinear({}, { ...split, dot: 'scalar' }),
   'register-tile-scalar-w8a8': scheduledLinear(
     { weightBits: 8, activationBits: 8 },

@@ -69,7 +69,7 @@ export function quantizeShader(problem: Partial<QuantizeProblem>, threads: numbe
   return {
     family: 'quantize',
     problem: { ...defaults, ...problem },
-    schedule: { kind: 'workgroup-row', threads, halves: 'words' },
+    schedule: { kind: 'workgroup-row', threads, reduce: 'workgroup', halves: 'words' },
   };
 }
 
@@ -114,6 +114,11 @@ export async function checkText(text: string, features: readonly string[] = []):
 /** The same with 16-bit floats as vectors of f16. */
 export function withVectors(spec: WgslSpec): WgslSpec {
   return { ...spec, schedule: { ...spec.schedule, halves: 'vectors' } } as WgslSpec;
+}
+
+/** The same with sums and ranges taken within subgroups first. */
+export function withSubgroups(spec: WgslSpec): WgslSpec {
+  return { ...spec, schedule: { ...spec.schedule, reduce: 'subgroup' } } as WgslSpec;
 }
 
 /** Runs a text as the kernel of `spec` on the adapter, all tiles compared; or says what the adapter lacks for it. */

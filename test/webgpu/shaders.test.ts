@@ -11,6 +11,7 @@ import {
   runShader,
   scheduledLinear,
   type WgslSpec,
+  withSubgroups,
   withVectors,
 } from './shader-workbench.ts';
 
@@ -101,18 +102,26 @@ const quantizes: readonly WgslSpec[] = [
   quantizeShader({ k: 1000, outliers: 0, bits: 8, dtype: 'bf16' }, 128),
 ];
 
+const subgroupQuantizes = quantizes.map(withSubgroups);
+
 /** 16-bit floats as vectors of f16, in every template. On an adapter without them only Dawn sees these. */
 const vectorKernels: readonly WgslSpec[] = [
-  ...[...linears, ...splitLinears, ...subgroupLinears, ...quantizes].filter(
+  ...[...linears, ...splitLinears, ...subgroupLinears, ...quantizes, ...subgroupQuantizes].filter(
     ({ problem }) => problem.dtype === 'f16',
   ),
 ].map(withVectors);
 
 needsDawn('shaders of awkward shapes', () => {
   test.for(
-    [...linears, ...splitLinears, ...scalarLinears, ...subgroupLinears, ...quantizes, ...vectorKernels].map(
-      (spec) => [JSON.stringify([spec.problem, spec.schedule]), spec] as const,
-    ),
+    [
+      ...linears,
+      ...splitLinears,
+      ...scalarLinears,
+      ...subgroupLinears,
+      ...quantizes,
+      ...subgroupQuantizes,
+      ...vectorKernels,
+    ].map((spec) => [JSON.stringify([spec.problem, spec.schedule]), spec] as const),
   )('%s', async ([_, spec], { skip }) => {
     const text = renderShader(spec);
     expect(await checkText(text, needsOf(spec).features)).toEqual([]);
@@ -196,6 +205,21 @@ const slips: readonly (readonly [string, WgslSpec, string, string])[] = [
     'y[at] = pack_pair(value.xz',
     'y[at] = pack_pair(value.zx',
   ],
+  [
+    'the place of another subgroup',
+    withSubgroups(plain),
+    'scratch[least] = value;',
+    'scratch[thread / 2u] = value;',
+  ],
+  [
+    'a subgroup left out',
+    withSubgroups(plain),
+    'var left = atomicLoad(&places[word]);',
+    'var left = atomicLoad(&places[word]) & 1u;',
+  ],
+  ['a range without the subgroup', withSubgroups(plain), 'subgroupMax(range.y)', 'range.y'],
+  ['a sum without the subgroup', withSubgroups(quantize), 'subgroupAdd(sum)', 'sum'],
+  ['a sum of the first subgroup', withSubgroups(quantize), 'whole += scratch[', 'whole = scratch['],
   ['a lane left out', lanes, 'var half = kLanes / 2u', 'var half = kLanes / 4u'],
   [
     'a step taken twice',

@@ -82,7 +82,7 @@ describe('a quantize', () => {
     const spec = {
       family: 'quantize',
       problem: rows,
-      schedule: { kind: 'workgroup-row', threads: 64, halves: 'words' },
+      schedule: { kind: 'workgroup-row', threads: 64, reduce: 'workgroup', halves: 'words' },
     } as const;
     const { grid } = quantize.contract(spec).launch;
     expect(grid.map((extent) => evaluate(extent, 65_536))).toEqual([65_535, 2, 1]);

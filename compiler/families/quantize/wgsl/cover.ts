@@ -12,7 +12,7 @@ export function wgslCover({ problem, schedule }: SpecOf<'quantize', 'wgsl'>): Qu
   return {
     rowsOf: ([x, y], m) => (x + 65_535 * y < m ? [x + 65_535 * y] : []),
     roundings: {
-      prologue: { norm: wgslRmsNormRoundings(problem.k, schedule.threads), silu: wgslSiluMulRoundings },
+      prologue: { norm: wgslRmsNormRoundings(problem.k, schedule), silu: wgslSiluMulRoundings },
       scale: wgslScaleRoundings,
       code: wgslCodeRoundings,
     },

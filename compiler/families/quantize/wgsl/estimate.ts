@@ -9,6 +9,8 @@ import { codeRowBytes, quantizeGeometry } from '../geometry.ts';
 const instructionsPerValue = 60;
 /** Clocks of a row's fixed path: barriers, reductions, division. Stated. */
 const rowLatencyClocks = 4000;
+/** Clocks of a round of the tree that joins what threads have: workgroup memory there and back, a barrier. Stated. */
+const roundClocks = 100;
 /** Rows that a core works on at once. Stated. */
 const rowsPerCore = 4;
 
@@ -28,7 +30,10 @@ export function estimateWorkgroupRow(
   const arithmetic = instructions / gpu.perCoreClock.fma / gpu.coreCount / gpu.clockMHz;
   const rounds = ceilDiv(m, gpu.coreCount * rowsPerCore);
   const serial = ceilDiv(problem.k, schedule.threads) * instructionsPerValue;
-  const latency = (rounds * (rowLatencyClocks + serial)) / gpu.clockMHz;
+  // Subgroups join in their registers, and once in workgroup memory; of the tree's rounds one is left.
+  const saved = schedule.reduce === 'subgroup' ? roundClocks * (Math.log2(schedule.threads) - 1) : 0;
+  const path = rowLatencyClocks - saved + serial;
+  const latency = (rounds * path) / gpu.clockMHz;
   const microseconds = Math.max(dram, arithmetic, latency);
   const terms = (): readonly CostTerm[] => [
     { name: 'DRAM', microseconds: dram, how: `${(bytes / 1e6).toFixed(2)} MB once at ${gpu.dramGBps} GB/s` },
@@ -40,7 +45,7 @@ export function estimateWorkgroupRow(
     {
       name: 'latency',
       microseconds: latency,
-      how: `${rounds} rounds of ${rowsPerCore} rows a core, ${rowLatencyClocks + serial} clocks each`,
+      how: `${rounds} rounds of ${rowsPerCore} rows a core, ${path} clocks each`,
     },
   ];
   const waves = m / (gpu.coreCount * rowsPerCore);

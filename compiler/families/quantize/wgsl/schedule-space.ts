@@ -13,18 +13,27 @@ import { rejectUnpromised } from '../../reject-unpromised.ts';
  */
 export function* enumerateWorkgroupRows(): Iterable<WorkgroupRowSchedule> {
   for (const halves of ['vectors', 'words'] as const) {
-    for (const threads of [32, 64, 128, 256]) yield { kind: 'workgroup-row', threads, halves };
+    for (const reduce of ['subgroup', 'workgroup'] as const) {
+      for (const threads of [32, 64, 128, 256]) yield { kind: 'workgroup-row', threads, reduce, halves };
+    }
   }
 }
 
 /** What a schedule's kernel asks of a device. */
 export function quantizeNeeds(schedule: WorkgroupRowSchedule): DeviceNeeds {
-  return { features: halfFeatures(schedule), languageFeatures: [], leastSubgroupSize: 1 };
+  const halves = halfFeatures(schedule);
+  return schedule.reduce === 'subgroup'
+    ? { features: [...halves, 'subgroups'], languageFeatures: [], leastSubgroupSize: 4 }
+    : { features: halves, languageFeatures: [], leastSubgroupSize: 1 };
 }
 
-/** Workgroup memory: per 32 columns a word of bits and a count, a pair a thread to reduce with, one flag. */
-export function workgroupBytes({ k }: QuantizeProblem, { threads }: WorkgroupRowSchedule): number {
-  return (2 * ceilDiv(k, 32) + 1) * 4 + threads * 8 + 4;
+/**
+ * Workgroup memory: per 32 columns a word of bits and a count, a pair a thread to reduce with, one flag; and a bit a thread
+ * where subgroups have places there.
+ */
+export function workgroupBytes({ k }: QuantizeProblem, { threads, reduce }: WorkgroupRowSchedule): number {
+  const places = reduce === 'subgroup' ? threads / 8 : 0;
+  return (2 * ceilDiv(k, 32) + 1) * 4 + threads * 8 + 4 + places;
 }
 
 /** The first reason why `schedule` cannot serve `problem`; undefined if it can. */

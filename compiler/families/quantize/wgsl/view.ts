@@ -39,6 +39,8 @@ export const quantizeTemplates: readonly TemplateContract[] = [
     slots: {
       dtype: dtypeSlots,
       finite: ['wgsl/slots/finite/f16', 'wgsl/slots/finite/bf16'],
+      range: ['wgsl/slots/range/workgroup', 'wgsl/slots/range/subgroup'],
+      sum: ['wgsl/slots/sum/workgroup', 'wgsl/slots/sum/subgroup'],
       prologue: ['wgsl/slots/prologue/none', 'wgsl/slots/prologue/rms-norm', 'wgsl/slots/prologue/silu-mul'],
       columns: ['wgsl/slots/columns/compact', 'wgsl/slots/columns/in-place'],
     },
@@ -63,6 +65,8 @@ export function quantizeView(
     slots: {
       dtype: slot,
       finite: `wgsl/slots/finite/${problem.dtype}`,
+      range: `wgsl/slots/range/${schedule.reduce}`,
+      sum: `wgsl/slots/sum/${schedule.reduce}`,
       prologue: `wgsl/slots/prologue/${prologue.op}`,
       columns: `wgsl/slots/columns/${columns}`,
     },

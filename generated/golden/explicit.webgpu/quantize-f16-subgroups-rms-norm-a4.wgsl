@@ -1,46 +1,48 @@
-// quik_quantize_silumul_a8_f16_k512f16_t256_webgpu_979c9b02
+enable f16;
+enable subgroups;
+
+// quik_quantize_rmsnorm_a4_f16_k576f8_t64_subgroups_halves_webgpu_9059a377
 // Each row of x is put through its prologue and rounded; its outlier columns are copied out, its base columns
 // quantised with a scale and a minimum of their own. x is read once a phase.
-// serves     layers.0-3.mlp.down_proj (a8, 16 outlier columns, f16)
-// why        any M: modelled 128.6 us at M = 2048, 30 % of the roofline: latency 128.6, DRAM 39.2 us
-// why        best on Arc-140V of 4 legal schedules; next 132.4 us: 128 threads
-// made by    quikc <version>, templates <digest>, spec 979c9b020d9d
+// serves     test (test)
+// why        chosen by a test
+// made by    quikc test, templates test, spec 9059a3774348
 
 // ---- The problem ---------------------------------------------------------------------------------
-const kColumns = 512u;  // input features of a row, two a word
-const kOutliers = 16u;  // of them kept in f16; which ones is data
-const kBaseColumns = 496u;  // of them quantised
-const kBits = 8u;  // of a code
-const kLevels = 255.0;  // 2^kBits - 1: the largest code before 2^(kBits - 1) is taken off
+const kColumns = 576u;  // input features of a row, two a word
+const kOutliers = 8u;  // of them kept in f16; which ones is data
+const kBaseColumns = 568u;  // of them quantised
+const kBits = 4u;  // of a code
+const kLevels = 15.0;  // 2^kBits - 1: the largest code before 2^(kBits - 1) is taken off
 const kLeastScale = 0x1p-64f;  // of a row whose values are all equal: they come back through its minimum
+const kEpsilon = 0.000009999999747378752;  // of the RMS norm
 
 // ---- Layouts and schedule: one workgroup a row ---------------------------------------------------
 const kCodesPerWord = 32u / kBits;  // in order of column, low bits first
-const kCodeWords = 128u;  // of a row: segments of 256 bits, padded with code 0
+const kCodeWords = 72u;  // of a row: segments of 256 bits, padded with code 0
 const kOutlierWords = 8u;  // of a row: padded to 16 columns with value 0
-const kColumnWords = 16u;  // of 32 columns, a bit each
-const kThreads = 256u;
+const kColumnWords = 18u;  // of 32 columns, a bit each
+const kThreads = 64u;
 
 // ---- Bindings: layouts as in docs/layouts.md -----------------------------------------------------
 @group(0) @binding(0) var<uniform> M: u32;  // rows
-@group(0) @binding(1) var<storage, read> x: array<u32>;  // [gate | up] of each token
-@group(0) @binding(2) var<storage, read> outlier_columns: array<u32>;  // input features kept in 16 bit, ascending, each once
-@group(0) @binding(3) var<storage, read_write> codes: array<u32>;  // codes of the base columns in ascending order
-@group(0) @binding(4) var<storage, read_write> row_meta: array<vec2<u32>>;  // {scale, minimum}; {NaN, NaN} where a base value is not finite
-@group(0) @binding(5) var<storage, read_write> outlier_rows: array<u32>;  // the outlier columns as they are, zero-padded
+@group(0) @binding(1) var<storage, read> x: array<vec2<f16>>;  // activations of each token
+@group(0) @binding(2) var<storage, read> gamma: array<vec2<f16>>;  // weight of the RMS norm
+@group(0) @binding(3) var<storage, read> outlier_columns: array<u32>;  // input features kept in 16 bit, ascending, each once
+@group(0) @binding(4) var<storage, read_write> codes: array<u32>;  // codes of the base columns in ascending order
+@group(0) @binding(5) var<storage, read_write> row_meta: array<vec2<u32>>;  // {scale, minimum}; {NaN, NaN} where a base value is not finite
+@group(0) @binding(6) var<storage, read_write> outlier_rows: array<u32>;  // the outlier columns as they are, zero-padded
 
 var<workgroup> marked: array<atomic<u32>, kColumnWords>;  // bits of the outlier columns
 var<workgroup> before: array<u32, kColumnWords + 1u>;  // outliers before a word's columns
-var<workgroup> scratch: array<vec2<f32>, kThreads>;
 var<workgroup> lost: atomic<u32>;  // a base value is not finite
 var<private> norm: f32;  // what the RMS norm multiplies by
 
-// Two f16 values in a word, the lower first.
-alias Pair = u32;
+alias Pair = vec2<f16>;
 
-// As f32: exact.
+// As f32, in which all sums are: exact.
 fn unpack_pair(pair: Pair) -> vec2<f32> {
-  return unpack2x16float(pair);
+  return vec2<f32>(pair);
 }
 
 // An f32 as f16 bits, to nearest, ties to even: WGSL's own conversion may round either way.
@@ -65,15 +67,59 @@ fn pack_pair(pair: vec2<f32>) -> Pair {
   return bitcast<Pair>(round_16(pair.x) | (round_16(pair.y) << 16u));
 }
 
-// Columns 2 i and 2 i + 1 of silu(gate) * up, rounded; a row is [gate | up].
-fn row_pair(row: u32, i: u32) -> Pair {
-  let gate = unpack_pair(x[row * kColumns + i]);
-  let up = unpack_pair(x[row * kColumns + kColumns / 2u + i]);
-  return pack_pair(gate / (1.0 + exp(-gate)) * up);
+// What each subgroup has, in the place of its least thread, and a bit for each such place: how many threads a subgroup has,
+// and which, is for the device to say.
+var<workgroup> scratch: array<vec2<f32>, kThreads>;
+var<workgroup> places: array<atomic<u32>, kThreads / 32u>;
+
+fn publish(value: vec2<f32>, thread: u32) {
+  let least = subgroupMin(thread);
+  if (thread == least) {
+    scratch[least] = value;
+    atomicOr(&places[least / 32u], 1u << (least % 32u));
+  }
+  workgroupBarrier();  // before what the subgroups have is read
 }
 
+// The least x and the greatest y of the threads; every thread gets them.
+fn reduce_range(range: vec2<f32>, thread: u32) -> vec2<f32> {
+  publish(vec2<f32>(subgroupMin(range.x), subgroupMax(range.y)), thread);
+  var whole = scratch[0];
+  for (var word = 0u; word < kThreads / 32u; word++) {
+    for (var left = atomicLoad(&places[word]); left != 0u; left &= left - 1u) {
+      let other = scratch[32u * word + firstTrailingBit(left)];
+      whole = vec2<f32>(min(whole.x, other.x), max(whole.y, other.y));
+    }
+  }
+  return whole;
+}
+
+// Columns 2 i and 2 i + 1 of a row after the norm, rounded.
+fn row_pair(row: u32, i: u32) -> Pair {
+  return pack_pair(unpack_pair(x[row * (kColumns / 2u) + i]) * norm * unpack_pair(gamma[i]));
+}
+
+// The sum over the threads, subgroups in the order of their places; every thread gets it.
+fn reduce_sum(sum: f32, thread: u32) -> f32 {
+  publish(vec2<f32>(subgroupAdd(sum), 0.0), thread);
+  var whole = 0.0;
+  for (var word = 0u; word < kThreads / 32u; word++) {
+    for (var left = atomicLoad(&places[word]); left != 0u; left &= left - 1u) {
+      whole += scratch[32u * word + firstTrailingBit(left)].x;
+    }
+  }
+  workgroupBarrier();  // all have read the sums before `scratch` is used again
+  return whole;
+}
+
+// norm: the mean of the squares, each thread's in order.
 fn prepare_row(row: u32, thread: u32) {
-  norm = 1.0;
+  var sum = 0.0;
+  for (var i = thread; i < kColumns / 2u; i += kThreads) {
+    let pair = unpack_pair(x[row * (kColumns / 2u) + i]);
+    sum += pair.x * pair.x + pair.y * pair.y;
+  }
+  norm = inverseSqrt(reduce_sum(sum, thread) / f32(kColumns) + kEpsilon);
 }
 
 fn value_bits(row: u32, column: u32) -> u32 {
@@ -151,17 +197,9 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
       if (is_not_finite(word >> 16u)) { atomicStore(&lost, 1u); }
     }
   }
-  scratch[thread] = vec2<f32>(low, high);
-  workgroupBarrier();  // before the first sums are read
-  for (var half = kThreads / 2u; half > 0u; half /= 2u) {
-    if (thread < half) {
-      let other = scratch[thread + half];
-      scratch[thread] = vec2<f32>(min(scratch[thread].x, other.x), max(scratch[thread].y, other.y));
-    }
-    workgroupBarrier();  // before this round's results are read
-  }
-  let zero = select(scratch[0].x, 0.0, kBaseColumns == 0u);
-  let range = select(scratch[0].y - scratch[0].x, 0.0, kBaseColumns == 0u);
+  let ends = reduce_range(vec2<f32>(low, high), thread);
+  let zero = select(ends.x, 0.0, kBaseColumns == 0u);
+  let range = select(ends.y - ends.x, 0.0, kBaseColumns == 0u);
   let scale = max(range / kLevels, kLeastScale);
   let inverse = 1.0 / scale;
 

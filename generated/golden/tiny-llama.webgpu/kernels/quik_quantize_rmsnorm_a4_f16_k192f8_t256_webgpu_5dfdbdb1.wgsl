@@ -1,10 +1,10 @@
-// quik_quantize_a4_f16_k192f8_t256_webgpu_453fde72
+// quik_quantize_rmsnorm_a4_f16_k192f8_t256_webgpu_5dfdbdb1
 // Each row of x is put through its prologue and rounded; its outlier columns are copied out, its base columns
 // quantised with a scale and a minimum of their own. x is read once a phase.
-// serves     layers.0-3.self_attn.o_proj (a4, 8 outlier columns, f16)
+// serves     layers.0-3.self_attn.qkv_proj, layers.0-3.mlp.gate_up_proj (a4, 8 outlier columns, f16)
 // why        any M: modelled 126.8 us at M = 2048, 6 % of the roofline: latency 126.8, arithmetic 11.2 us
 // why        best on Arc-140V of 4 legal schedules; next 128.6 us: 128 threads
-// made by    quikc <version>, templates <digest>, spec 453fde723984
+// made by    quikc <version>, templates <digest>, spec 5dfdbdb148e8
 
 // ---- The problem ---------------------------------------------------------------------------------
 const kColumns = 192u;  // input features of a row, two a word
@@ -13,6 +13,7 @@ const kBaseColumns = 184u;  // of them quantised
 const kBits = 4u;  // of a code
 const kLevels = 15.0;  // 2^kBits - 1: the largest code before 2^(kBits - 1) is taken off
 const kLeastScale = 0x1p-64f;  // of a row whose values are all equal: they come back through its minimum
+const kEpsilon = 0.000009999999747378752;  // of the RMS norm
 
 // ---- Layouts and schedule: one workgroup a row ---------------------------------------------------
 const kCodesPerWord = 32u / kBits;  // in order of column, low bits first
@@ -24,14 +25,14 @@ const kThreads = 256u;
 // ---- Bindings: layouts as in docs/layouts.md -----------------------------------------------------
 @group(0) @binding(0) var<uniform> M: u32;  // rows
 @group(0) @binding(1) var<storage, read> x: array<u32>;  // activations of each token
-@group(0) @binding(2) var<storage, read> outlier_columns: array<u32>;  // input features kept in 16 bit, ascending, each once
-@group(0) @binding(3) var<storage, read_write> codes: array<u32>;  // codes of the base columns in ascending order
-@group(0) @binding(4) var<storage, read_write> row_meta: array<vec2<u32>>;  // {scale, minimum}; {NaN, NaN} where a base value is not finite
-@group(0) @binding(5) var<storage, read_write> outlier_rows: array<u32>;  // the outlier columns as they are, zero-padded
+@group(0) @binding(2) var<storage, read> gamma: array<u32>;  // weight of the RMS norm
+@group(0) @binding(3) var<storage, read> outlier_columns: array<u32>;  // input features kept in 16 bit, ascending, each once
+@group(0) @binding(4) var<storage, read_write> codes: array<u32>;  // codes of the base columns in ascending order
+@group(0) @binding(5) var<storage, read_write> row_meta: array<vec2<u32>>;  // {scale, minimum}; {NaN, NaN} where a base value is not finite
+@group(0) @binding(6) var<storage, read_write> outlier_rows: array<u32>;  // the outlier columns as they are, zero-padded
 
 var<workgroup> marked: array<atomic<u32>, kColumnWords>;  // bits of the outlier columns
 var<workgroup> before: array<u32, kColumnWords + 1u>;  // outliers before a word's columns
-var<workgroup> scratch: array<vec2<f32>, kThreads>;
 var<workgroup> lost: atomic<u32>;  // a base value is not finite
 var<private> norm: f32;  // what the RMS norm multiplies by
 
@@ -65,13 +66,48 @@ fn pack_pair(pair: vec2<f32>) -> Pair {
   return bitcast<Pair>(round_16(pair.x) | (round_16(pair.y) << 16u));
 }
 
-// Columns 2 i and 2 i + 1 of a row.
-fn row_pair(row: u32, i: u32) -> Pair {
-  return x[row * (kColumns / 2u) + i];
+var<workgroup> scratch: array<vec2<f32>, kThreads>;
+
+// The least x and the greatest y of the threads, in a tree; every thread gets them.
+fn reduce_range(range: vec2<f32>, thread: u32) -> vec2<f32> {
+  scratch[thread] = range;
+  workgroupBarrier();  // before the first ranges are read
+  for (var half = kThreads / 2u; half > 0u; half /= 2u) {
+    if (thread < half) {
+      let other = scratch[thread + half];
+      scratch[thread] = vec2<f32>(min(scratch[thread].x, other.x), max(scratch[thread].y, other.y));
+    }
+    workgroupBarrier();  // before this round's results are read
+  }
+  return scratch[0];
 }
 
+// Columns 2 i and 2 i + 1 of a row after the norm, rounded.
+fn row_pair(row: u32, i: u32) -> Pair {
+  return pack_pair(unpack_pair(x[row * (kColumns / 2u) + i]) * norm * unpack_pair(gamma[i]));
+}
+
+// The sum over the threads, in a tree; every thread gets it.
+fn reduce_sum(sum: f32, thread: u32) -> f32 {
+  scratch[thread] = vec2<f32>(sum, 0.0);
+  workgroupBarrier();  // before the first sums are read
+  for (var half = kThreads / 2u; half > 0u; half /= 2u) {
+    if (thread < half) { scratch[thread] += scratch[thread + half]; }
+    workgroupBarrier();  // before this round's results are read
+  }
+  let whole = scratch[0].x;
+  workgroupBarrier();  // all have read the sum before `scratch` is used again
+  return whole;
+}
+
+// norm: the mean of the squares, each thread's in order.
 fn prepare_row(row: u32, thread: u32) {
-  norm = 1.0;
+  var sum = 0.0;
+  for (var i = thread; i < kColumns / 2u; i += kThreads) {
+    let pair = unpack_pair(x[row * (kColumns / 2u) + i]);
+    sum += pair.x * pair.x + pair.y * pair.y;
+  }
+  norm = inverseSqrt(reduce_sum(sum, thread) / f32(kColumns) + kEpsilon);
 }
 
 fn value_bits(row: u32, column: u32) -> u32 {
@@ -149,17 +185,9 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
       if (is_not_finite(word >> 16u)) { atomicStore(&lost, 1u); }
     }
   }
-  scratch[thread] = vec2<f32>(low, high);
-  workgroupBarrier();  // before the first sums are read
-  for (var half = kThreads / 2u; half > 0u; half /= 2u) {
-    if (thread < half) {
-      let other = scratch[thread + half];
-      scratch[thread] = vec2<f32>(min(scratch[thread].x, other.x), max(scratch[thread].y, other.y));
-    }
-    workgroupBarrier();  // before this round's results are read
-  }
-  let zero = select(scratch[0].x, 0.0, kBaseColumns == 0u);
-  let range = select(scratch[0].y - scratch[0].x, 0.0, kBaseColumns == 0u);
+  let ends = reduce_range(vec2<f32>(low, high), thread);
+  let zero = select(ends.x, 0.0, kBaseColumns == 0u);
+  let range = select(ends.y - ends.x, 0.0, kBaseColumns == 0u);
   let scale = max(range / kLevels, kLeastScale);
   let inverse = 1.0 / scale;
 
