@@ -58,7 +58,8 @@ export async function tune(
     if (!plane.ok) return plane;
     try {
       const tuned = await tuneBundle({
-        ...{ kernels: kernels.value, plane: plane.value, families: findBackEnd(target.value).families },
+        ...{ kernels: kernels.value, sites: manifest.sites, plane: plane.value },
+        families: findBackEnd(target.value).families,
         lockRoot: join(quikcCacheRoot(env), 'tuning'),
         ...{ templates, root, budget, most, seed, signal, onFraction: progress.onFraction },
       });

@@ -17,6 +17,7 @@ import { finalists, launchesPerTrial, type TuneDevice } from '../tune/tune-candi
 import { verifyShader } from '../verify/verify-shader.ts';
 import { type AdapterTimer, openAdapterTimer } from './adapter-timer.ts';
 import type { CandidateKernel, MeasurePlane, OpenedUnit, UnitWork } from './measure-plane.ts';
+import { promisesOf } from './promises-of.ts';
 
 /** More than the caches of what runs WGSL hold: launches in turn on copies that are larger together find them cold. */
 const rotatedBytes = 64 * 1024 ** 2;
@@ -35,20 +36,14 @@ export async function openAdapterPlane(
   const opened = await openAdapterTimer({ dawn: dawn.module, env, timeoutMs: requestTimeoutMs });
   if (!opened.ok) return fail(diagnose('QK703', { message: `no WebGPU adapter here: ${opened.error}` }));
   const timer = opened.value;
-  const { name, driver, software, features, languageFeatures, subgroupMinSize, clock } = timer.adapter;
-  // All that the adapter has: compile takes of each record what a variant may ask for.
-  const promised = { features, languageFeatures, leastSubgroupSize: Math.max(1, subgroupMinSize) };
-  const full: WgslTarget = { ...target, promised };
+  const { name, driver, software, clock } = timer.adapter;
+  const full: WgslTarget = { ...target, promised: promisesOf(timer.adapter) };
   return succeed({
     device: { kind: 'adapter', name, driver, software },
     toolchain: { tool: 'dawn', version: dawn.version, identity: dawn.identity },
     policy: { clock, rotatedBytes, launchesPerTrial, finalists },
     target: full,
     searches: 1,
-    canRun(spec) {
-      const resources = familyOf(spec).describeResources(spec as SpecOf<FamilyName, 'wgsl'>, full);
-      return resources.dialect === 'wgsl' && (resources.leastSubgroupSize ?? 0) <= subgroupMinSize;
-    },
     timedTokens: ({ from }, representative) =>
       Math.max(from, Math.min(representative, software ? softwareTokens : deviceTokens)),
     open: (work) => openUnit(work, timer, { target: full, dawn, env }),

@@ -10,9 +10,10 @@ const adapterSchema = z.object({
   name: z.string(),
   driver: z.string(),
   software: z.boolean(),
+  /** Those that the device, on which kernels are timed, was made with. */
   features: z.array(z.string()),
   languageFeatures: z.array(z.string()),
-  subgroupMinSize: z.number(),
+  subgroupMinSize: z.number().optional(),
   clock: z.enum(['timestamp-query', 'submit-to-done']),
 });
 

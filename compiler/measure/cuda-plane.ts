@@ -43,7 +43,6 @@ export async function openCudaPlane(
       finalists,
     },
     target,
-    canRun: () => true,
     // Building and executing candidates takes a core each; the GPU times one at a time whatever comes.
     searches: availableParallelism(),
     timedTokens: (_range, representative) => representative,

@@ -1,4 +1,3 @@
-import type { KernelSpec } from '../../ir/kernel-spec.ts';
 import type { ManifestToolchain } from '../../ir/manifest.ts';
 import type { ScheduledKernel } from '../../ir/schedule-choice.ts';
 import type { MeasurePolicy, TunedDevice } from '../../ir/tuned-device.ts';
@@ -11,12 +10,10 @@ export interface MeasurePlane {
   readonly device: TunedDevice;
   readonly toolchain: ManifestToolchain;
   readonly policy: MeasurePolicy;
-  /** The bundle's target with what this device has beyond that. */
+  /** The bundle's target, promising all that this device has. */
   readonly target: Target;
   /** Units that may be searched side by side. */
   readonly searches: number;
-  /** Whether a legal schedule's kernel can run here. */
-  canRun(spec: KernelSpec): boolean;
   /** The M to time a range at. */
   timedTokens(range: Omit<TunedTokens, 'at'>, representative: number): number;
   /** What tries the kernels of one problem over one range. */

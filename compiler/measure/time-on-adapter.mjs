@@ -36,9 +36,9 @@ async function serve() {
       name: description || model || vendor,
       driver: [vendor, architecture].filter(Boolean).join(' '),
       software: isFallbackAdapter === true,
-      features: [...adapter.features],
+      features: requiredFeatures,
       languageFeatures: [...gpu.wgslLanguageFeatures],
-      subgroupMinSize: adapter.info.subgroupMinSize ?? 0,
+      subgroupMinSize: adapter.info.subgroupMinSize,
       clock: clock.name,
     },
   });

@@ -1,28 +1,20 @@
 import { join } from 'node:path';
-import type { ManifestKernel } from '../../ir/manifest.ts';
 import type { TuningRecord } from '../../ir/tuning-record.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
-import type { FamilyTable } from '../families/family.ts';
-import type { TemplateSet } from '../render/template-set.ts';
 import { fail, type Result, succeed } from '../support/result.ts';
 import { lockFolder } from '../tune/lock-folder.ts';
 import { firstTrials } from '../tune/propose.ts';
 import { tuneUnit } from '../tune/tune-unit.ts';
-import type { MeasurePlane } from './measure-plane.ts';
-import { type BundleUnit, unitsOf } from './units-of.ts';
+import { type BundleUnit, type UnitSource, unitsOf } from './units-of.ts';
 
-export interface TuneRequest {
-  readonly kernels: readonly ManifestKernel[];
-  readonly plane: MeasurePlane;
-  readonly families: FamilyTable;
-  readonly templates: TemplateSet;
+export interface TuneRequest extends UnitSource {
   /** Root of the records. */
   readonly root: string;
   /** Folder in which this machine's searches keep out of each other's way, whatever their records. */
   readonly lockRoot: string;
   /** Milliseconds for all units together. */
   readonly budget: number;
-  /** Schedules to try of each unit. */
+  /** Schedules to try of each unit, not counting those in use by further variants. */
   readonly most: number;
   readonly seed: number;
   readonly signal: AbortSignal;
@@ -46,12 +38,12 @@ export interface TunedBundle {
  * interruption keeps what was found. Fails with QK571, QK572.
  */
 export async function tuneBundle(request: TuneRequest): Promise<Result<TunedBundle, Diagnostic>> {
-  const { kernels, plane, families, templates, signal, onFraction } = request;
+  const { plane, signal, onFraction } = request;
   // One search a device, whatever it is a search for.
   const lock = lockFolder(join(request.lockRoot, plane.device.kind));
   if (!lock.ok) return lock;
   try {
-    const units = unitsOf(kernels, plane, families, templates);
+    const units = unitsOf(request);
     const start = performance.now();
     const done = units.map(() => 0);
     const records = new Map<number, TuningRecord>();

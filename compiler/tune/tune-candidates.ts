@@ -22,8 +22,8 @@ export interface TuneOptions {
   readonly random: () => number;
   /** Candidates to try, those of earlier runs included; all of them if absent. */
   readonly most?: number;
-  /** Key of the candidate that is in use: tried before all others, so that a gain can be told. */
-  readonly first?: string;
+  /** Keys of the candidates that are in use: tried before all others, so that a gain can be told. */
+  readonly first?: readonly string[];
   /** Trials of an earlier, interrupted run: not made again. */
   readonly known?: readonly Trial[];
   readonly signal?: AbortSignal | undefined;
@@ -64,6 +64,7 @@ export async function tuneCandidates(
     const index = byKey.get(trial.key);
     if (index !== undefined) trials.set(index, trial);
   }
+  const first = (options.first ?? []).flatMap((key) => byKey.get(key) ?? []);
   const most = options.most ?? candidates.length;
   const isStopped = () => signal?.aborted === true;
   let begun = 0;
@@ -71,11 +72,8 @@ export async function tuneCandidates(
   const isTimeLeft = () => used() * (begun === 0 ? 1 : 1 + 1 / begun) < (begun === 0 ? 1 : 1 - finalShare);
   while (trials.size < most && isTimeLeft() && !isStopped()) {
     begun += 1;
-    const first = byKey.get(options.first ?? '');
     const index =
-      first !== undefined && !trials.has(first)
-        ? first
-        : propose(candidates, outcomesOf(trials), options.random);
+      first.find((own) => !trials.has(own)) ?? propose(candidates, outcomesOf(trials), options.random);
     const candidate = index === undefined ? undefined : candidates[index];
     if (index === undefined || candidate === undefined) break;
     const trial = await tryOut(candidate, device);

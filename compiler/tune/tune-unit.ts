@@ -19,8 +19,8 @@ import { writeRecord } from './write-record.ts';
 export interface TuneUnit {
   readonly key: RecordKey;
   readonly candidates: readonly ScheduleCandidate[];
-  /** Key of the candidate that is in use. */
-  readonly present: string;
+  /** Keys of the candidates in use, e.g. by several variants: the one first with which a gain is told. */
+  readonly present: readonly string[];
 }
 
 export interface TuneUnitOptions {
@@ -28,7 +28,7 @@ export interface TuneUnitOptions {
   readonly root: string;
   /** Milliseconds. */
   readonly budget: number;
-  /** Schedules to try, those of earlier runs included. */
+  /** Schedules to try, those of earlier runs included; of those in use all but the first come on top. */
   readonly most: number;
   readonly seed: number;
   readonly now: () => number;
@@ -48,7 +48,7 @@ export async function tuneUnit(
 ): Promise<Result<TuningRecord, Diagnostic>> {
   const { root, budget, most, seed, now, signal, onTrial } = options;
   const before = knownRecord(root, key);
-  const wanted = Math.min(most, candidates.length);
+  const wanted = Math.min(most + Math.max(0, present.length - 1), candidates.length);
   if (before?.search.complete === true && before.trials.length >= wanted) return succeed(before);
 
   const byKey = new Map(candidates.map((candidate) => [candidate.key, candidate]));

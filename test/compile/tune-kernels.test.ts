@@ -28,7 +28,8 @@ async function search(name: string, most: number, env: NodeJS.ProcessEnv) {
   const plane = await openCudaPlane(sm80, { env: surroundings, signal, device: 0, nvcc });
   if (!plane.ok) throw new Error(`${plane.error.code} ${plane.error.message}`);
   const tuned = await tuneBundle({
-    ...{ kernels, plane: plane.value, families: cudaFamilies, templates, most, seed: 1, signal },
+    ...{ kernels, sites: manifest.sites, plane: plane.value, families: cudaFamilies, templates },
+    ...{ most, seed: 1, signal },
     ...{ root: join(root, name), lockRoot: join(root, 'locks'), budget: 600_000, onFraction: () => {} },
   });
   if (!tuned.ok) throw new Error(tuned.error.message);

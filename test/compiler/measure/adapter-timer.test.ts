@@ -39,6 +39,8 @@ test('times kernels one after the other, and knows its adapter', async () => {
     driver: 'made up',
     software: true,
     clock: 'submit-to-done',
+    features: ['subgroups'],
+    languageFeatures: ['packed_4x8_integer_dot_product'],
   });
   for (const code of ['5', '50']) expect(await load(timer, code)).toEqual({ ok: true, value: undefined });
   const [short, long] = [await timer.time('5', [1]), await timer.time('50', [1])];

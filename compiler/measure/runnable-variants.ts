@@ -1,0 +1,11 @@
+import type { Target } from '../../targets/target.ts';
+import { rejectUnpromised } from '../families/reject-unpromised.ts';
+import { type TargetVariant, targetVariants } from '../schedule/target-variants.ts';
+
+/** A target's variants that every device can run which has all that the target promises. */
+export function runnableVariants(target: Target): readonly TargetVariant[] {
+  const canRun = (narrowed: Target) =>
+    target.dialect === 'cuda' ||
+    (narrowed.dialect === 'wgsl' && rejectUnpromised(narrowed.promised, target) === undefined);
+  return targetVariants(target).filter((form) => canRun(form.target));
+}
