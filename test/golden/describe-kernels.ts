@@ -27,7 +27,7 @@ function describeKernel(kernel: ScheduledKernel, { target }: EmittedModel, text:
     `  serves     M ${choices.map(printTokens).join(', ')} of ${serves.join(', ')}`,
     `  launch     grid ${grid.map((extent) => evaluate(extent, sample)).join(' x ')} at M = ${sample}, ${resources.threads} threads`,
     ...describeResources(resources),
-    `  text       ${text.split('\n').length - 1} lines, sha256 ${sha256(text)}`,
+    `  text       ${text.split('\n').length - 1} lines, sha256 ${sha256(text).slice(0, 16)}…`,
   ].join('\n');
 }
 
