@@ -89,6 +89,7 @@ export interface WgslTarget {
     readonly coreCount: number;
     readonly clockMHz: number;
     readonly dramGBps: number;
+    readonly l2GBps: number;
     /** `dot4I8Packed` a core and clock, and FP32 multiply-adds. */
     readonly perCoreClock: { readonly dot4: number; readonly fma: number };
     readonly source: string;

@@ -48,6 +48,37 @@ describe('a linear', () => {
     expect([...kinds]).toEqual(['register-tile', 'lane-split', 'broadcast-tile']);
   });
 
+  /** Microseconds of register tiles of one thread's work, so many threads along channels and along tokens. */
+  const timeOf = (channelThreads: number, tokenThreads: number, n: number, m: number) =>
+    linear.estimate(
+      { ...problem, n, k: 4096 },
+      {
+        ...{ kind: 'register-tile', channelThreads, tokenThreads, tokensPerThread: 8 },
+        ...{ dot: 'packed', halves: 'words' },
+      },
+      webgpu,
+      m,
+    );
+
+  test('of tiles that do the same is modelled faster where it asks less of L2', () => {
+    const sides = [[16, 16] as const, [8, 4] as const, [4, 8] as const, [2, 16] as const];
+    const estimates = sides.map(([channels, tokens]) => timeOf(channels, tokens, 4096, 2048));
+    const termsOf = (name: string) =>
+      estimates.map((estimate) => estimate.terms().find((term) => term.name === name)!.microseconds);
+    for (const name of ['arithmetic', 'loads', 'DRAM'])
+      expect(new Set(termsOf(name).map((term) => term.toFixed(6))).size, name).toBe(1);
+    const times = estimates.map(({ microseconds }) => microseconds);
+    expect(times).toEqual([...new Set(times)].sort((a, b) => a - b));
+    // 64 x 16 workgroups, each of 64 channels and 128 tokens: 64 segments of base codes, 2 of outliers.
+    const bytes = 64 * 16 * (64 + 128) * (64 + 2) * 32;
+    expect(termsOf('L2')[0]).toBeCloseTo(bytes / (webgpu.gpu.l2GBps * 1e3), 6);
+  });
+
+  test('is modelled slower where some cores have a workgroup more than others', () => {
+    const [even, odd] = [16, 17].map((workgroups) => timeOf(64, 4, 256 * workgroups, 32).terms()[0]!);
+    expect(odd!.microseconds / even!.microseconds).toBeCloseTo(3 / 2, 9);
+  });
+
   test('binds at most 8 buffers, none of them empty', () => {
     for (const change of [
       {},

@@ -3,11 +3,11 @@ import type { IntegerDot, WgslLinearSchedule } from '../../../../ir/schedule.ts'
 import type { WgslTarget } from '../../../../targets/target.ts';
 import { ceilDiv } from '../../../support/integer.ts';
 import type { CostEstimate, CostTerm } from '../../family.ts';
-import { linearGeometry } from '../geometry.ts';
+import { linearGeometry, segmentBytes } from '../geometry.ts';
 import { linearWork } from '../work.ts';
 import { tileOf } from './tile-of.ts';
 
-/** Part of the second longest term that does not hide behind the longest. Stated. */
+/** Part of the time of all shorter terms that does not hide behind the longest. Stated. */
 const overlapLoss = 0.2;
 /** 16-byte loads that a core serves from its caches a clock. Stated. */
 const loadsPerCoreClock = 16;
@@ -15,8 +15,9 @@ const loadsPerCoreClock = 16;
 const threadsToHide = 512;
 
 /**
- * A modelled time for M tokens: dot products and outlier multiply-adds, vector loads, or DRAM, the longest counts; the
- * first two are stretched where there are too few invocations to fill every core.
+ * A modelled time for M tokens: dot products and outlier multiply-adds, vector loads, L2, or DRAM, the longest counts; all
+ * but DRAM are stretched where there are too few invocations to fill every core, or some core has a workgroup more. A workgroup has the rows of its tile from
+ * L2 once: what its threads share they find in the core's own cache.
  */
 export function estimateLinear(
   problem: LinearProblem,
@@ -25,27 +26,30 @@ export function estimateLinear(
   m: number,
 ): CostEstimate {
   const { gpu } = target;
-  const { channelBlocks } = linearGeometry(problem);
+  const { channelBlocks, baseSegments, outlierSegments } = linearGeometry(problem);
   const tile = tileOf(schedule);
   const workgroups = ceilDiv(channelBlocks * 16, tile.channels) * ceilDiv(m, tile.tokens);
   const threads = workgroups * tile.block[0] * tile.block[1];
   const perMicrosecond = gpu.coreCount * gpu.clockMHz;
   const filled = Math.min(1, threads / (gpu.coreCount * threadsToHide));
+  const balance = workgroups / (gpu.coreCount * ceilDiv(workgroups, gpu.coreCount));
+  const used = Math.min(filled, balance);
 
   const each = baseWork(problem, schedule);
   const dots = threads * each.dots;
   const fmas = threads * (each.fmas + each.outlierFmas);
-  const arithmetic = (dots / gpu.perCoreClock.dot4 + fmas / gpu.perCoreClock.fma) / perMicrosecond / filled;
+  const arithmetic = (dots / gpu.perCoreClock.dot4 + fmas / gpu.perCoreClock.fma) / perMicrosecond / used;
   const loads = threads * each.loads;
-  const loading = loads / loadsPerCoreClock / perMicrosecond / filled;
+  const loading = loads / loadsPerCoreClock / perMicrosecond / used;
+  const rowsBytes = (tile.channels + tile.tokens) * (baseSegments + outlierSegments) * segmentBytes;
+  const l2 = (workgroups * rowsBytes) / (gpu.l2GBps * 1e3) / used;
   const work = linearWork(problem, m);
   const bytes = Object.entries(work)
     .filter(([name]) => name.endsWith('Bytes'))
     .reduce((sum, [, value]) => sum + value, 0);
   const dram = bytes / (gpu.dramGBps * 1e3);
 
-  const [longest = 0, second = 0] = [arithmetic, loading, dram].sort((a, b) => b - a);
-  const microseconds = longest + overlapLoss * second;
+  const microseconds = overlap([arithmetic, loading, l2, dram]);
   const ideal = Math.max(
     work.baseMacs / 4 / gpu.perCoreClock.dot4 / perMicrosecond +
       work.outlierMacs / gpu.perCoreClock.fma / perMicrosecond,
@@ -55,12 +59,17 @@ export function estimateLinear(
     {
       name: 'arithmetic',
       microseconds: arithmetic,
-      how: `${(dots / 1e6).toFixed(1)} M dot4I8Packed and ${(fmas / 1e6).toFixed(1)} M multiply-adds, ${Math.round(100 * filled)} % of the cores filled`,
+      how: `${(dots / 1e6).toFixed(1)} M dot4I8Packed and ${(fmas / 1e6).toFixed(1)} M multiply-adds, ${Math.round(100 * used)} % of the cores in use`,
     },
     {
       name: 'loads',
       microseconds: loading,
       how: `${(loads / 1e6).toFixed(1)} M loads of 16 bytes, ${loadsPerCoreClock} a core and clock`,
+    },
+    {
+      name: 'L2',
+      microseconds: l2,
+      how: `${((workgroups * rowsBytes) / 1e6).toFixed(1)} MB at ${gpu.l2GBps} GB/s: ${workgroups} workgroups, ${tile.channels} channels and ${tile.tokens} tokens each`,
     },
     {
       name: 'DRAM',
@@ -70,6 +79,12 @@ export function estimateLinear(
   ];
   const waves = threads / (gpu.coreCount * threadsToHide);
   return { microseconds, terms, waves, rooflineFraction: ideal / microseconds };
+}
+
+/** The longest, and part of what the others take together by the same rule. */
+function overlap(terms: readonly number[]): number {
+  const ascending = [...terms].sort((a, b) => a - b);
+  return ascending.reduce((shorter, term) => term + overlapLoss * shorter, 0);
 }
 
 /** Multiply-adds' worth of unpacking a code into an i32: two shifts. */

@@ -45,9 +45,9 @@ describe('encode', () => {
     expect(counts.groups).toBe(2);
     expect(counts.dispatches.slice(0, 4)).toEqual([
       [1, 1, 1],
-      [12, 1, 1], // another kernel serves one token
+      [3, 1, 1], // another kernel serves one token
       [2, 1, 1],
-      [12, 2, 1],
+      [3, 2, 1],
     ]);
     expect(counts.dispatches).toHaveLength(12);
   });

@@ -1,21 +1,21 @@
-// quik_linear_w4a4_f16_n192k576f8_t16x8r1_webgpu_129815d4
+// quik_linear_w8a8_bf16_n192k576f8_t64x16r1_webgpu_2a85159d
 // y[M, N] = dequantised(codes * weights) + outlier_rows * outlier_weights + bias (+ residual), one kernel.
 // A workgroup computes 4 * kChannelThreads channels x kTokenThreads * kTokens tokens.
-// serves     proj (w4a4, 8 outlier columns, f16)
-// why        M 9-128: modelled 2.7 us at M = 128, 69 % of the roofline: loads 2.3, arithmetic 1.9 us
-// why        best on Arc-140V of 200 legal schedules; next 2.7 us: t16x16 4x16 threads packed
-// made by    quikc <version>, templates <digest>, spec 129815d4b5b1
+// serves     proj (w8a8, 8 outlier columns, bf16)
+// why        M 33-64: modelled 3.3 us at M = 64, 41 % of the roofline: loads 3.0, DRAM 1.4 us
+// why        best on Arc-140V of 194 legal schedules; next 3.3 us: t32x16 8x16 threads packed
+// made by    quikc <version>, templates <digest>, spec 2a85159df40f
 
 // ---- The problem ---------------------------------------------------------------------------------
 const kN = 192u;  // output channels
 const kBlocks = 12u;  // of 16 channels, the last one padded with zeros
-const kBaseSegments = 9u;  // of 256 bits of codes, padded with code 0
+const kBaseSegments = 18u;  // of 256 bits of codes, padded with code 0
 const kOutlierSegments = 1u;  // of 16 outlier columns, padded with value 0
-const kHalf = 8.0;  // 2^(bits - 1): what a code is off from the quantised level
+const kHalf = 128.0;  // 2^(bits - 1): what a code is off from the quantised level
 
 // ---- The schedule --------------------------------------------------------------------------------
-const kChannelThreads = 4u;  // of 4 channels each
-const kTokenThreads = 8u;  // of kTokens tokens each
+const kChannelThreads = 16u;  // of 4 channels each
+const kTokenThreads = 16u;  // of kTokens tokens each
 const kTokens = 1u;
 
 // ---- Bindings: layouts as in docs/layouts.md -----------------------------------------------------
@@ -28,57 +28,42 @@ const kTokens = 1u;
 @group(0) @binding(6) var<storage, read> outlier_rows: array<vec4<u32>>;  // activations of the outlier columns, zero-padded to a multiple of 16
 @group(0) @binding(7) var<storage, read_write> y: array<u32>;  // the result
 
-// Two f16 values in a word, the lower first.
+// Two bf16 values in a word, the lower first.
 alias Pair = u32;
 
 // As f32: exact.
 fn unpack_pair(pair: Pair) -> vec2<f32> {
-  return unpack2x16float(pair);
+  return vec2<f32>(bitcast<f32>(pair << 16u), bitcast<f32>(pair & 0xffff0000u));
 }
 
-// An f32 as f16 bits, to nearest, ties to even: WGSL's own conversion may round either way.
+// An f32 as bf16 bits, to nearest, ties to even.
 fn round_16(value: f32) -> u32 {
   let bits = bitcast<u32>(value);
-  let sign = (bits >> 16u) & 0x8000u;
-  let size = bits & 0x7fffffffu;
-  if (size > 0x7f800000u) { return 0x7fffu; }  // NaN
-  if (size >= 0x477ff000u) { return sign | 0x7c00u; }  // 65520 and beyond: infinity
-  if (size < 0x38800000u) {  // below 2^-14: adding 0.5 leaves a multiple of 2^-24, the subnormals' unit
-    return sign | (bitcast<u32>(bitcast<f32>(size) + 0.5) - 0x3f000000u);
-  }
-  return sign | ((size - 0x38000000u + 0xfffu + ((size >> 13u) & 1u)) >> 13u);
+  if ((bits & 0x7fffffffu) > 0x7f800000u) { return 0x7fffu; }  // NaN
+  return (bits + 0x7fffu + ((bits >> 16u) & 1u)) >> 16u;
 }
 
 fn pack_pair(pair: vec2<f32>) -> Pair {
   return bitcast<Pair>(round_16(pair.x) | (round_16(pair.y) << 16u));
 }
 
-// Signed nibbles as signed bytes of 16 times their value: the odd ones where they stand, the even ones shifted up. A
-// product of two such bytes is 256 times that of the codes.
-struct Weights {
-  odd: vec4<u32>,
-  even: vec4<u32>,
-}
+alias Weights = vec4<u32>;
 
 fn prepare(words: vec4<u32>) -> Weights {
-  return Weights(words & vec4<u32>(0xf0f0f0f0u), (words << vec4<u32>(4u)) & vec4<u32>(0xf0f0f0f0u));
-}
-
-fn dot_word(odd: u32, even: u32, codes: u32) -> i32 {
-  return dot4I8Packed(odd, codes & 0xf0f0f0f0u) + dot4I8Packed(even, (codes << 4u) & 0xf0f0f0f0u);
+  return words;
 }
 
 // Channels g and g + 8 (x, y) over one word of codes each from the first and the second half of a segment.
 fn dot_pair(w: Weights, first: u32, second: u32) -> vec2<i32> {
   return vec2<i32>(
-    dot_word(w.odd.x, w.even.x, first) + dot_word(w.odd.z, w.even.z, second),
-    dot_word(w.odd.y, w.even.y, first) + dot_word(w.odd.w, w.even.w, second),
+    dot4I8Packed(w.x, first) + dot4I8Packed(w.z, second),
+    dot4I8Packed(w.y, first) + dot4I8Packed(w.w, second),
   );
 }
 
 // The exact sum of code products.
 fn settle(sums: vec4<i32>) -> vec4<f32> {
-  return vec4<f32>(sums >> vec4<u32>(8u));
+  return vec4<f32>(sums);
 }
 
 // ---- Kernel --------------------------------------------------------------------------------------

@@ -1,22 +1,22 @@
-// quik_linear_w8a8_f16_n192k512f16_t16x16r2_webgpu_b9ddc08e
+// quik_linear_w4a4_f16_n192k576f8_t64x16r1_webgpu_6aee3c91
 // y[M, N] = dequantised(codes * weights) + outlier_rows * outlier_weights + bias (+ residual), one kernel.
 // A workgroup computes 4 * kChannelThreads channels x kTokenThreads * kTokens tokens.
-// serves     layers.0-3.mlp.down_proj (w8a8, 16 outlier columns, f16)
-// why        M 33-128: modelled 3.6 us at M = 128, 56 % of the roofline: loads 3.2, arithmetic 2.2 us
-// why        best on Arc-140V of 200 legal schedules; next 3.6 us: t16x32 4x16 threads packed
-// made by    quikc <version>, templates <digest>, spec b9ddc08e945e
+// serves     proj (w4a4, 8 outlier columns, f16)
+// why        M 9-128: modelled 2.8 us at M = 128, 68 % of the roofline: loads 2.3, arithmetic 1.9 us
+// why        best on Arc-140V of 200 legal schedules; next 2.8 us: t32x16 8x16 threads packed
+// made by    quikc <version>, templates <digest>, spec 6aee3c91c1bc
 
 // ---- The problem ---------------------------------------------------------------------------------
 const kN = 192u;  // output channels
 const kBlocks = 12u;  // of 16 channels, the last one padded with zeros
-const kBaseSegments = 16u;  // of 256 bits of codes, padded with code 0
+const kBaseSegments = 9u;  // of 256 bits of codes, padded with code 0
 const kOutlierSegments = 1u;  // of 16 outlier columns, padded with value 0
-const kHalf = 128.0;  // 2^(bits - 1): what a code is off from the quantised level
+const kHalf = 8.0;  // 2^(bits - 1): what a code is off from the quantised level
 
 // ---- The schedule --------------------------------------------------------------------------------
-const kChannelThreads = 4u;  // of 4 channels each
-const kTokenThreads = 8u;  // of kTokens tokens each
-const kTokens = 2u;
+const kChannelThreads = 16u;  // of 4 channels each
+const kTokenThreads = 16u;  // of kTokens tokens each
+const kTokens = 1u;
 
 // ---- Bindings: layouts as in docs/layouts.md -----------------------------------------------------
 @group(0) @binding(0) var<uniform> M: u32;  // tokens
@@ -26,8 +26,7 @@ const kTokens = 2u;
 @group(0) @binding(4) var<storage, read> codes: array<vec4<u32>>;  // activation codes of the base columns
 @group(0) @binding(5) var<storage, read> row_meta: array<vec2<f32>>;  // {scale, minimum} of a token row; {NaN, NaN} makes its output NaN
 @group(0) @binding(6) var<storage, read> outlier_rows: array<vec4<u32>>;  // activations of the outlier columns, zero-padded to a multiple of 16
-@group(0) @binding(7) var<storage, read> residual: array<u32>;  // added to y in f32; not y itself, which WebGPU forbids
-@group(0) @binding(8) var<storage, read_write> y: array<u32>;  // the result
+@group(0) @binding(7) var<storage, read_write> y: array<u32>;  // the result
 
 // Two f16 values in a word, the lower first.
 alias Pair = u32;
@@ -54,23 +53,32 @@ fn pack_pair(pair: vec2<f32>) -> Pair {
   return bitcast<Pair>(round_16(pair.x) | (round_16(pair.y) << 16u));
 }
 
-alias Weights = vec4<u32>;
+// Signed nibbles as signed bytes of 16 times their value: the odd ones where they stand, the even ones shifted up. A
+// product of two such bytes is 256 times that of the codes.
+struct Weights {
+  odd: vec4<u32>,
+  even: vec4<u32>,
+}
 
 fn prepare(words: vec4<u32>) -> Weights {
-  return words;
+  return Weights(words & vec4<u32>(0xf0f0f0f0u), (words << vec4<u32>(4u)) & vec4<u32>(0xf0f0f0f0u));
+}
+
+fn dot_word(odd: u32, even: u32, codes: u32) -> i32 {
+  return dot4I8Packed(odd, codes & 0xf0f0f0f0u) + dot4I8Packed(even, (codes << 4u) & 0xf0f0f0f0u);
 }
 
 // Channels g and g + 8 (x, y) over one word of codes each from the first and the second half of a segment.
 fn dot_pair(w: Weights, first: u32, second: u32) -> vec2<i32> {
   return vec2<i32>(
-    dot4I8Packed(w.x, first) + dot4I8Packed(w.z, second),
-    dot4I8Packed(w.y, first) + dot4I8Packed(w.w, second),
+    dot_word(w.odd.x, w.even.x, first) + dot_word(w.odd.z, w.even.z, second),
+    dot_word(w.odd.y, w.even.y, first) + dot_word(w.odd.w, w.even.w, second),
   );
 }
 
 // The exact sum of code products.
 fn settle(sums: vec4<i32>) -> vec4<f32> {
-  return vec4<f32>(sums);
+  return vec4<f32>(sums >> vec4<u32>(8u));
 }
 
 // ---- Kernel --------------------------------------------------------------------------------------
@@ -85,46 +93,34 @@ fn main(@builtin(global_invocation_id) thread: vec3<u32>) {
   if (block >= kBlocks || first >= M) { return; }
   let row0 = min(first + 0u, M - 1u);
   var sums0 = vec4<i32>();  // channels n, n + 8, n + 1, n + 9
-  let row1 = min(first + 1u, M - 1u);
-  var sums1 = vec4<i32>();  // channels n, n + 8, n + 1, n + 9
 
   for (var segment = 0u; segment < kBaseSegments; segment++) {
     let low0 = codes[2u * (row0 * kBaseSegments + segment)];
     let high0 = codes[2u * (row0 * kBaseSegments + segment) + 1u];
-    let low1 = codes[2u * (row1 * kBaseSegments + segment)];
-    let high1 = codes[2u * (row1 * kBaseSegments + segment) + 1u];
     let at = (block * kBaseSegments + segment) * 32u + g * 4u;
     {
       let w = prepare(weights[at + 0u]);
       let v = prepare(weights[at + 0u + 4u]);
       sums0 += vec4<i32>(dot_pair(w, low0.x, high0.x),
         dot_pair(v, low0.x, high0.x));
-      sums1 += vec4<i32>(dot_pair(w, low1.x, high1.x),
-        dot_pair(v, low1.x, high1.x));
     }
     {
       let w = prepare(weights[at + 1u]);
       let v = prepare(weights[at + 1u + 4u]);
       sums0 += vec4<i32>(dot_pair(w, low0.y, high0.y),
         dot_pair(v, low0.y, high0.y));
-      sums1 += vec4<i32>(dot_pair(w, low1.y, high1.y),
-        dot_pair(v, low1.y, high1.y));
     }
     {
       let w = prepare(weights[at + 2u]);
       let v = prepare(weights[at + 2u + 4u]);
       sums0 += vec4<i32>(dot_pair(w, low0.z, high0.z),
         dot_pair(v, low0.z, high0.z));
-      sums1 += vec4<i32>(dot_pair(w, low1.z, high1.z),
-        dot_pair(v, low1.z, high1.z));
     }
     {
       let w = prepare(weights[at + 3u]);
       let v = prepare(weights[at + 3u + 4u]);
       sums0 += vec4<i32>(dot_pair(w, low0.w, high0.w),
         dot_pair(v, low0.w, high0.w));
-      sums1 += vec4<i32>(dot_pair(w, low1.w, high1.w),
-        dot_pair(v, low1.w, high1.w));
     }
   }
 
@@ -140,16 +136,11 @@ fn main(@builtin(global_invocation_id) thread: vec3<u32>) {
   let row_meta0 = row_meta[row0];
   var out0 = settle(sums0) * (row_meta0.x * scale)
     + (row_meta0.y + kHalf * row_meta0.x) * reduced;
-  let row_meta1 = row_meta[row1];
-  var out1 = settle(sums1) * (row_meta1.x * scale)
-    + (row_meta1.y + kHalf * row_meta1.x) * reduced;
 
   // Outlier columns, two a word, onto the same registers.
   for (var segment = 0u; segment < kOutlierSegments; segment++) {
     let low0 = outlier_rows[2u * (row0 * kOutlierSegments + segment)];
     let high0 = outlier_rows[2u * (row0 * kOutlierSegments + segment) + 1u];
-    let low1 = outlier_rows[2u * (row1 * kOutlierSegments + segment)];
-    let high1 = outlier_rows[2u * (row1 * kOutlierSegments + segment) + 1u];
     let at = (block * kOutlierSegments + segment) * 32u + g * 4u;
     for (var word = 0u; word < 4u; word++) {
       let w = outlier_weights[at + word];
@@ -164,24 +155,15 @@ fn main(@builtin(global_invocation_id) thread: vec3<u32>) {
         out0 += b.x * vec4<f32>(high[0].x, high[1].x, high[2].x, high[3].x);
         out0 += b.y * vec4<f32>(high[0].y, high[1].y, high[2].y, high[3].y);
       }
-      {
-        let a = unpack_pair(low1[word]);
-        let b = unpack_pair(high1[word]);
-        out1 += a.x * vec4<f32>(low[0].x, low[1].x, low[2].x, low[3].x);
-        out1 += a.y * vec4<f32>(low[0].y, low[1].y, low[2].y, low[3].y);
-        out1 += b.x * vec4<f32>(high[0].x, high[1].x, high[2].x, high[3].x);
-        out1 += b.y * vec4<f32>(high[0].y, high[1].y, high[2].y, high[3].y);
-      }
     }
   }
 
   if (first + 0u < M) { store(row0, n, out0 + bias); }
-  if (first + 1u < M) { store(row1, n, out1 + bias); }
 }
 
-// Two words of y, channels n, n + 1 and n + 8, n + 9, unless they are padding; the residual is added in f32.
+// Two words of y, channels n, n + 1 and n + 8, n + 9, unless they are padding.
 fn store(row: u32, n: u32, value: vec4<f32>) {
   let at = (row * kN + n) / 2u;
-  if (n < kN) { y[at] = pack_pair(value.xz + unpack_pair(residual[at])); }
-  if (n + 8u < kN) { y[at + 4u] = pack_pair(value.yw + unpack_pair(residual[at + 4u])); }
+  if (n < kN) { y[at] = pack_pair(value.xz); }
+  if (n + 8u < kN) { y[at + 4u] = pack_pair(value.yw); }
 }

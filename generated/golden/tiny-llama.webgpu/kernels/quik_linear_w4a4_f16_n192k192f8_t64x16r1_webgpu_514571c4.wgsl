@@ -1,10 +1,10 @@
-// quik_linear_w4a4_f16_n192k192f8_k8t16x1_webgpu_e4d43c4e
+// quik_linear_w4a4_f16_n192k192f8_t64x16r1_webgpu_514571c4
 // y[M, N] = dequantised(codes * weights) + outlier_rows * outlier_weights + bias (+ residual), one kernel.
-// A workgroup computes 4 * kChannelThreads channels x kTokens tokens.
+// A workgroup computes 4 * kChannelThreads channels x kTokenThreads * kTokens tokens.
 // serves     layers.0-3.self_attn.o_proj (w4a4, 8 outlier columns, f16)
-// why        M 1-8: modelled 0.6 us at M = 8, 47 % of the roofline: loads 0.5, DRAM 0.3 us
-// why        best on Arc-140V of 130 legal schedules; next 0.6 us: t32x1 8x8 threads along K packed
-// made by    quikc <version>, templates <digest>, spec e4d43c4eace1
+// why        M 9-128: modelled 1.3 us at M = 128, 83 % of the roofline: DRAM 1.1, loads 0.9 us
+// why        best on Arc-140V of 200 legal schedules; next 1.3 us: t32x16 8x16 threads packed
+// made by    quikc <version>, templates <digest>, spec 514571c4e8dd
 
 // ---- The problem ---------------------------------------------------------------------------------
 const kN = 192u;  // output channels
@@ -14,8 +14,8 @@ const kOutlierSegments = 1u;  // of 16 outlier columns, padded with value 0
 const kHalf = 8.0;  // 2^(bits - 1): what a code is off from the quantised level
 
 // ---- The schedule --------------------------------------------------------------------------------
-const kLanes = 8u;  // that share K
-const kChannelThreads = 4u;  // of 4 channels each
+const kChannelThreads = 16u;  // of 4 channels each
+const kTokenThreads = 16u;  // of kTokens tokens each
 const kTokens = 1u;
 
 // ---- Bindings: layouts as in docs/layouts.md -----------------------------------------------------
@@ -23,9 +23,9 @@ const kTokens = 1u;
 @group(0) @binding(1) var<storage, read> weights: array<vec4<u32>>;  // base weight codes
 @group(0) @binding(2) var<storage, read> column_meta: array<vec4<f32>>;  // {s_w, R, bias, 0} per output channel; R = s_w * sum of its base codes
 @group(0) @binding(3) var<storage, read> outlier_weights: array<vec4<u32>>;  // weights of the outlier columns, in the order of outlier_rows
-@group(0) @binding(4) var<storage, read> codes: array<u32>;  // activation codes of the base columns
+@group(0) @binding(4) var<storage, read> codes: array<vec4<u32>>;  // activation codes of the base columns
 @group(0) @binding(5) var<storage, read> row_meta: array<vec2<f32>>;  // {scale, minimum} of a token row; {NaN, NaN} makes its output NaN
-@group(0) @binding(6) var<storage, read> outlier_rows: array<u32>;  // activations of the outlier columns, zero-padded to a multiple of 16
+@group(0) @binding(6) var<storage, read> outlier_rows: array<vec4<u32>>;  // activations of the outlier columns, zero-padded to a multiple of 16
 @group(0) @binding(7) var<storage, read> residual: array<u32>;  // added to y in f32; not y itself, which WebGPU forbids
 @group(0) @binding(8) var<storage, read_write> y: array<u32>;  // the result
 
@@ -82,65 +82,47 @@ fn settle(sums: vec4<i32>) -> vec4<f32> {
   return vec4<f32>(sums >> vec4<u32>(8u));
 }
 
-// A lane's share of channels n, n + 8, n + 1, n + 9 for one token: code products, and the outlier columns.
-struct Share {
-  sums: vec4<i32>,
-  outliers: vec4<f32>,
-}
-
-var<workgroup> scratch: array<Share, kLanes * kChannelThreads>;
-
-// What the lanes of a row of the workgroup have together, in a tree; every lane gets it.
-fn add_lanes(share: Share, lane: u32, thread: u32) -> Share {
-  scratch[thread] = share;
-  workgroupBarrier();  // before the first shares are read
-  for (var half = kLanes / 2u; half > 0u; half /= 2u) {
-    if (lane < half) {
-      let other = scratch[thread + half];
-      scratch[thread] = Share(scratch[thread].sums + other.sums, scratch[thread].outliers + other.outliers);
-    }
-    workgroupBarrier();  // before this round's results are read
-  }
-  let whole = scratch[thread - lane];
-  workgroupBarrier();  // all have read before `scratch` is used again
-  return whole;
-}
-
 // ---- Kernel --------------------------------------------------------------------------------------
-// kLanes threads compute channels n, n + 1, n + 8, n + 9 of a block (g = n % 16 is even) for kTokens tokens. A step is the words
-// t and t + 4 of a row's 256 bits; a lane takes every kLanes-th. Threads past the last block repeat it, for barriers need
-// them all, and store nothing; tokens past M repeat the last.
-@compute @workgroup_size(kLanes, kChannelThreads)
-fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>,
-        @builtin(local_invocation_index) thread: u32) {
-  let place = workgroup.x * kChannelThreads + local.y;
-  let block = min(place / 4u, kBlocks - 1u);
-  let g = 2u * (place % 4u);
-  let first = workgroup.y * kTokens;
+// A thread computes channels n, n + 1, n + 8, n + 9 of a block (g = n % 16 is even) for kTokens tokens, in registers; it
+// writes pairs of channels, so no two threads touch a word of y. A block of weights has, for g and t in 0...3, the words t and
+// t + 4 of channels g and g + 8: {g: t, g + 8: t, g: t + 4, g + 8: t + 4}. Tokens past M repeat the last and are not stored.
+@compute @workgroup_size(kChannelThreads, kTokenThreads)
+fn main(@builtin(global_invocation_id) thread: vec3<u32>) {
+  let block = thread.x / 4u;
+  let g = 2u * (thread.x % 4u);
+  let first = thread.y * kTokens;
+  if (block >= kBlocks || first >= M) { return; }
   let row0 = min(first + 0u, M - 1u);
-  var sums0 = vec4<i32>();
-  var share0 = vec4<f32>();
+  var sums0 = vec4<i32>();  // channels n, n + 8, n + 1, n + 9
 
-  for (var step = local.x; step < 4u * kBaseSegments; step += kLanes) {
-    let at = (block * kBaseSegments + step / 4u) * 32u + g * 4u + step % 4u;
-    let w = prepare(weights[at]);
-    let v = prepare(weights[at + 4u]);
-    let at0 = (row0 * kBaseSegments + step / 4u) * 8u + step % 4u;
-    sums0 += vec4<i32>(dot_pair(w, codes[at0], codes[at0 + 4u]),
-      dot_pair(v, codes[at0], codes[at0 + 4u]));
-  }
-
-  for (var step = local.x; step < 4u * kOutlierSegments; step += kLanes) {
-    let at = (block * kOutlierSegments + step / 4u) * 32u + g * 4u + step % 4u;
-    let w = outlier_weights[at];
-    let v = outlier_weights[at + 4u];
-    let low = array(unpack_pair(w[0]), unpack_pair(w[1]), unpack_pair(v[0]), unpack_pair(v[1]));
-    let high = array(unpack_pair(w[2]), unpack_pair(w[3]), unpack_pair(v[2]), unpack_pair(v[3]));
-    let columns = mat4x4<f32>(low[0].x, low[1].x, low[2].x, low[3].x, low[0].y, low[1].y, low[2].y, low[3].y,
-      high[0].x, high[1].x, high[2].x, high[3].x, high[0].y, high[1].y, high[2].y, high[3].y);
-    let at0 = (row0 * kOutlierSegments + step / 4u) * 8u + step % 4u;
-    share0 += columns
-      * vec4<f32>(unpack_pair(outlier_rows[at0]), unpack_pair(outlier_rows[at0 + 4u]));
+  for (var segment = 0u; segment < kBaseSegments; segment++) {
+    let low0 = codes[2u * (row0 * kBaseSegments + segment)];
+    let high0 = codes[2u * (row0 * kBaseSegments + segment) + 1u];
+    let at = (block * kBaseSegments + segment) * 32u + g * 4u;
+    {
+      let w = prepare(weights[at + 0u]);
+      let v = prepare(weights[at + 0u + 4u]);
+      sums0 += vec4<i32>(dot_pair(w, low0.x, high0.x),
+        dot_pair(v, low0.x, high0.x));
+    }
+    {
+      let w = prepare(weights[at + 1u]);
+      let v = prepare(weights[at + 1u + 4u]);
+      sums0 += vec4<i32>(dot_pair(w, low0.y, high0.y),
+        dot_pair(v, low0.y, high0.y));
+    }
+    {
+      let w = prepare(weights[at + 2u]);
+      let v = prepare(weights[at + 2u + 4u]);
+      sums0 += vec4<i32>(dot_pair(w, low0.z, high0.z),
+        dot_pair(v, low0.z, high0.z));
+    }
+    {
+      let w = prepare(weights[at + 3u]);
+      let v = prepare(weights[at + 3u + 4u]);
+      sums0 += vec4<i32>(dot_pair(w, low0.w, high0.w),
+        dot_pair(v, low0.w, high0.w));
+    }
   }
 
   // Dequantise: y = sums * s_a * s_w + (z + half * s_a) * R.
@@ -152,13 +134,32 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
   let scale = vec4<f32>(meta0.x, meta1.x, meta2.x, meta3.x);
   let reduced = vec4<f32>(meta0.y, meta1.y, meta2.y, meta3.y);
   let bias = vec4<f32>(meta0.z, meta1.z, meta2.z, meta3.z);
-  let stores = local.x == 0u && place / 4u < kBlocks;
-  let whole0 = add_lanes(Share(sums0, share0), local.x, thread);
-  if (stores && first + 0u < M) {
-    let own = row_meta[row0];
-    let dequantised = settle(whole0.sums) * (own.x * scale) + (own.y + kHalf * own.x) * reduced;
-    store(row0, n, dequantised + whole0.outliers + bias);
+  let row_meta0 = row_meta[row0];
+  var out0 = settle(sums0) * (row_meta0.x * scale)
+    + (row_meta0.y + kHalf * row_meta0.x) * reduced;
+
+  // Outlier columns, two a word, onto the same registers.
+  for (var segment = 0u; segment < kOutlierSegments; segment++) {
+    let low0 = outlier_rows[2u * (row0 * kOutlierSegments + segment)];
+    let high0 = outlier_rows[2u * (row0 * kOutlierSegments + segment) + 1u];
+    let at = (block * kOutlierSegments + segment) * 32u + g * 4u;
+    for (var word = 0u; word < 4u; word++) {
+      let w = outlier_weights[at + word];
+      let v = outlier_weights[at + word + 4u];
+      let low = array(unpack_pair(w[0]), unpack_pair(w[1]), unpack_pair(v[0]), unpack_pair(v[1]));
+      let high = array(unpack_pair(w[2]), unpack_pair(w[3]), unpack_pair(v[2]), unpack_pair(v[3]));
+      {
+        let a = unpack_pair(low0[word]);
+        let b = unpack_pair(high0[word]);
+        out0 += a.x * vec4<f32>(low[0].x, low[1].x, low[2].x, low[3].x);
+        out0 += a.y * vec4<f32>(low[0].y, low[1].y, low[2].y, low[3].y);
+        out0 += b.x * vec4<f32>(high[0].x, high[1].x, high[2].x, high[3].x);
+        out0 += b.y * vec4<f32>(high[0].y, high[1].y, high[2].y, high[3].y);
+      }
+    }
   }
+
+  if (first + 0u < M) { store(row0, n, out0 + bias); }
 }
 
 // Two words of y, channels n, n + 1 and n + 8, n + 9, unless they are padding; the residual is added in f32.

@@ -1,21 +1,21 @@
-// quik_linear_w4a4_f16_n320k192f8_k8t16x1_webgpu_9224e038
+// quik_linear_w4a4_f16_n192k192f8_k16t64x1_webgpu_564c7873
 // y[M, N] = dequantised(codes * weights) + outlier_rows * outlier_weights + bias (+ residual), one kernel.
 // A workgroup computes 4 * kChannelThreads channels x kTokens tokens.
-// serves     layers.0-3.self_attn.qkv_proj (w4a4, 8 outlier columns, f16)
-// why        M 1-8: modelled 0.7 us at M = 8, 55 % of the roofline: loads 0.6, DRAM 0.4 us
-// why        best on Arc-140V of 130 legal schedules; next 0.7 us: t32x1 8x8 threads along K packed
-// made by    quikc <version>, templates <digest>, spec 9224e0382330
+// serves     layers.0-3.self_attn.o_proj (w4a4, 8 outlier columns, f16)
+// why        M = 1: modelled 0.5 us at M = 1, 38 % of the roofline: loads 0.5, DRAM 0.2 us
+// why        best on Arc-140V of 22 legal schedules; next 0.5 us: t32x1 16x8 threads along K packed
+// made by    quikc <version>, templates <digest>, spec 564c787383b0
 
 // ---- The problem ---------------------------------------------------------------------------------
-const kN = 320u;  // output channels
-const kBlocks = 20u;  // of 16 channels, the last one padded with zeros
+const kN = 192u;  // output channels
+const kBlocks = 12u;  // of 16 channels, the last one padded with zeros
 const kBaseSegments = 3u;  // of 256 bits of codes, padded with code 0
 const kOutlierSegments = 1u;  // of 16 outlier columns, padded with value 0
 const kHalf = 8.0;  // 2^(bits - 1): what a code is off from the quantised level
 
 // ---- The schedule --------------------------------------------------------------------------------
-const kLanes = 8u;  // that share K
-const kChannelThreads = 4u;  // of 4 channels each
+const kLanes = 16u;  // that share K
+const kChannelThreads = 16u;  // of 4 channels each
 const kTokens = 1u;
 
 // ---- Bindings: layouts as in docs/layouts.md -----------------------------------------------------
@@ -26,7 +26,8 @@ const kTokens = 1u;
 @group(0) @binding(4) var<storage, read> codes: array<u32>;  // activation codes of the base columns
 @group(0) @binding(5) var<storage, read> row_meta: array<vec2<f32>>;  // {scale, minimum} of a token row; {NaN, NaN} makes its output NaN
 @group(0) @binding(6) var<storage, read> outlier_rows: array<u32>;  // activations of the outlier columns, zero-padded to a multiple of 16
-@group(0) @binding(7) var<storage, read_write> y: array<u32>;  // the result
+@group(0) @binding(7) var<storage, read> residual: array<u32>;  // added to y in f32; not y itself, which WebGPU forbids
+@group(0) @binding(8) var<storage, read_write> y: array<u32>;  // the result
 
 // Two f16 values in a word, the lower first.
 alias Pair = u32;
@@ -160,9 +161,9 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
   }
 }
 
-// Two words of y, channels n, n + 1 and n + 8, n + 9, unless they are padding.
+// Two words of y, channels n, n + 1 and n + 8, n + 9, unless they are padding; the residual is added in f32.
 fn store(row: u32, n: u32, value: vec4<f32>) {
   let at = (row * kN + n) / 2u;
-  if (n < kN) { y[at] = pack_pair(value.xz); }
-  if (n + 8u < kN) { y[at + 4u] = pack_pair(value.yw); }
+  if (n < kN) { y[at] = pack_pair(value.xz + unpack_pair(residual[at])); }
+  if (n + 8u < kN) { y[at + 4u] = pack_pair(value.yw + unpack_pair(residual[at + 4u])); }
 }

@@ -1,10 +1,10 @@
-// quik_linear_w8a8_f16_n192k512f16_k32t16x1_webgpu_c74cd0a7
+// quik_linear_w8a8_f16_n192k512f16_k64t16x1_webgpu_885b46af
 // y[M, N] = dequantised(codes * weights) + outlier_rows * outlier_weights + bias (+ residual), one kernel.
 // A workgroup computes 4 * kChannelThreads channels x kTokens tokens.
 // serves     layers.0-3.mlp.down_proj (w8a8, 16 outlier columns, f16)
-// why        M = 1: modelled 0.9 us at M = 1, 87 % of the roofline: DRAM 0.8, loads 0.6 us
-// why        best on Arc-140V of 22 legal schedules; next 0.9 us: t32x1 32x8 threads along K packed
-// made by    quikc <version>, templates <digest>, spec c74cd0a79c7e
+// why        M = 1: modelled 0.9 us at M = 1, 86 % of the roofline: DRAM 0.8, loads 0.6 us
+// why        best on Arc-140V of 22 legal schedules; next 0.9 us: t16x1 64x4 threads along K scalar
+// made by    quikc <version>, templates <digest>, spec 885b46af1453
 
 // ---- The problem ---------------------------------------------------------------------------------
 const kN = 192u;  // output channels
@@ -14,7 +14,7 @@ const kOutlierSegments = 1u;  // of 16 outlier columns, padded with value 0
 const kHalf = 128.0;  // 2^(bits - 1): what a code is off from the quantised level
 
 // ---- The schedule --------------------------------------------------------------------------------
-const kLanes = 32u;  // that share K
+const kLanes = 64u;  // that share K
 const kChannelThreads = 4u;  // of 4 channels each
 const kTokens = 1u;
 

@@ -1,10 +1,10 @@
-// quik_linear_w4a4_f16_n192k576f8_k16t16x1_webgpu_940d2dc8
+// quik_linear_w4a4_f16_n192k576f8_k64t16x1_webgpu_d828dec6
 // y[M, N] = dequantised(codes * weights) + outlier_rows * outlier_weights + bias (+ residual), one kernel.
 // A workgroup computes 4 * kChannelThreads channels x kTokens tokens.
 // serves     proj (w4a4, 8 outlier columns, f16)
-// why        M = 1: modelled 0.7 us at M = 1, 67 % of the roofline: loads 0.6, DRAM 0.5 us
-// why        best on Arc-140V of 22 legal schedules; next 0.7 us: t32x1 16x8 threads along K packed
-// made by    quikc <version>, templates <digest>, spec 940d2dc8728f
+// why        M = 1: modelled 0.7 us at M = 1, 66 % of the roofline: loads 0.6, DRAM 0.5 us
+// why        best on Arc-140V of 22 legal schedules; next 0.7 us: t32x1 32x8 threads along K packed
+// made by    quikc <version>, templates <digest>, spec d828dec62501
 
 // ---- The problem ---------------------------------------------------------------------------------
 const kN = 192u;  // output channels
@@ -14,7 +14,7 @@ const kOutlierSegments = 1u;  // of 16 outlier columns, padded with value 0
 const kHalf = 8.0;  // 2^(bits - 1): what a code is off from the quantised level
 
 // ---- The schedule --------------------------------------------------------------------------------
-const kLanes = 16u;  // that share K
+const kLanes = 64u;  // that share K
 const kChannelThreads = 4u;  // of 4 channels each
 const kTokens = 1u;
 
