@@ -116,17 +116,20 @@ function bring() {
   }
 }
 
-/** That Dawn, where QUIKC_DAWN names it, gets an adapter with subgroups of 8 from the driver. */
+/** That Dawn, where QUIKC_DAWN names it, gets an adapter with subgroups of 8 and 16-bit floats from the driver. */
 function probe(variables) {
   const dawn = process.env['QUIKC_DAWN'];
   if (dawn === undefined) return;
   const script = `const gpu = require(process.argv[1]).create([]);
     gpu.requestAdapter().then((adapter) => {
       const { subgroupMinSize, subgroupMaxSize } = adapter?.info ?? {};
-      process.stdout.write(subgroupMinSize + ' ' + subgroupMaxSize, () => process.exit(gpu ? 0 : 1));
+      const found = ['subgroups', 'shader-f16'].filter((name) => adapter?.features.has(name));
+      const said = [subgroupMinSize, subgroupMaxSize, ...found].join(' ');
+      process.stdout.write(said, () => process.exit(gpu ? 0 : 1));
     });`;
-  const sizes = run(process.execPath, ['-e', script, dawn], { env: { ...process.env, ...variables } });
-  if (sizes !== '8 8') throw new Error(`an adapter with subgroups of 8 was expected, found ${sizes}`);
+  const found = run(process.execPath, ['-e', script, dawn], { env: { ...process.env, ...variables } });
+  const expected = '8 8 subgroups shader-f16';
+  if (found !== expected) throw new Error(`an adapter with ${expected} was expected, found ${found}`);
 }
 
 try {

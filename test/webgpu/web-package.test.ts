@@ -41,10 +41,13 @@ afterAll(() => rmSync(root, { recursive: true, force: true }));
 
 const sites = ['qkv_proj', 'o_proj', 'gate_up_proj', 'down_proj'];
 
-needsDawn('a site, quantize and linear, agrees with the float64 layer', () => {
-  test.each(webgpu.variants)('in Node, by the variant $name', async ({ name, features }) => {
+/** A software adapter may have to compile a dozen large shaders anew. */
+const slow = { timeout: 300_000 };
+
+needsDawn('a site, quantize and linear, agrees with the float64 layer', slow, () => {
+  test.for(webgpu.variants)('in Node, by the variant $name', async ({ name, features }, { skip }) => {
     const runs = sites.flatMap((site) =>
-      [1, 6, 37].map((tokens) => makeSiteRun(manifest, site, tokens, name)),
+      [1, 6, 21].map((tokens) => makeSiteRun(manifest, site, tokens, name)),
     );
     const folder = join(root, `node-${name}`);
     writeRuns(folder, runs);
@@ -52,9 +55,10 @@ needsDawn('a site, quantize and linear, agrees with the float64 layer', () => {
     const ran = await execute('node', args, { cwd: app }).catch((error: Error) => error);
     if (ran instanceof Error) {
       // An adapter that lacks a feature says so; that is no fault of the variant, and no proof of it.
-      expect(ran.message).toMatch(/the feature [\w-]+ is missing/);
+      const [lacks] = /the feature [\w-]+ is missing/.exec(ran.message) ?? [];
+      expect(lacks, ran.message).toBeDefined();
       expect(features).not.toEqual([]);
-      return;
+      return skip(lacks);
     }
     expect(JSON.parse(ran.stdout)).toMatchObject({ gpu: 'Dawn', variant: name });
     expect(JSON.parse(ran.stdout).supported).toContain(name);
