@@ -60,7 +60,6 @@ const workgroupRowSchema = z.strictObject({
   kind: z.literal('workgroup-row'),
   threads: size,
   reduce: z.enum(['workgroup', 'subgroup']),
-  halves,
 });
 
 /** All that determines a kernel's text. */

@@ -24,7 +24,7 @@ export function printSchedule(schedule: Schedule): string {
       return `t${4 * channelThreads}x${tokens} ${lanes}x${channelThreads} threads along K ${dot}${printHalves(schedule)}`;
     }
     case 'workgroup-row':
-      return `${schedule.threads} threads${schedule.reduce === 'subgroup' ? ' subgroups' : ''}${printHalves(schedule)}`;
+      return `${schedule.threads} threads${schedule.reduce === 'subgroup' ? ' subgroups' : ''}`;
     case 'row':
       return `${schedule.threads} threads c${schedule.ctasPerSm}`;
   }

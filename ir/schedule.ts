@@ -53,8 +53,8 @@ export interface RegisterTileSchedule {
 }
 
 /**
- * How WGSL reads and writes pairs of 16-bit floats: as words whose bits it takes apart, or as vectors of f16, for which the
- * device must have shader-f16. Arithmetic is in f32 either way.
+ * How WGSL reads pairs of 16-bit floats: as words whose bits it takes apart, or as vectors of f16, for which the device must
+ * have shader-f16. Arithmetic is in f32, and what is written is rounded by integers and stored as words, either way.
  */
 export type HalfAccess = 'words' | 'vectors';
 
@@ -96,7 +96,6 @@ export interface WorkgroupRowSchedule {
   readonly threads: number;
   /** How the threads' sums and ranges come together: in workgroup memory, or within subgroups, of whatever size, first. */
   readonly reduce: 'workgroup' | 'subgroup';
-  readonly halves: HalfAccess;
 }
 
 export type Schedule = LinearSchedule | QuantizeSchedule | WgslLinearSchedule | WorkgroupRowSchedule;

@@ -6,12 +6,12 @@ interface Accessing {
   readonly halves: HalfAccess;
 }
 
-/** Device features that a schedule's way to 16-bit floats asks for. */
+/** Device features that a schedule's way to read 16-bit floats asks for. */
 export function halfFeatures({ halves }: Accessing): readonly string[] {
   return halves === 'vectors' ? ['shader-f16'] : [];
 }
 
-/** Why a schedule's way to 16-bit floats cannot serve a type; undefined if it can. */
+/** Why a schedule's way to read 16-bit floats cannot serve a type; undefined if it can. */
 export function rejectHalves(dtype: ActivationDtype, { halves }: Accessing): Rejection | undefined {
   return halves === 'vectors' && dtype !== 'f16'
     ? { kind: 'no such vectors', reason: () => `WGSL has no type for ${dtype}` }

@@ -36,8 +36,8 @@ const explicit: Readonly<Record<string, WgslSpec>> = {
   ),
   'broadcast-tile-packed-w4a4': scheduledLinear({}, packedTile),
   'register-tile-f16-w4a4': withVectors(linearShader({}, [8, 8, 2])),
-  'quantize-f16-subgroups-rms-norm-a4': withVectors(
-    withSubgroups(quantizeShader({ prologue: { op: 'rms-norm', eps: 1e-5 } }, 64)),
+  'quantize-subgroups-rms-norm-a4': withSubgroups(
+    quantizeShader({ prologue: { op: 'rms-norm', eps: 1e-5 } }, 64),
   ),
   'lane-split-scalar-w4a4': scheduledLinear({}, { ...split, dot: 'scalar' }),
   'register-tile-scalar-w8a8': scheduledLinear(

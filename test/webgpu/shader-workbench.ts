@@ -69,7 +69,7 @@ export function quantizeShader(problem: Partial<QuantizeProblem>, threads: numbe
   return {
     family: 'quantize',
     problem: { ...defaults, ...problem },
-    schedule: { kind: 'workgroup-row', threads, reduce: 'workgroup', halves: 'words' },
+    schedule: { kind: 'workgroup-row', threads, reduce: 'workgroup' },
   };
 }
 
@@ -111,7 +111,7 @@ export async function checkText(text: string, features: readonly string[] = []):
   return report.failed.flatMap(({ diagnostics }) => diagnostics.map(({ message }) => message));
 }
 
-/** The same with 16-bit floats as vectors of f16. */
+/** The same linear with 16-bit floats read as vectors of f16. */
 export function withVectors(spec: WgslSpec): WgslSpec {
   return { ...spec, schedule: { ...spec.schedule, halves: 'vectors' } } as WgslSpec;
 }

@@ -104,11 +104,9 @@ const quantizes: readonly WgslSpec[] = [
 
 const subgroupQuantizes = quantizes.map(withSubgroups);
 
-/** 16-bit floats as vectors of f16, in every template. On an adapter without them only Dawn sees these. */
+/** 16-bit floats as vectors of f16, in every linear. On an adapter without them only Dawn sees these. */
 const vectorKernels: readonly WgslSpec[] = [
-  ...[...linears, ...splitLinears, ...subgroupLinears, ...quantizes, ...subgroupQuantizes].filter(
-    ({ problem }) => problem.dtype === 'f16',
-  ),
+  ...[...linears, ...splitLinears, ...subgroupLinears].filter(({ problem }) => problem.dtype === 'f16'),
 ].map(withVectors);
 
 needsDawn('shaders of awkward shapes', () => {
@@ -193,12 +191,7 @@ const slips: readonly (readonly [string, WgslSpec, string, string])[] = [
     'return vec2<f32>(pair.yx);',
   ],
   ['the pair of another channel', withVectors(lanes), 'unpack_pair(w[1])', 'unpack_pair(w[3])'],
-  [
-    'an odd column that is even',
-    withVectors(plain),
-    'select(pair.x, pair.y, column',
-    'select(pair.x, pair.x, column',
-  ],
+  ['an odd column that is even', plain, 'select(pair.x, pair.y, column', 'select(pair.x, pair.x, column'],
   [
     'halves stored the other way round',
     withVectors(words),

@@ -52,8 +52,8 @@ fn round_16(value: f32) -> u32 {
   return sign | ((size - 0x38000000u + 0xfffu + ((size >> 13u) & 1u)) >> 13u);
 }
 
-fn pack_pair(pair: vec2<f32>) -> Pair {
-  return bitcast<Pair>(round_16(pair.x) | (round_16(pair.y) << 16u));
+fn pack_pair(pair: vec2<f32>) -> u32 {
+  return round_16(pair.x) | (round_16(pair.y) << 16u);
 }
 
 // Two channels in one f32: w + 4096 w' times a code adds to both sums at once. A step's 16 products are at most 64 each, so

@@ -47,8 +47,8 @@ fn round_16(value: f32) -> u32 {
   return (bits + 0x7fffu + ((bits >> 16u) & 1u)) >> 16u;
 }
 
-fn pack_pair(pair: vec2<f32>) -> Pair {
-  return bitcast<Pair>(round_16(pair.x) | (round_16(pair.y) << 16u));
+fn pack_pair(pair: vec2<f32>) -> u32 {
+  return round_16(pair.x) | (round_16(pair.y) << 16u);
 }
 
 // Products of two codes are at most 2^14 in size: an f32 adds 1024 of them exactly.

@@ -27,7 +27,7 @@ const kTokens = 2u;
 @group(0) @binding(4) var<storage, read> codes: array<vec4<u32>>;  // activation codes of the base columns
 @group(0) @binding(5) var<storage, read> row_meta: array<vec2<f32>>;  // {scale, minimum} of a token row; {NaN, NaN} makes its output NaN
 @group(0) @binding(6) var<storage, read> outlier_rows: array<mat4x2<f16>>;  // activations of the outlier columns, zero-padded to a multiple of 16
-@group(0) @binding(7) var<storage, read_write> y: array<vec2<f16>>;  // the result
+@group(0) @binding(7) var<storage, read_write> y: array<u32>;  // the result
 
 alias Pair = vec2<f16>;
 
@@ -49,8 +49,8 @@ fn round_16(value: f32) -> u32 {
   return sign | ((size - 0x38000000u + 0xfffu + ((size >> 13u) & 1u)) >> 13u);
 }
 
-fn pack_pair(pair: vec2<f32>) -> Pair {
-  return bitcast<Pair>(round_16(pair.x) | (round_16(pair.y) << 16u));
+fn pack_pair(pair: vec2<f32>) -> u32 {
+  return round_16(pair.x) | (round_16(pair.y) << 16u);
 }
 
 // Signed nibbles as signed bytes of 16 times their value: the odd ones where they stand, the even ones shifted up. A

@@ -113,7 +113,7 @@ describe('a quantize', () => {
     const spec = {
       family: 'quantize',
       problem: rows,
-      schedule: { kind: 'workgroup-row', threads: 64, reduce: 'workgroup', halves: 'words' },
+      schedule: { kind: 'workgroup-row', threads: 64, reduce: 'workgroup' },
     } as const;
     const { grid } = quantize.contract(spec).launch;
     expect(grid.map((extent) => evaluate(extent, 65_536))).toEqual([65_535, 2, 1]);

@@ -76,7 +76,7 @@ describe.each(Object.entries(adapters))('on the adapter %s', (name, promised: De
   test('nothing asks for more than the adapter has', () => {
     const all = units.flatMap(schedulesOf);
     const uses = {
-      'shader-f16': all.some(({ halves }) => halves === 'vectors'),
+      'shader-f16': all.some((schedule) => 'halves' in schedule && schedule.halves === 'vectors'),
       [packed]: all.some((schedule) => 'dot' in schedule && schedule.dot === 'packed'),
       subgroups: all.some(
         (schedule) =>

@@ -43,7 +43,6 @@ export function problemView(
     row_meta: 'vec2<f32>',
     outlier_rows: rows === 'word' ? pair : four,
     residual: pair,
-    y: pair,
   };
   const contract = [
     'y[M, N] = dequantised(codes * weights) + outlier_rows * outlier_weights + bias (+ residual), one kernel.',

@@ -4,7 +4,6 @@ import type { WorkgroupRowSchedule } from '../../../../ir/schedule.ts';
 import type { WgslTarget } from '../../../../targets/target.ts';
 import { ceilDiv } from '../../../support/integer.ts';
 import type { Rejection } from '../../family.ts';
-import { halfFeatures, rejectHalves } from '../../half-access.ts';
 import { rejectUnpromised } from '../../reject-unpromised.ts';
 
 /**
@@ -12,19 +11,16 @@ import { rejectUnpromised } from '../../reject-unpromised.ts';
  * first, and wins where times are equal.
  */
 export function* enumerateWorkgroupRows(): Iterable<WorkgroupRowSchedule> {
-  for (const halves of ['vectors', 'words'] as const) {
-    for (const reduce of ['subgroup', 'workgroup'] as const) {
-      for (const threads of [32, 64, 128, 256]) yield { kind: 'workgroup-row', threads, reduce, halves };
-    }
+  for (const reduce of ['subgroup', 'workgroup'] as const) {
+    for (const threads of [32, 64, 128, 256]) yield { kind: 'workgroup-row', threads, reduce };
   }
 }
 
 /** What a schedule's kernel asks of a device. */
 export function quantizeNeeds(schedule: WorkgroupRowSchedule): DeviceNeeds {
-  const halves = halfFeatures(schedule);
   return schedule.reduce === 'subgroup'
-    ? { features: [...halves, 'subgroups'], languageFeatures: [], leastSubgroupSize: 4 }
-    : { features: halves, languageFeatures: [], leastSubgroupSize: 1 };
+    ? { features: ['subgroups'], languageFeatures: [], leastSubgroupSize: 4 }
+    : { features: [], languageFeatures: [], leastSubgroupSize: 1 };
 }
 
 /**
@@ -42,8 +38,7 @@ export function rejectWorkgroupRow(
   schedule: WorkgroupRowSchedule,
   target: WgslTarget,
 ): Rejection | undefined {
-  const unpromised =
-    rejectUnpromised(quantizeNeeds(schedule), target) ?? rejectHalves(problem.dtype, schedule);
+  const unpromised = rejectUnpromised(quantizeNeeds(schedule), target);
   if (unpromised !== undefined) return unpromised;
   const bytes = workgroupBytes(problem, schedule);
   const most = target.limits.workgroupStorageBytes;

@@ -3,7 +3,7 @@ import type { SpecOf } from '../../../../ir/kernel-spec.ts';
 import { ceilDiv } from '../../../support/integer.ts';
 import { bannerSchema, bannerView } from '../../banner-view.ts';
 import type { KernelView, TemplateContract, ViewContext } from '../../family.ts';
-import { dtypeSlots, halfTypes, wgslEnables } from '../../half-access.ts';
+import { wgslEnables } from '../../half-access.ts';
 import { bindingsSchema, wgslBindings } from '../../wgsl-bindings.ts';
 import { codeRowBytes, quantizeGeometry } from '../geometry.ts';
 import { quantizeBuffers } from './contract.ts';
@@ -37,7 +37,7 @@ export const quantizeTemplates: readonly TemplateContract[] = [
     template: 'wgsl/quantize/workgroup-row',
     schema: viewSchema,
     slots: {
-      dtype: dtypeSlots,
+      dtype: ['wgsl/slots/dtype/f16', 'wgsl/slots/dtype/bf16'],
       finite: ['wgsl/slots/finite/f16', 'wgsl/slots/finite/bf16'],
       range: ['wgsl/slots/range/workgroup', 'wgsl/slots/range/subgroup'],
       sum: ['wgsl/slots/sum/workgroup', 'wgsl/slots/sum/subgroup'],
@@ -59,11 +59,10 @@ export function quantizeView(
 ): KernelView {
   const { prologue, columns } = problem;
   const { baseColumns, paddedOutliers } = quantizeGeometry(problem);
-  const { slot, pair } = halfTypes(problem.dtype, schedule);
   return {
     template: 'wgsl/quantize/workgroup-row',
     slots: {
-      dtype: slot,
+      dtype: `wgsl/slots/dtype/${problem.dtype}`,
       finite: `wgsl/slots/finite/${problem.dtype}`,
       range: `wgsl/slots/range/${schedule.reduce}`,
       sum: `wgsl/slots/sum/${schedule.reduce}`,
@@ -85,7 +84,7 @@ export function quantizeView(
       outlierWords: paddedOutliers / 2,
       columnWords: ceilDiv(problem.k, 32),
       threads: schedule.threads,
-      bindings: wgslBindings(quantizeBuffers(problem), { row_meta: 'vec2<u32>', x: pair, gamma: pair }),
+      bindings: wgslBindings(quantizeBuffers(problem), { row_meta: 'vec2<u32>' }),
       hasOutliers: problem.outliers > 0,
       hasBase: baseColumns > 0,
       dtype: problem.dtype,

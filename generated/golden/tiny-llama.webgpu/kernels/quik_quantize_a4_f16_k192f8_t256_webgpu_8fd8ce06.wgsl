@@ -1,29 +1,29 @@
-// quik_quantize_silumul_a8_f16_k512f16_t256_webgpu_615928c3
+// quik_quantize_a4_f16_k192f8_t256_webgpu_8fd8ce06
 // Each row of x is put through its prologue and rounded; its outlier columns are copied out, its base columns
 // quantised with a scale and a minimum of their own. x is read once a phase.
-// serves     layers.0-3.mlp.down_proj (a8, 16 outlier columns, f16)
-// why        any M: modelled 128.6 us at M = 2048, 30 % of the roofline: latency 128.6, DRAM 39.2 us
-// why        best on Arc-140V of 4 legal schedules; next 132.4 us: 128 threads
-// made by    quikc <version>, templates <digest>, spec 615928c372ad
+// serves     layers.0-3.self_attn.o_proj (a4, 8 outlier columns, f16)
+// why        any M: modelled 126.8 us at M = 2048, 6 % of the roofline: latency 126.8, arithmetic 11.2 us
+// why        best on Arc-140V of 4 legal schedules; next 128.6 us: 128 threads
+// made by    quikc <version>, templates <digest>, spec 8fd8ce0659b6
 
 // ---- The problem ---------------------------------------------------------------------------------
-const kColumns = 512u;  // input features of a row, two a word
-const kOutliers = 16u;  // of them kept in f16; which ones is data
-const kBaseColumns = 496u;  // of them quantised
-const kBits = 8u;  // of a code
-const kLevels = 255.0;  // 2^kBits - 1: the largest code before 2^(kBits - 1) is taken off
+const kColumns = 192u;  // input features of a row, two a word
+const kOutliers = 8u;  // of them kept in f16; which ones is data
+const kBaseColumns = 184u;  // of them quantised
+const kBits = 4u;  // of a code
+const kLevels = 15.0;  // 2^kBits - 1: the largest code before 2^(kBits - 1) is taken off
 const kLeastScale = 0x1p-64f;  // of a row whose values are all equal: they come back through its minimum
 
 // ---- Layouts and schedule: one workgroup a row ---------------------------------------------------
 const kCodesPerWord = 32u / kBits;  // in order of column, low bits first
-const kCodeWords = 128u;  // of a row: segments of 256 bits, padded with code 0
+const kCodeWords = 24u;  // of a row: segments of 256 bits, padded with code 0
 const kOutlierWords = 8u;  // of a row: padded to 16 columns with value 0
-const kColumnWords = 16u;  // of 32 columns, a bit each
+const kColumnWords = 6u;  // of 32 columns, a bit each
 const kThreads = 256u;
 
 // ---- Bindings: layouts as in docs/layouts.md -----------------------------------------------------
 @group(0) @binding(0) var<uniform> M: u32;  // rows
-@group(0) @binding(1) var<storage, read> x: array<u32>;  // [gate | up] of each token
+@group(0) @binding(1) var<storage, read> x: array<u32>;  // activations of each token
 @group(0) @binding(2) var<storage, read> outlier_columns: array<u32>;  // input features kept in 16 bit, ascending, each once
 @group(0) @binding(3) var<storage, read_write> codes: array<u32>;  // codes of the base columns in ascending order
 @group(0) @binding(4) var<storage, read_write> row_meta: array<vec2<u32>>;  // {scale, minimum}; {NaN, NaN} where a base value is not finite
@@ -60,8 +60,8 @@ fn is_not_finite(bits: u32) -> bool {
   return (bits & 0x7c00u) == 0x7c00u;
 }
 
-fn pack_pair(pair: vec2<f32>) -> Pair {
-  return bitcast<Pair>(round_16(pair.x) | (round_16(pair.y) << 16u));
+fn pack_pair(pair: vec2<f32>) -> u32 {
+  return round_16(pair.x) | (round_16(pair.y) << 16u);
 }
 
 var<workgroup> scratch: array<vec2<f32>, kThreads>;
@@ -80,11 +80,9 @@ fn reduce_range(range: vec2<f32>, thread: u32) -> vec2<f32> {
   return scratch[0];
 }
 
-// Columns 2 i and 2 i + 1 of silu(gate) * up, rounded; a row is [gate | up].
-fn row_pair(row: u32, i: u32) -> Pair {
-  let gate = unpack_pair(x[row * kColumns + i]);
-  let up = unpack_pair(x[row * kColumns + kColumns / 2u + i]);
-  return pack_pair(gate / (1.0 + exp(-gate)) * up);
+// Columns 2 i and 2 i + 1 of a row.
+fn row_pair(row: u32, i: u32) -> u32 {
+  return x[row * (kColumns / 2u) + i];
 }
 
 fn prepare_row(row: u32, thread: u32) {
@@ -92,7 +90,7 @@ fn prepare_row(row: u32, thread: u32) {
 }
 
 fn value_bits(row: u32, column: u32) -> u32 {
-  return (bitcast<u32>(row_pair(row, column / 2u)) >> (16u * (column % 2u))) & 0xffffu;
+  return (row_pair(row, column / 2u) >> (16u * (column % 2u))) & 0xffffu;
 }
 
 fn value_of(row: u32, column: u32) -> f32 {
@@ -152,9 +150,8 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
   var low = 0x1.fffffep+127f;
   var high = -0x1.fffffep+127f;
   for (var i = thread; i < kColumns / 2u; i += kThreads) {
-    let values = row_pair(row, i);
-    let pair = unpack_pair(values);
-    let word = bitcast<u32>(values);
+    let word = row_pair(row, i);
+    let pair = unpack_pair(word);
     if (!is_outlier(2u * i)) {
       low = min(low, pair.x);
       high = max(high, pair.x);

@@ -1,15 +1,16 @@
-// quik_quantize_rmsnorm_a4_f16_k192f8_t256_webgpu_5dfdbdb1
+enable subgroups;
+
+// quik_quantize_rmsnorm_a4_f16_k576f8_t64_subgroups_webgpu_a66e9ed9
 // Each row of x is put through its prologue and rounded; its outlier columns are copied out, its base columns
 // quantised with a scale and a minimum of their own. x is read once a phase.
-// serves     layers.0-3.self_attn.qkv_proj, layers.0-3.mlp.gate_up_proj (a4, 8 outlier columns, f16)
-// why        any M: modelled 126.8 us at M = 2048, 6 % of the roofline: latency 126.8, arithmetic 11.2 us
-// why        best on Arc-140V of 4 legal schedules; next 128.6 us: 128 threads
-// made by    quikc <version>, templates <digest>, spec 5dfdbdb148e8
+// serves     test (test)
+// why        chosen by a test
+// made by    quikc test, templates test, spec a66e9ed9036d
 
 // ---- The problem ---------------------------------------------------------------------------------
-const kColumns = 192u;  // input features of a row, two a word
+const kColumns = 576u;  // input features of a row, two a word
 const kOutliers = 8u;  // of them kept in f16; which ones is data
-const kBaseColumns = 184u;  // of them quantised
+const kBaseColumns = 568u;  // of them quantised
 const kBits = 4u;  // of a code
 const kLevels = 15.0;  // 2^kBits - 1: the largest code before 2^(kBits - 1) is taken off
 const kLeastScale = 0x1p-64f;  // of a row whose values are all equal: they come back through its minimum
@@ -17,10 +18,10 @@ const kEpsilon = 0.000009999999747378752;  // of the RMS norm
 
 // ---- Layouts and schedule: one workgroup a row ---------------------------------------------------
 const kCodesPerWord = 32u / kBits;  // in order of column, low bits first
-const kCodeWords = 24u;  // of a row: segments of 256 bits, padded with code 0
+const kCodeWords = 72u;  // of a row: segments of 256 bits, padded with code 0
 const kOutlierWords = 8u;  // of a row: padded to 16 columns with value 0
-const kColumnWords = 6u;  // of 32 columns, a bit each
-const kThreads = 256u;
+const kColumnWords = 18u;  // of 32 columns, a bit each
+const kThreads = 64u;
 
 // ---- Bindings: layouts as in docs/layouts.md -----------------------------------------------------
 @group(0) @binding(0) var<uniform> M: u32;  // rows
@@ -62,41 +63,52 @@ fn is_not_finite(bits: u32) -> bool {
   return (bits & 0x7c00u) == 0x7c00u;
 }
 
-fn pack_pair(pair: vec2<f32>) -> Pair {
-  return bitcast<Pair>(round_16(pair.x) | (round_16(pair.y) << 16u));
+fn pack_pair(pair: vec2<f32>) -> u32 {
+  return round_16(pair.x) | (round_16(pair.y) << 16u);
 }
 
+// What each subgroup has, in the place of its least thread, and a bit for each such place: how many threads a subgroup has,
+// and which, is for the device to say.
 var<workgroup> scratch: array<vec2<f32>, kThreads>;
+var<workgroup> places: array<atomic<u32>, kThreads / 32u>;
 
-// The least x and the greatest y of the threads, in a tree; every thread gets them.
-fn reduce_range(range: vec2<f32>, thread: u32) -> vec2<f32> {
-  scratch[thread] = range;
-  workgroupBarrier();  // before the first ranges are read
-  for (var half = kThreads / 2u; half > 0u; half /= 2u) {
-    if (thread < half) {
-      let other = scratch[thread + half];
-      scratch[thread] = vec2<f32>(min(scratch[thread].x, other.x), max(scratch[thread].y, other.y));
-    }
-    workgroupBarrier();  // before this round's results are read
+fn publish(value: vec2<f32>, thread: u32) {
+  let least = subgroupMin(thread);
+  if (thread == least) {
+    scratch[least] = value;
+    atomicOr(&places[least / 32u], 1u << (least % 32u));
   }
-  return scratch[0];
+  workgroupBarrier();  // before what the subgroups have is read
+}
+
+// The least x and the greatest y of the threads; every thread gets them.
+fn reduce_range(range: vec2<f32>, thread: u32) -> vec2<f32> {
+  publish(vec2<f32>(subgroupMin(range.x), subgroupMax(range.y)), thread);
+  var whole = scratch[0];
+  for (var word = 0u; word < kThreads / 32u; word++) {
+    for (var left = atomicLoad(&places[word]); left != 0u; left &= left - 1u) {
+      let other = scratch[32u * word + firstTrailingBit(left)];
+      whole = vec2<f32>(min(whole.x, other.x), max(whole.y, other.y));
+    }
+  }
+  return whole;
 }
 
 // Columns 2 i and 2 i + 1 of a row after the norm, rounded.
-fn row_pair(row: u32, i: u32) -> Pair {
+fn row_pair(row: u32, i: u32) -> u32 {
   return pack_pair(unpack_pair(x[row * (kColumns / 2u) + i]) * norm * unpack_pair(gamma[i]));
 }
 
-// The sum over the threads, in a tree; every thread gets it.
+// The sum over the threads, subgroups in the order of their places; every thread gets it.
 fn reduce_sum(sum: f32, thread: u32) -> f32 {
-  scratch[thread] = vec2<f32>(sum, 0.0);
-  workgroupBarrier();  // before the first sums are read
-  for (var half = kThreads / 2u; half > 0u; half /= 2u) {
-    if (thread < half) { scratch[thread] += scratch[thread + half]; }
-    workgroupBarrier();  // before this round's results are read
+  publish(vec2<f32>(subgroupAdd(sum), 0.0), thread);
+  var whole = 0.0;
+  for (var word = 0u; word < kThreads / 32u; word++) {
+    for (var left = atomicLoad(&places[word]); left != 0u; left &= left - 1u) {
+      whole += scratch[32u * word + firstTrailingBit(left)].x;
+    }
   }
-  let whole = scratch[0].x;
-  workgroupBarrier();  // all have read the sum before `scratch` is used again
+  workgroupBarrier();  // all have read the sums before `scratch` is used again
   return whole;
 }
 
@@ -111,7 +123,7 @@ fn prepare_row(row: u32, thread: u32) {
 }
 
 fn value_bits(row: u32, column: u32) -> u32 {
-  return (bitcast<u32>(row_pair(row, column / 2u)) >> (16u * (column % 2u))) & 0xffffu;
+  return (row_pair(row, column / 2u) >> (16u * (column % 2u))) & 0xffffu;
 }
 
 fn value_of(row: u32, column: u32) -> f32 {
@@ -171,9 +183,8 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
   var low = 0x1.fffffep+127f;
   var high = -0x1.fffffep+127f;
   for (var i = thread; i < kColumns / 2u; i += kThreads) {
-    let values = row_pair(row, i);
-    let pair = unpack_pair(values);
-    let word = bitcast<u32>(values);
+    let word = row_pair(row, i);
+    let pair = unpack_pair(word);
     if (!is_outlier(2u * i)) {
       low = min(low, pair.x);
       high = max(high, pair.x);

@@ -1,24 +1,24 @@
-// quik_quantize_a4_f16_k192f8_t256_webgpu_1b9e2822
+// quik_quantize_a4_f16_k576f8_t256_webgpu_78ca0411
 // Each row of x is put through its prologue and rounded; its outlier columns are copied out, its base columns
 // quantised with a scale and a minimum of their own. x is read once a phase.
-// serves     layers.0-3.self_attn.o_proj (a4, 8 outlier columns, f16)
-// why        any M: modelled 126.8 us at M = 2048, 6 % of the roofline: latency 126.8, arithmetic 11.2 us
-// why        best on Arc-140V of 4 legal schedules; next 128.6 us: 128 threads
-// made by    quikc <version>, templates <digest>, spec 1b9e2822546e
+// serves     proj (a4, 8 outlier columns, f16)
+// why        any M: modelled 130.5 us at M = 2048, 17 % of the roofline: latency 130.5, arithmetic 33.7 us
+// why        best on Arc-140V of 4 legal schedules; next 134.2 us: 128 threads
+// made by    quikc <version>, templates <digest>, spec 78ca041106e5
 
 // ---- The problem ---------------------------------------------------------------------------------
-const kColumns = 192u;  // input features of a row, two a word
+const kColumns = 576u;  // input features of a row, two a word
 const kOutliers = 8u;  // of them kept in f16; which ones is data
-const kBaseColumns = 184u;  // of them quantised
+const kBaseColumns = 568u;  // of them quantised
 const kBits = 4u;  // of a code
 const kLevels = 15.0;  // 2^kBits - 1: the largest code before 2^(kBits - 1) is taken off
 const kLeastScale = 0x1p-64f;  // of a row whose values are all equal: they come back through its minimum
 
 // ---- Layouts and schedule: one workgroup a row ---------------------------------------------------
 const kCodesPerWord = 32u / kBits;  // in order of column, low bits first
-const kCodeWords = 24u;  // of a row: segments of 256 bits, padded with code 0
+const kCodeWords = 72u;  // of a row: segments of 256 bits, padded with code 0
 const kOutlierWords = 8u;  // of a row: padded to 16 columns with value 0
-const kColumnWords = 6u;  // of 32 columns, a bit each
+const kColumnWords = 18u;  // of 32 columns, a bit each
 const kThreads = 256u;
 
 // ---- Bindings: layouts as in docs/layouts.md -----------------------------------------------------
@@ -60,8 +60,8 @@ fn is_not_finite(bits: u32) -> bool {
   return (bits & 0x7c00u) == 0x7c00u;
 }
 
-fn pack_pair(pair: vec2<f32>) -> Pair {
-  return bitcast<Pair>(round_16(pair.x) | (round_16(pair.y) << 16u));
+fn pack_pair(pair: vec2<f32>) -> u32 {
+  return round_16(pair.x) | (round_16(pair.y) << 16u);
 }
 
 var<workgroup> scratch: array<vec2<f32>, kThreads>;
@@ -81,7 +81,7 @@ fn reduce_range(range: vec2<f32>, thread: u32) -> vec2<f32> {
 }
 
 // Columns 2 i and 2 i + 1 of a row.
-fn row_pair(row: u32, i: u32) -> Pair {
+fn row_pair(row: u32, i: u32) -> u32 {
   return x[row * (kColumns / 2u) + i];
 }
 
@@ -90,7 +90,7 @@ fn prepare_row(row: u32, thread: u32) {
 }
 
 fn value_bits(row: u32, column: u32) -> u32 {
-  return (bitcast<u32>(row_pair(row, column / 2u)) >> (16u * (column % 2u))) & 0xffffu;
+  return (row_pair(row, column / 2u) >> (16u * (column % 2u))) & 0xffffu;
 }
 
 fn value_of(row: u32, column: u32) -> f32 {
@@ -150,9 +150,8 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
   var low = 0x1.fffffep+127f;
   var high = -0x1.fffffep+127f;
   for (var i = thread; i < kColumns / 2u; i += kThreads) {
-    let values = row_pair(row, i);
-    let pair = unpack_pair(values);
-    let word = bitcast<u32>(values);
+    let word = row_pair(row, i);
+    let pair = unpack_pair(word);
     if (!is_outlier(2u * i)) {
       low = min(low, pair.x);
       high = max(high, pair.x);
