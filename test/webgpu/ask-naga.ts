@@ -13,6 +13,9 @@ const extensions: Readonly<Record<string, RegExp | undefined>> = {
   f16: undefined,
 };
 
+/** SwiftShader compiles a pipeline when it is made: 150 of them take a minute, on a busy machine several. */
+export const nagaTimeoutMs = 400_000;
+
 const reportSchema = z.object({
   adapter: z.string(),
   results: z.array(z.object({ id: z.string(), without: z.array(z.string()), messages: z.array(z.string()) })),
@@ -57,7 +60,7 @@ export async function askNaga(deno: string, texts: ReadonlyMap<string, string>):
       resolve('test/webgpu/check-with-naga.mjs'),
       folder,
     ];
-    const outcome = await runProcess({ file: deno, args, env: process.env, timeoutMs: 100_000 });
+    const outcome = await runProcess({ file: deno, args, env: process.env, timeoutMs: nagaTimeoutMs });
     if (outcome.kind !== 'exited' || outcome.code !== 0) throw new Error(JSON.stringify(outcome));
     const { adapter, results } = reportSchema.parse(JSON.parse(outcome.stdout));
     const verdicts = results.map(({ id, without, messages }) => {

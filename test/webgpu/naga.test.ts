@@ -7,7 +7,7 @@ import { webgpu } from '../../targets/webgpu.ts';
 import { llama7b, tinyLlama } from '../compiler/compile-fixture.ts';
 import { emitModel } from '../golden/golden-files.ts';
 import { goldenFolder } from '../golden/golden-models.ts';
-import { askNaga, type NagaReport } from './ask-naga.ts';
+import { askNaga, type NagaReport, nagaTimeoutMs } from './ask-naga.ts';
 import { describeWith } from './describe-with.ts';
 import { checkText } from './shader-workbench.ts';
 
@@ -23,7 +23,7 @@ describeWith(['QUIKC_DENO'], 'naga', (deno) => {
   let report: NagaReport;
   beforeAll(async () => {
     report = await askNaga(deno, texts);
-  });
+  }, nagaTimeoutMs);
 
   test('there are shaders to judge, and it accepts every one that needs no extension', () => {
     const plain = [...texts].filter(([, text]) => !/^enable /m.test(text));
