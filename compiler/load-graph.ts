@@ -1,11 +1,11 @@
 import { basename } from 'node:path';
 import type { Graph } from '../ir/graph.ts';
 import type { Diagnostic } from './diagnostics/diagnostic.ts';
+import { locateDiagnostics } from './diagnostics/locate-diagnostics.ts';
+import { readSource } from './diagnostics/read-source.ts';
+import type { SourceFile } from './diagnostics/source-file.ts';
 import { importModel } from './frontend/import-model.ts';
 import type { Overrides } from './frontend/layer-rule.ts';
-import { locateDiagnostics } from './frontend/locate-diagnostics.ts';
-import { readSource } from './frontend/read-source.ts';
-import type { SourceFile } from './frontend/source-file.ts';
 import type { PassNote } from './passes/pass.ts';
 import type { PassOptions } from './passes/run-passes.ts';
 import { runPasses } from './passes/run-passes.ts';

@@ -1,6 +1,7 @@
 import { diagnose } from '../diagnostics/codes.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import { quoteText } from '../diagnostics/escape-text.ts';
+import { isInsideFolder } from '../support/is-inside-folder.ts';
 import type { ModelJson } from './model-schema.ts';
 
 /** Weight files must lie in the model's own folder: a model.json from elsewhere cannot name files of this machine. */
@@ -24,13 +25,4 @@ export function checkWeightFiles(model: ModelJson): readonly Diagnostic[] {
     .map(([pointer, file]) =>
       diagnose('QK115', { pointer, message: `${quoteText(file)} leaves the folder of the model` }),
     );
-}
-
-function isInsideFolder(file: string): boolean {
-  const absolute = file.startsWith('/') || /^[A-Za-z]:/.test(file);
-  return (
-    !absolute &&
-    !/[\\\p{Cc}]/u.test(file) &&
-    file.split('/').every((segment) => segment !== '..' && segment !== '')
-  );
 }

@@ -3,6 +3,7 @@ import { diagnose } from '../diagnostics/codes.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import { quoteText } from '../diagnostics/escape-text.ts';
 import { placeOf, within } from '../diagnostics/origin.ts';
+import type { SourceFile } from '../diagnostics/source-file.ts';
 import { suggestName } from '../diagnostics/suggest-name.ts';
 import type { Result } from '../support/result.ts';
 import { fail, succeed } from '../support/result.ts';
@@ -16,7 +17,6 @@ import { parseModel } from './parse-model.ts';
 import { parseOverrides } from './parse-overrides.ts';
 import type { SettledBlocks } from './settle-blocks.ts';
 import { settleBlocks } from './settle-blocks.ts';
-import type { SourceFile } from './source-file.ts';
 
 /** A model.json, changed as the command line asks, as a graph. Diagnostics have pointers, not yet line numbers. */
 export function importModel(source: SourceFile, overrides: Overrides): Result<Graph, readonly Diagnostic[]> {

@@ -1,13 +1,13 @@
 import { diagnose } from '../diagnostics/codes.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
+import { createLocator, toPointer } from '../diagnostics/locate-diagnostics.ts';
+import { parseJson } from '../diagnostics/parse-json.ts';
+import type { SourceFile } from '../diagnostics/source-file.ts';
 import type { Result } from '../support/result.ts';
 import { fail, succeed } from '../support/result.ts';
-import { createLocator, toPointer } from './locate-diagnostics.ts';
 import type { ModelJson } from './model-schema.ts';
 import { modelSchema } from './model-schema.ts';
-import { parseJson } from './parse-json.ts';
 import { reportSchemaIssues } from './report-schema-issues.ts';
-import type { SourceFile } from './source-file.ts';
 
 /** The text of a model.json as a checked document. What it says may still make no sense: expansion finds that. */
 export function parseModel(source: SourceFile): Result<ModelJson, readonly Diagnostic[]> {

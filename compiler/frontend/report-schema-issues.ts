@@ -2,10 +2,10 @@ import type { z } from 'zod';
 import { diagnose } from '../diagnostics/codes.ts';
 import type { Diagnostic, DiagnosticCode } from '../diagnostics/diagnostic.ts';
 import { quoteText } from '../diagnostics/escape-text.ts';
+import { toPointer } from '../diagnostics/locate-diagnostics.ts';
 import { suggestName } from '../diagnostics/suggest-name.ts';
 import { toIdentifier } from '../diagnostics/to-identifier.ts';
 import { knownKeys } from './known-keys.ts';
-import { toPointer } from './locate-diagnostics.ts';
 
 type Issue = z.core.$ZodIssue;
 type Path = readonly PropertyKey[];

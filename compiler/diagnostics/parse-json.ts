@@ -1,4 +1,4 @@
-import { quoteText } from '../diagnostics/escape-text.ts';
+import { quoteText } from './escape-text.ts';
 
 /** What is wrong with a JSON text, at a character offset. */
 export interface JsonFault {

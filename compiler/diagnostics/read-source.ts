@@ -1,9 +1,9 @@
 import type { Stats } from 'node:fs';
 import { type FileHandle, open, stat } from 'node:fs/promises';
-import { diagnose } from '../diagnostics/codes.ts';
-import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import type { Result } from '../support/result.ts';
 import { fail, succeed } from '../support/result.ts';
+import { diagnose } from './codes.ts';
+import type { Diagnostic } from './diagnostic.ts';
 import type { SourceFile } from './source-file.ts';
 
 /** 80 layers x 7 linears x 1024 listed columns are 4 MB; anything near this limit is not a description. */

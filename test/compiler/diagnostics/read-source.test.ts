@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { readSource } from '../../../compiler/frontend/read-source.ts';
+import { readSource } from '../../../compiler/diagnostics/read-source.ts';
 
 let root: string;
 beforeEach(() => {

@@ -1,4 +1,4 @@
-import type { Diagnostic } from '../diagnostics/diagnostic.ts';
+import type { Diagnostic } from './diagnostic.ts';
 import { parseJson } from './parse-json.ts';
 import type { SourceFile } from './source-file.ts';
 
