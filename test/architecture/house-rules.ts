@@ -23,6 +23,8 @@ const stages = [
 ];
 /** What every stage may import besides its own folder. */
 const shared = ['ir/', 'targets/', 'compiler/support/', 'compiler/diagnostics/', 'compiler/reference/'];
+/** Readers of weights: no stage, for import, quantiser and oracle read the same files. */
+const checkpoint = 'compiler/checkpoint/';
 const familyDoor = ['compiler/families/family.ts', 'compiler/families/index.ts'];
 
 /** Folders (or files) and what their modules may import: first match counts. Own folder is always allowed. */
@@ -32,15 +34,17 @@ const allowed: readonly { readonly from: RegExp; readonly to: readonly string[] 
   { from: /^compiler\/support\//, to: [] },
   { from: /^compiler\/executor\//, to: ['compiler/support/'] },
   { from: /^compiler\/diagnostics\//, to: ['ir/', 'compiler/support/'] },
+  { from: /^compiler\/checkpoint\//, to: shared },
   { from: /^compiler\/reference\//, to: ['ir/', 'compiler/support/'] },
   { from: /^compiler\/families\/[^/]+\.ts$/, to: [...shared, 'compiler/families/'] },
   { from: /^compiler\/families\//, to: [...shared, ...familyDoor, 'compiler/families/*.ts'] },
   ...stages.map((stage) => ({ from: new RegExp(`^compiler/${stage}/`), to: [...shared, ...familyDoor] })),
   { from: /^compiler\//, to: ['compiler/', ...shared] },
 ];
-/** verify executes PTX, on the executor or on a GPU; no other stage does. */
+/** verify executes PTX, on the executor or on a GPU, and the frontend reads checkpoints; no other stage does. */
 const alsoAllowed: readonly { readonly from: RegExp; readonly to: readonly string[] }[] = [
   { from: /^compiler\/verify\//, to: ['compiler/executor/', 'compiler/device/'] },
+  { from: /^compiler\/frontend\//, to: [checkpoint] },
 ];
 
 interface Import {

@@ -1,0 +1,25 @@
+import type { CodeTable } from './code-table.ts';
+import { error } from './code-table.ts';
+
+const damaged = 'the file is damaged or cut short: fetch it again and compare its digest';
+
+/** Codes of checkpoints: Hugging Face folders and GGUF files. Part of the hundred of the model. */
+export const checkpointCodes: CodeTable = {
+  QK150: error('a file of the checkpoint cannot be read', 'check the path and its permissions'),
+  QK151: error('not a safetensors file', damaged),
+  QK152: error('not a GGUF file', damaged),
+  QK153: error('a tensor lies where it cannot', damaged),
+  QK154: error('a tensor or key appears twice', damaged),
+  QK155: error('tensor type unknown', 'convert the checkpoint to F16, BF16 or F32'),
+  QK156: error('values cannot be decoded', 'convert the checkpoint to F16, BF16 or F32'),
+  QK157: error(
+    'the checkpoint is not complete',
+    'fetch the missing files; a partial download cannot be used',
+  ),
+  QK158: error('header too large', 'no published checkpoint has such a header: check where it comes from'),
+  QK159: error('the index of the shards is wrong', damaged),
+  QK160: error(
+    'a weight is not finite',
+    'the checkpoint is damaged, or overflowed when it was converted: fetch it again, or convert it in BF16 or F32',
+  ),
+};
