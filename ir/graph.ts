@@ -24,10 +24,21 @@ export interface TokenRange {
   readonly max?: number;
 }
 
+/**
+ * Which rows of a tensor a weight consists of, and in which order, where they are not all of them as they stand.
+ * `paired`: all rows, but the two that rope turns together lie side by side: row `h D + j D/2 + i` of the weight is row
+ * `h D + 2i + j` of the tensor (D = headDim, j = 0 or 1), as GGUF has q and k of LLaMA.
+ */
+export interface RowOrder {
+  readonly order: 'paired';
+  readonly headDim: number;
+}
+
 /** A tensor of a checkpoint; `{layer}` in its name stands for the repetition. The file may be absent. */
 export interface WeightReference {
   readonly file?: string;
   readonly tensor: string;
+  readonly rows?: RowOrder;
 }
 
 interface NodeBase {
@@ -101,11 +112,39 @@ export interface LayerNormNode extends NodeBase {
   readonly weight?: WeightReference;
 }
 
+/** RMS norm of each head by itself, all with one weight of `headDim` (Qwen3's q_norm and k_norm). */
+export interface HeadNormNode extends NodeBase {
+  readonly op: 'head-norm';
+  readonly input: NodeId;
+  readonly headDim: number;
+  readonly eps: number;
+  readonly weight?: WeightReference;
+}
+
+/**
+ * How the frequencies theta^(-2i/headDim) are stretched to contexts longer than those of training. `linear` divides all
+ * by `factor`. `llama3` leaves wavelengths below originalContext / highFrequencyFactor, divides those above
+ * originalContext / lowFrequencyFactor by `factor`, and goes over smoothly in between. `divisors` divides each by an
+ * entry of a tensor of headDim / 2 (GGUF's rope_freqs).
+ */
+export type RopeScaling =
+  | { readonly kind: 'linear'; readonly factor: number }
+  | {
+      readonly kind: 'llama3';
+      readonly factor: number;
+      readonly lowFrequencyFactor: number;
+      readonly highFrequencyFactor: number;
+      readonly originalContext: number;
+    }
+  | { readonly kind: 'divisors'; readonly weight?: WeightReference };
+
+/** Turns features i and i + headDim / 2 of each head by the position times frequency i. */
 export interface RopeNode extends NodeBase {
   readonly op: 'rope';
   readonly input: NodeId;
   readonly headDim: number;
   readonly theta: number;
+  readonly scaling?: RopeScaling;
 }
 
 export interface AttentionNode extends NodeBase {
@@ -116,6 +155,8 @@ export interface AttentionNode extends NodeBase {
   readonly heads: number;
   readonly kvHeads: number;
   readonly headDim: number;
+  /** A token sees itself and the `window` - 1 tokens before it; all before it unless given. */
+  readonly window?: number;
 }
 
 export interface ActivationNode extends NodeBase {
@@ -182,6 +223,7 @@ export type GraphNode =
   | LinearNode
   | RmsNormNode
   | LayerNormNode
+  | HeadNormNode
   | RopeNode
   | AttentionNode
   | ActivationNode

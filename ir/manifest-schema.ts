@@ -113,7 +113,11 @@ const siteSchema = z.strictObject({
   reasons: z.array(z.string()),
 });
 
-const weightSchema = z.strictObject({ file: z.string().exactOptional(), tensor: z.string() });
+const weightSchema = z.strictObject({
+  file: z.string().exactOptional(),
+  tensor: z.string(),
+  rows: z.strictObject({ order: z.literal('paired'), headDim: size }).exactOptional(),
+});
 
 const layerSchema = z.strictObject({
   id: z.string(),

@@ -1,4 +1,13 @@
-import type { Block, BufferLife, Graph, GraphNode, LinearNode, QuikLinearNode, TokenRange } from './graph.ts';
+import type {
+  Block,
+  BufferLife,
+  Graph,
+  GraphNode,
+  LinearNode,
+  QuikLinearNode,
+  RopeScaling,
+  TokenRange,
+} from './graph.ts';
 import { outputChannels } from './graph.ts';
 import type { Prologue } from './problem.ts';
 import type { OutlierColumns, OutlierRule, Scheme, SparsityPattern } from './quant-scheme.ts';
@@ -40,10 +49,14 @@ function describe(node: GraphNode): string {
     case 'rms-norm':
     case 'layer-norm':
       return `%${node.input} eps=${node.eps}`;
+    case 'head-norm':
+      return `%${node.input} headDim=${node.headDim} eps=${node.eps}`;
     case 'rope':
-      return `%${node.input} headDim=${node.headDim} theta=${node.theta}`;
-    case 'attention':
-      return `%${node.q} %${node.k} %${node.v} heads=${node.heads} kvHeads=${node.kvHeads} headDim=${node.headDim}`;
+      return `%${node.input} headDim=${node.headDim} theta=${node.theta}${printScaling(node.scaling)}`;
+    case 'attention': {
+      const window = node.window === undefined ? '' : ` window=${node.window}`;
+      return `%${node.q} %${node.k} %${node.v} heads=${node.heads} kvHeads=${node.kvHeads} headDim=${node.headDim}${window}`;
+    }
     case 'activation':
       return `${node.kind} %${node.input}`;
     case 'gated-activation':
@@ -95,6 +108,13 @@ export function printSparsity(sparsity: SparsityPattern): string {
 
 function printTokens(tokens: TokenRange): string {
   return `${tokens.min}..${tokens.max ?? ''}`;
+}
+
+function printScaling(scaling: RopeScaling | undefined): string {
+  if (scaling === undefined) return '';
+  const { kind, ...fields } = scaling;
+  const numbers = Object.values(fields).filter((value) => typeof value === 'number');
+  return ` scaling=${kind}(${numbers.join(', ')})`;
 }
 
 function printPrologue(prologue: Prologue): string {

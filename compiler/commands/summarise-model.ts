@@ -80,6 +80,8 @@ function summariseNode(block: Block, node: GraphNode): OperationSummary | undefi
       return plainWeights(block, node, node.vocab, node.features);
     case 'rms-norm':
       return plainWeights(block, node, 1, node.output?.features ?? 0);
+    case 'head-norm':
+      return plainWeights(block, node, 1, node.headDim);
     case 'layer-norm':
       return plainWeights(block, node, 2, node.output?.features ?? 0);
     case 'quantize':

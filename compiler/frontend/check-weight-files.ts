@@ -15,6 +15,8 @@ export function checkWeightFiles(model: ModelJson): readonly Diagnostic[] {
       const pointer = `/graph/blocks/${blockIndex}/nodes/${index}`;
       if ('weight' in node && node.weight?.file !== undefined)
         named.push([`${pointer}/weight/file`, node.weight.file]);
+      if ('scaling' in node && node.scaling?.kind === 'divisors' && node.scaling.weight?.file !== undefined)
+        named.push([`${pointer}/scaling/weight/file`, node.scaling.weight.file]);
       if ('bias' in node && typeof node.bias === 'object' && node.bias.file !== undefined) {
         named.push([`${pointer}/bias/file`, node.bias.file]);
       }

@@ -1,5 +1,5 @@
 import type { ActivationDtype } from '../../ir/dtype.ts';
-import type { NodeId, Origin, TensorType, WeightReference } from '../../ir/graph.ts';
+import type { NodeId, Origin, RopeNode, TensorType, WeightReference } from '../../ir/graph.ts';
 import { nodeId } from '../../ir/graph.ts';
 import { diagnose } from '../diagnostics/codes.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
@@ -9,7 +9,7 @@ import { suggestName } from '../diagnostics/suggest-name.ts';
 import type { Result } from '../support/result.ts';
 import { fail, succeed } from '../support/result.ts';
 import type { Draft, DraftBlock, DraftNode } from './draft.ts';
-import type { BlockJson, GraphJson, NodeJson, WeightJson } from './model-schema.ts';
+import type { BlockJson, GraphJson, NodeJson, RopeScalingJson, WeightJson } from './model-schema.ts';
 
 /** The explicit form: nodes as the model lists them. What a block receives is called "input" in it. */
 export function expandGraph(graph: GraphJson, dtype: ActivationDtype): Result<Draft, readonly Diagnostic[]> {
@@ -166,10 +166,16 @@ function expandNode(node: NodeJson, origin: Origin, faults: Diagnostic[]): Draft
     case 'rms-norm':
     case 'layer-norm':
       return { op: node.op, id, origin, input: to(node.input), eps: node.eps, ...weightOf(node) };
-    case 'rope':
-      return { op: node.op, id, origin, input: to(node.input), headDim: node.headDim, theta: node.theta };
+    case 'head-norm': {
+      const { headDim, eps } = node;
+      return { op: node.op, id, origin, input: to(node.input), headDim, eps, ...weightOf(node) };
+    }
+    case 'rope': {
+      const { headDim, theta, scaling } = node;
+      return { op: node.op, id, origin, input: to(node.input), headDim, theta, ...toScaling(scaling) };
+    }
     case 'attention': {
-      const { heads, kvHeads, headDim } = node;
+      const { heads, kvHeads, headDim, window } = node;
       if (heads % kvHeads !== 0) {
         const message = `heads ${heads} is not a multiple of kvHeads ${kvHeads}`;
         faults.push(diagnose('QK114', { pointer: within(origin, 'kvHeads'), message }));
@@ -184,6 +190,7 @@ function expandNode(node: NodeJson, origin: Origin, faults: Diagnostic[]): Draft
         heads,
         kvHeads,
         headDim,
+        ...(window === undefined ? {} : { window }),
       };
     }
     case 'activation':
@@ -193,6 +200,11 @@ function expandNode(node: NodeJson, origin: Origin, faults: Diagnostic[]): Draft
     case 'add':
       return { op: node.op, id, origin, a: to(node.a), b: to(node.b) };
   }
+}
+
+function toScaling(scaling: RopeScalingJson | undefined): Pick<RopeNode, 'scaling'> {
+  if (scaling === undefined) return {};
+  return { scaling: scaling.kind === 'divisors' ? { kind: scaling.kind, ...weightOf(scaling) } : scaling };
 }
 
 function weightOf(node: { readonly weight?: WeightJson | undefined }): { readonly weight?: WeightReference } {

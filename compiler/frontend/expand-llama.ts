@@ -1,4 +1,4 @@
-import type { NodeId, WeightReference } from '../../ir/graph.ts';
+import type { NodeId, RopeScaling, RowOrder, WeightReference } from '../../ir/graph.ts';
 import { nodeId } from '../../ir/graph.ts';
 import { diagnose } from '../diagnostics/codes.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
@@ -6,81 +6,37 @@ import type { Result } from '../support/result.ts';
 import { fail, succeed } from '../support/result.ts';
 import type { Draft, DraftBlock, DraftLinear, DraftNode } from './draft.ts';
 import type { LlamaFacts, ModelJson } from './model-schema.ts';
+import { type Heads, settleHeads } from './settle-heads.ts';
+import { type TensorNames, tensorNames } from './tensor-names.ts';
 
-/** Facts with their defaults filled in, after they were found to agree. */
-interface Shape {
+/** Facts with their defaults filled in, after they were found to agree, and where the weights are. */
+interface Llama extends Heads {
   readonly facts: LlamaFacts;
-  readonly kvHeads: number;
-  readonly headDim: number;
+  readonly tensor: TensorNames;
+  /** Of q and k, where the file has them in another order. */
+  readonly rows?: RowOrder;
 }
 
 /** LLaMA: embedding, `layers` x (norm, attention, residual, norm, gated MLP, residual), norm, head. */
 export function expandLlama(model: ModelJson, facts: LlamaFacts): Result<Draft, readonly Diagnostic[]> {
-  const shape = settleShape(facts);
-  if (!shape.ok) return shape;
-  const tensor = tensorNames(model);
-  const blocks = [
-    embeddingBlock(shape.value, tensor),
-    decoderBlock(shape.value, tensor),
-    headBlock(shape.value, tensor),
-  ];
-  return succeed({ blocks, hidden: facts.hidden });
-}
-
-function settleShape(facts: LlamaFacts): Result<Shape, readonly Diagnostic[]> {
-  const faults: Diagnostic[] = [];
-  const { hidden, heads } = facts;
-  const kvHeads = facts.kvHeads ?? heads;
-  const headDim = facts.headDim ?? hidden / heads;
-  if (!Number.isInteger(headDim)) {
-    faults.push(
-      diagnose('QK114', {
-        pointer: '/facts/heads',
-        message: `hidden ${hidden} is not a multiple of heads ${heads}`,
-        hint: 'correct one of them, or give "headDim"',
-      }),
-    );
-  } else if (headDim % 2 !== 0) {
-    const pointer = facts.headDim === undefined ? '/facts/heads' : '/facts/headDim';
-    faults.push(
-      diagnose('QK114', {
-        pointer,
-        message: `headDim ${headDim} is odd`,
-        hint: 'rope turns pairs of features: headDim must be even',
-      }),
-    );
+  const { heads, faults } = settleHeads(facts);
+  if (facts.experts !== undefined || faults.length > 0) {
+    const message = `${facts.experts?.count} experts per layer`;
+    const experts = diagnose('QK122', { pointer: '/facts/experts', message });
+    return fail(facts.experts === undefined ? faults : [...faults, experts]);
   }
-  if (heads % kvHeads !== 0) {
-    faults.push(
-      diagnose('QK114', {
-        pointer: '/facts/kvHeads',
-        message: `heads ${heads} is not a multiple of kvHeads ${kvHeads}`,
-      }),
-    );
-  }
-  if (facts.experts !== undefined) {
-    const message = `${facts.experts.count} experts per layer`;
-    faults.push(diagnose('QK122', { pointer: '/facts/experts', message }));
-  }
-  return faults.length > 0 ? fail(faults) : succeed({ facts, kvHeads, headDim });
-}
-
-type TensorNames = (node: string, standard: string) => { readonly weight?: WeightReference };
-
-/** Tensor names of the Hugging Face form unless the model renames them; none where it gives no weights. */
-function tensorNames(model: ModelJson): TensorNames {
-  const weights = model.weights;
-  if (weights === undefined) return () => ({});
-  const file = weights.files.length === 1 ? weights.files[0] : undefined;
-  return (node, standard) => {
-    const tensor = weights.tensors?.[node] ?? standard;
-    return { weight: file === undefined ? { tensor } : { file, tensor } };
-  };
+  const rows = model.weights?.rows;
+  const order = rows === undefined ? {} : { rows: { order: rows, headDim: heads.headDim } };
+  const llama: Llama = { ...heads, facts, tensor: tensorNames(model), ...order };
+  return succeed({
+    blocks: [embeddingBlock(llama), decoderBlock(llama), headBlock(llama)],
+    hidden: facts.hidden,
+  });
 }
 
 const input = nodeId('input');
 
-function embeddingBlock({ facts }: Shape, tensor: TensorNames): DraftBlock {
+function embeddingBlock({ facts, tensor }: Llama): DraftBlock {
   const id = nodeId('embed_tokens');
   return {
     prefix: '',
@@ -101,97 +57,146 @@ function embeddingBlock({ facts }: Shape, tensor: TensorNames): DraftBlock {
   };
 }
 
-function decoderBlock({ facts, kvHeads, headDim }: Shape, tensor: TensorNames): DraftBlock {
-  const { hidden, heads, ffn, attentionBias } = facts;
-  const linear = (
-    name: string,
-    from: NodeId,
-    k: number,
-    n: number,
-    fact: string,
-    hasBias = false,
-  ): DraftLinear => {
-    const stem = `model.layers.{layer}.${name}`;
-    const bias = hasBias ? tensor(`${name}.bias`, `${stem}.bias`).weight : undefined;
-    const part = {
-      name,
-      origin: `/facts/${fact}`,
-      n,
-      ...tensor(name, `${stem}.weight`),
-      ...(bias === undefined ? {} : { bias }),
-    };
-    return {
-      op: 'linear',
-      id: nodeId(name),
-      origin: part.origin,
-      input: from,
-      k,
-      parts: [part],
-      hasBias,
-      fields: {},
-      pinned: false,
-    };
-  };
-  const norm = (name: string, from: NodeId): DraftNode => ({
-    op: 'rms-norm',
-    id: nodeId(name),
-    origin: '/facts/rmsNormEps',
-    input: from,
-    eps: facts.rmsNormEps,
-    ...tensor(name, `model.layers.{layer}.${name}.weight`),
-  });
-  const rope = (name: string, from: NodeId): DraftNode => ({
-    op: 'rope',
-    id: nodeId(name),
-    origin: '/facts/ropeTheta',
-    input: from,
-    headDim,
-    theta: facts.ropeTheta,
-  });
-  const add = (name: string, a: NodeId, b: NodeId): DraftNode => ({
-    op: 'add',
-    id: nodeId(name),
-    origin: '/facts/hidden',
-    a,
-    b,
-  });
+/** A linear, or a norm, of a layer as the facts describe it. */
+interface LayerLinear {
+  readonly name: string;
+  readonly from: NodeId;
+  readonly k: number;
+  readonly n: number;
+  readonly fact: keyof LlamaFacts;
+  readonly hasBias: boolean;
+  readonly rows?: RowOrder;
+}
 
-  const attentionInput = norm('input_layernorm', input);
-  const q = linear('self_attn.q_proj', attentionInput.id, hidden, heads * headDim, 'heads', attentionBias);
-  const k = linear(
-    'self_attn.k_proj',
-    attentionInput.id,
-    hidden,
-    kvHeads * headDim,
-    'kvHeads',
-    attentionBias,
-  );
-  const v = linear(
-    'self_attn.v_proj',
-    attentionInput.id,
-    hidden,
-    kvHeads * headDim,
-    'kvHeads',
-    attentionBias,
-  );
-  const qTurned = rope('self_attn.rope_q', q.id);
-  const kTurned = rope('self_attn.rope_k', k.id);
+function layerTensor(llama: Llama, name: string, part: 'weight' | 'bias', rows?: RowOrder) {
+  const node = part === 'weight' ? name : `${name}.bias`;
+  const { weight } = llama.tensor(node, `model.layers.{layer}.${name}.${part}`);
+  return weight === undefined || rows === undefined ? weight : { ...weight, rows };
+}
+
+function linearOf(llama: Llama, { name, from, k, n, fact, hasBias, rows }: LayerLinear): DraftLinear {
+  const weight = layerTensor(llama, name, 'weight', rows);
+  const bias = hasBias ? layerTensor(llama, name, 'bias', rows) : undefined;
+  const part = { name, origin: `/facts/${fact}`, n, ...(weight && { weight }), ...(bias && { bias }) };
+  return {
+    op: 'linear',
+    id: nodeId(name),
+    origin: part.origin,
+    input: from,
+    k,
+    parts: [part],
+    hasBias,
+    fields: {},
+    pinned: false,
+  };
+}
+
+function normOf(llama: Llama, name: string, from: NodeId): DraftNode {
+  const { eps, weight } = { eps: llama.facts.rmsNormEps, weight: layerTensor(llama, name, 'weight') };
+  const origin = '/facts/rmsNormEps';
+  return { op: 'rms-norm', id: nodeId(name), origin, input: from, eps, ...(weight && { weight }) };
+}
+
+function addOf(name: string, a: NodeId, b: NodeId): DraftNode {
+  return { op: 'add', id: nodeId(name), origin: '/facts/hidden', a, b };
+}
+
+function decoderBlock(llama: Llama): DraftBlock {
+  const attention = attentionNodes(llama);
+  const mlp = mlpNodes(llama, attention.output);
+  return {
+    prefix: 'layers',
+    origin: '/facts/layers',
+    repeat: llama.facts.layers,
+    nodes: [{ op: 'input', id: input, origin: '/facts/hidden' }, ...attention.nodes, ...mlp.nodes],
+    output: mlp.output,
+  };
+}
+
+interface Part {
+  readonly nodes: readonly DraftNode[];
+  readonly output: NodeId;
+}
+
+/** Norm, q/k/v, attention over turned q and k, o, residual. */
+function attentionNodes(llama: Llama): Part {
+  const { facts, kvHeads, headDim, rows } = llama;
+  const { hidden, heads, attentionBias: hasBias, slidingWindow: window } = facts;
+  const norm = normOf(llama, 'input_layernorm', input);
+  const order = rows === undefined ? {} : { rows };
+  const project = { from: norm.id, k: hidden, hasBias };
+  const q = linearOf(llama, {
+    ...{ name: 'self_attn.q_proj', n: heads * headDim, fact: 'heads' },
+    ...project,
+    ...order,
+  });
+  const k = linearOf(llama, {
+    ...{ name: 'self_attn.k_proj', n: kvHeads * headDim, fact: 'kvHeads' },
+    ...project,
+    ...order,
+  });
+  const v = linearOf(llama, {
+    ...{ name: 'self_attn.v_proj', n: kvHeads * headDim, fact: 'kvHeads' },
+    ...project,
+  });
+  const qNodes = turned(llama, 'q', q.id);
+  const kNodes = turned(llama, 'k', k.id);
   const attention: DraftNode = {
     op: 'attention',
     id: nodeId('self_attn.attention'),
     origin: '/facts/heads',
-    q: qTurned.id,
-    k: kTurned.id,
+    q: qNodes.output,
+    k: kNodes.output,
     v: v.id,
     heads,
     kvHeads,
     headDim,
+    ...(window === undefined ? {} : { window }),
   };
-  const o = linear('self_attn.o_proj', attention.id, heads * headDim, hidden, 'hidden');
-  const middle = add('attention_residual', input, o.id);
-  const mlpInput = norm('post_attention_layernorm', middle.id);
-  const gate = linear('mlp.gate_proj', mlpInput.id, hidden, ffn, 'ffn');
-  const up = linear('mlp.up_proj', mlpInput.id, hidden, ffn, 'ffn');
+  const o = linearOf(llama, {
+    name: 'self_attn.o_proj',
+    from: attention.id,
+    k: heads * headDim,
+    n: hidden,
+    fact: 'hidden',
+    hasBias: facts.outputBias,
+  });
+  const residual = addOf('attention_residual', input, o.id);
+  const nodes = [norm, q, k, v, ...qNodes.nodes, ...kNodes.nodes, attention, o, residual];
+  return { nodes, output: residual.id };
+}
+
+/** q or k with its heads normalised, where the model does that, and turned by the position. */
+function turned(llama: Llama, which: 'q' | 'k', from: NodeId): Part {
+  const { facts, headDim } = llama;
+  const nodes: DraftNode[] = [];
+  if (facts.qkNorm) {
+    const name = `self_attn.${which}_norm`;
+    const weight = layerTensor(llama, name, 'weight');
+    const norm = { op: 'head-norm' as const, id: nodeId(name), origin: '/facts/rmsNormEps', input: from };
+    nodes.push({ ...norm, headDim, eps: facts.rmsNormEps, ...(weight && { weight }) });
+  }
+  const id = nodeId(`self_attn.rope_${which}`);
+  const rope = { op: 'rope' as const, id, origin: '/facts/ropeTheta', input: nodes.at(-1)?.id ?? from };
+  nodes.push({ ...rope, headDim, theta: facts.ropeTheta, ...scalingOf(llama) });
+  return { nodes, output: id };
+}
+
+function scalingOf({ facts, tensor }: Llama): { readonly scaling?: RopeScaling } {
+  const scaling = facts.ropeScaling;
+  if (scaling === undefined) return {};
+  if (scaling.kind !== 'divisors') return { scaling };
+  const weight: WeightReference | undefined = tensor('rope_freqs', 'rope_freqs.weight').weight;
+  return { scaling: { kind: 'divisors', ...(weight && { weight }) } };
+}
+
+/** Norm, gated MLP, residual. */
+function mlpNodes(llama: Llama, from: NodeId): Part {
+  const { hidden, ffn, mlpBias: hasBias } = llama.facts;
+  const norm = normOf(llama, 'post_attention_layernorm', from);
+  const wide = { from: norm.id, k: hidden, n: ffn, fact: 'ffn' as const, hasBias };
+  const gate = linearOf(llama, { name: 'mlp.gate_proj', ...wide });
+  const up = linearOf(llama, { name: 'mlp.up_proj', ...wide });
   const gated: DraftNode = {
     op: 'gated-activation',
     id: nodeId('mlp.silu_mul'),
@@ -200,37 +205,13 @@ function decoderBlock({ facts, kvHeads, headDim }: Shape, tensor: TensorNames): 
     gate: gate.id,
     up: up.id,
   };
-  const down = linear('mlp.down_proj', gated.id, ffn, hidden, 'ffn');
-  const out = add('mlp_residual', middle.id, down.id);
-  return {
-    prefix: 'layers',
-    origin: '/facts/layers',
-    repeat: facts.layers,
-    nodes: [
-      { op: 'input', id: input, origin: '/facts/hidden' },
-      ...[
-        attentionInput,
-        q,
-        k,
-        v,
-        qTurned,
-        kTurned,
-        attention,
-        o,
-        middle,
-        mlpInput,
-        gate,
-        up,
-        gated,
-        down,
-        out,
-      ],
-    ],
-    output: out.id,
-  };
+  const narrow = { from: gated.id, k: ffn, n: hidden, fact: 'ffn' as const, hasBias };
+  const down = linearOf(llama, { name: 'mlp.down_proj', ...narrow });
+  const residual = addOf('mlp_residual', from, down.id);
+  return { nodes: [norm, gate, up, gated, down, residual], output: residual.id };
 }
 
-function headBlock({ facts }: Shape, tensor: TensorNames): DraftBlock {
+function headBlock({ facts, tensor }: Llama): DraftBlock {
   const norm = nodeId('norm');
   const head = nodeId('lm_head');
   const standard = facts.tied ? 'model.embed_tokens.weight' : 'lm_head.weight';

@@ -111,6 +111,23 @@ const eps = z
     '0, or at least 1.5e-45: kernels hold it in FP32',
   );
 
+const ropeScaling = z
+  .discriminatedUnion('kind', [
+    z.strictObject({ kind: z.literal('linear'), factor: z.number().gt(0) }),
+    z.strictObject({
+      kind: z.literal('llama3'),
+      factor: z.number().gt(0),
+      lowFrequencyFactor: z.number().gt(0),
+      highFrequencyFactor: z.number().gt(0),
+      originalContext: size,
+    }),
+    z.strictObject({
+      kind: z.literal('divisors'),
+      weight: weight.optional().describe('headDim / 2 values; by form 1 looked up as rope_freqs'),
+    }),
+  ])
+  .describe('how rotary frequencies are stretched to longer contexts');
+
 const node = z.discriminatedUnion('op', [
   z.strictObject({
     ...base,
@@ -136,10 +153,19 @@ const node = z.discriminatedUnion('op', [
   z.strictObject({ ...base, op: z.literal('layer-norm'), input: reference, eps, weight: weight.optional() }),
   z.strictObject({
     ...base,
+    op: z.literal('head-norm'),
+    input: reference,
+    headDim: size,
+    eps,
+    weight: weight.optional(),
+  }),
+  z.strictObject({
+    ...base,
     op: z.literal('rope'),
     input: reference,
     headDim: size,
     theta: z.number().gt(0),
+    scaling: ropeScaling.optional(),
   }),
   z.strictObject({
     ...base,
@@ -150,6 +176,7 @@ const node = z.discriminatedUnion('op', [
     heads: size,
     kvHeads: size,
     headDim: size,
+    window: size.optional().describe('tokens that a token sees, itself included'),
   }),
   z.strictObject({
     ...base,
@@ -193,7 +220,12 @@ const llamaFacts = z
     rmsNormEps: eps,
     ropeTheta: z.number().gt(0).default(10_000),
     tied: z.boolean().default(false).describe('the output head shares the embedding'),
+    ropeScaling: ropeScaling.optional(),
     attentionBias: z.boolean().default(false).describe('q, k and v have a bias (Qwen2)'),
+    outputBias: z.boolean().default(false).describe("attention's output projection has a bias"),
+    mlpBias: z.boolean().default(false).describe('gate, up and down have a bias'),
+    qkNorm: z.boolean().default(false).describe('each head of q and k is normalised (Qwen3)'),
+    slidingWindow: size.optional().describe('tokens that a token sees, itself included (Mistral)'),
     context: size.optional().describe('longest context the model was trained for'),
     experts: experts.optional(),
   })
@@ -214,6 +246,10 @@ export const modelSchema = z
       .strictObject({
         files: z.array(shortText).max(4096),
         tensors: z.record(name, shortText).optional().describe('node name to tensor name, with {layer}'),
+        rows: z
+          .enum(['paired'])
+          .optional()
+          .describe('paired: rows of q and k that rope turns together lie side by side, as in GGUF of LLaMA'),
       })
       .optional(),
     parallel: z
@@ -235,4 +271,5 @@ export type LlamaFacts = z.output<typeof llamaFacts>;
 export type GraphJson = z.output<typeof graph>;
 export type BlockJson = z.output<typeof block>;
 export type NodeJson = z.output<typeof node>;
+export type RopeScalingJson = z.output<typeof ropeScaling>;
 export type WeightJson = z.output<typeof weight>;

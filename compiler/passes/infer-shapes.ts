@@ -78,10 +78,11 @@ function inferNode(
     case 'quik-linear':
       expect(node.input, node.k, 'in');
       return rows(outputChannels(node));
+    case 'head-norm':
     case 'rope': {
       const { features } = typeOf(node.input);
       if (features % node.headDim !== 0) {
-        const message = `${node.id} turns heads of ${node.headDim}, its input has ${features} features`;
+        const message = `${node.id} takes heads of ${node.headDim}, its input has ${features} features`;
         context.report(diagnose('QK201', { pointer: fieldOf(node, 'headDim'), message }));
       }
       return rows(features);

@@ -27,6 +27,7 @@ function mergeKey(node: LinearNode): string {
 
 /** Readers that can take columns of a wider row. Kernels read whole rows: a linear, or a norm or add that fuses. */
 const sliceReaders: ReadonlySet<Op> = new Set([
+  'head-norm',
   'rope',
   'attention',
   'activation',

@@ -66,6 +66,79 @@ describe('repeats stay compact', () => {
   });
 });
 
+describe('facts of models that are LLaMA in shape', () => {
+  const nodesOf = (facts: object, changes: object = {}) =>
+    importGraph(smallLlama(changes, facts)).blocks[1]?.nodes ?? [];
+
+  test('qkNorm normalises the heads of q and k before rope', () => {
+    const nodes = nodesOf({ qkNorm: true }, { weights: { files: ['a', 'b'] } });
+    expect(nodes.filter(({ op }) => op === 'head-norm')).toMatchObject([
+      {
+        id: 'self_attn.q_norm',
+        input: 'self_attn.q_proj',
+        headDim: 32,
+        weight: { tensor: 'model.layers.{layer}.self_attn.q_norm.weight' },
+      },
+      { id: 'self_attn.k_norm', input: 'self_attn.k_proj' },
+    ]);
+    expect(nodes.filter(({ op }) => op === 'rope')).toMatchObject([
+      { input: 'self_attn.q_norm' },
+      { input: 'self_attn.k_norm' },
+    ]);
+  });
+
+  test('biases where the facts have them', () => {
+    const biased = (facts: object) =>
+      nodesOf(facts).flatMap((node) => (node.op === 'linear' && node.hasBias ? [node.id] : []));
+    expect(biased({})).toEqual([]);
+    expect(biased({ attentionBias: true, outputBias: true, mlpBias: true })).toHaveLength(7);
+    expect(biased({ outputBias: true })).toEqual(['self_attn.o_proj']);
+    expect(biased({ mlpBias: true })).toEqual(['mlp.gate_proj', 'mlp.up_proj', 'mlp.down_proj']);
+  });
+
+  test('rope scaling, a window, and paired rows of q and k alone reach their nodes and the printed graph', () => {
+    const scaling = { kind: 'llama3', factor: 8, lowFrequencyFactor: 1, highFrequencyFactor: 4 };
+    const ropeScaling = { ...scaling, originalContext: 8192 };
+    const weights = { files: ['m.gguf'], rows: 'paired' };
+    const model = smallLlama({ weights }, { ropeScaling, slidingWindow: 96, attentionBias: true });
+    const graph = importGraph(model);
+    const nodes = graph.blocks[1]?.nodes ?? [];
+    expect(nodes.find(({ op }) => op === 'rope')).toMatchObject({ scaling: ropeScaling });
+    expect(nodes.find(({ op }) => op === 'attention')).toMatchObject({ window: 96 });
+    const paired = nodes.flatMap((node) =>
+      node.op === 'linear'
+        ? node.parts.flatMap(({ weight, bias }) =>
+            [weight, bias].flatMap((reference) => (reference?.rows === undefined ? [] : [reference])),
+          )
+        : [],
+    );
+    expect(paired.map(({ tensor }) => tensor.replace(/.*attn./, ''))).toEqual([
+      'q_proj.weight',
+      'q_proj.bias',
+      'k_proj.weight',
+      'k_proj.bias',
+    ]);
+    expect(paired[0]?.rows).toEqual({ order: 'paired', headDim: 32 });
+    const text = printGraph(graph);
+    expect(text).toContain('scaling=llama3(8, 1, 4, 8192)');
+    expect(text).toContain('window=96');
+  });
+
+  test('divisors are looked up as rope_freqs', () => {
+    const nodes = nodesOf({ ropeScaling: { kind: 'divisors' } }, { weights: { files: ['m.gguf'] } });
+    expect(nodes.find(({ op }) => op === 'rope')).toMatchObject({
+      scaling: { kind: 'divisors', weight: { file: 'm.gguf', tensor: 'rope_freqs.weight' } },
+    });
+  });
+
+  test('q and k of normalised heads still merge with v', () => {
+    const passed = runPasses(importGraph(smallLlama({}, { qkNorm: true })), {});
+    if (!passed.ok) throw new Error(JSON.stringify(passed.error));
+    const slices = passed.value.graph.blocks[1]?.nodes.filter(({ op }) => op === 'slice') ?? [];
+    expect(slices.map(({ id }) => id)).toContain('self_attn.q_proj');
+  });
+});
+
 describe('overrides', () => {
   test('--scheme replaces the default and leaves rules of the model', () => {
     const graph = importGraph(smallLlama(), { scheme: 'f16', layers: [] });
