@@ -57,7 +57,7 @@ let exitCode: ExitCode = 0;
 
 withModelOptions(program.command('compile'), errorsOnly)
   .description('compile a model to kernels')
-  .argument('<model>', 'path of a model.json', given)
+  .argument('<model>', 'path of a model.json, a Hugging Face folder or a GGUF file', given)
   .option('--target <id>', 'architecture to compile for', given, 'sm80')
   .option('-o, --output <dir>', 'bundle to write (default: generated/build/<model>.<target>)', given)
   .option('--no-build', 'write sources and manifest only')
@@ -71,10 +71,19 @@ withModelOptions(program.command('compile'), errorsOnly)
 
 withModelOptions(program.command('inspect'), 'print no warnings')
   .description('show what a model consists of, and what its scheme makes of it')
-  .argument('<model>', 'path of a model.json', given)
+  .argument('<model>', 'path of a model.json, a Hugging Face folder or a GGUF file', given)
   .action(async (file, options) => {
     const { inspect } = await import('./commands/inspect.ts');
     exitCode = await inspect(file, options, context);
+  });
+
+withOutputOptions(program.command('import'), errorsOnly)
+  .description('describe a checkpoint as a model.json, to be changed and kept')
+  .argument('<checkpoint>', 'a Hugging Face folder, or a GGUF file', given)
+  .option('-o, --output <file>', 'model.json to write (default: print it)', given)
+  .action(async (path, options) => {
+    const { importCheckpoint } = await import('./commands/import.ts');
+    exitCode = await importCheckpoint(path, options, context);
   });
 
 withOutputOptions(program.command('verify'), 'print nothing unless something is wrong')

@@ -16,7 +16,6 @@ import {
   decodeQ8_0,
 } from './decode-blocks.ts';
 import { decodeQ2_K, decodeQ3_K, decodeQ4_K, decodeQ5_K, decodeQ6_K } from './decode-super-blocks.ts';
-import { restoreRowOrder } from './restore-row-order.ts';
 import type { StoredTensor } from './stored-tensor.ts';
 
 const decoders: ReadonlyMap<string, Decode> = new Map([
@@ -40,7 +39,7 @@ const decoders: ReadonlyMap<string, Decode> = new Map([
 const mostElements = 2 ** 31;
 
 /**
- * The values of a tensor as float32, row-major, rows in Hugging Face's order. Exact for F32, F16 and BF16; quantised
+ * The values of a tensor as float32, row-major. Exact for F32, F16 and BF16; quantised
  * formats are computed in float32 as ggml does. Faults: QK150 the file cannot be read, QK156 no decoder for the format,
  * QK158 too many values, QK160 a value that is not finite. Takes the tensor's bytes and four times its elements.
  */
@@ -66,5 +65,5 @@ export function readFloats(tensor: StoredTensor): Result<Float32Array, Diagnosti
     const message = `value ${bad} of ${quoteText(name)} is ${values[bad]}`;
     return fail(diagnose('QK160', { file: source.file, message }));
   }
-  return succeed(restoreRowOrder(tensor, values));
+  return succeed(values);
 }

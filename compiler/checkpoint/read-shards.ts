@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { diagnose } from '../diagnostics/codes.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
@@ -6,7 +6,6 @@ import { quoteText } from '../diagnostics/escape-text.ts';
 import { toPointer } from '../diagnostics/locate-diagnostics.ts';
 import { parseJson } from '../diagnostics/parse-json.ts';
 import { readSource } from '../diagnostics/read-source.ts';
-import { describeFileError } from '../support/describe-file-error.ts';
 import { isInsideFolder } from '../support/is-inside-folder.ts';
 import type { Result } from '../support/result.ts';
 import { fail, succeed } from '../support/result.ts';
@@ -22,38 +21,28 @@ export interface Shards {
 
 type Faults = readonly Diagnostic[];
 
-const single = 'model.safetensors';
-const index = 'model.safetensors.index.json';
+const single = 'model.safetensors' as const;
+const index = 'model.safetensors.index.json' as const;
 /** The largest published model has some 200. */
 const mostShards = 4096;
 const mostFaults = 10;
 
+/** The file that holds a folder's tensors or says which files do, in transformers' order; undefined where there is none. */
+export function shardFiles(folder: string): typeof single | typeof index | undefined {
+  return [single, index].find((name) => existsSync(join(folder, name)));
+}
+
 /**
  * The tensors of a Hugging Face folder, from headers alone: model.safetensors, else the shards that
- * model.safetensors.index.json names, else the one safetensors file there is (the order in which transformers looks).
- * Faults: QK150 to QK155 and QK158 of the files, QK157 shards or tensors missing, QK159 the index itself.
+ * model.safetensors.index.json names. Faults: QK150 to QK155 and QK158 of the files, QK157 shards or tensors missing,
+ * QK159 the index itself.
  */
 export async function readShards(folder: string): Promise<Result<Shards, Faults>> {
-  if (existsSync(join(folder, single))) return readSingle(folder, single);
-  if (existsSync(join(folder, index))) return readIndexed(folder);
-  let names: readonly string[];
-  try {
-    names = readdirSync(folder);
-  } catch (cause) {
-    return fail([diagnose('QK150', { file: folder, message: describeFileError(cause) })]);
-  }
-  const found = names.filter((name) => name.endsWith('.safetensors'));
-  if (found.length === 1 && found[0] !== undefined) return readSingle(folder, found[0]);
-  const pickled = names.find((name) => name.endsWith('.bin') || name.endsWith('.pth'));
-  const message =
-    found.length > 1
-      ? `${found.length} safetensors files and no ${index} that says what is in them`
-      : 'the folder has no safetensors file';
-  const hint =
-    pickled === undefined || found.length > 0
-      ? `fetch ${index} or ${single}`
-      : `${quoteText(pickled)} holds Python objects, which quikc does not run: convert it to safetensors`;
-  return fail([diagnose('QK157', { file: folder, message, hint })]);
+  const found = shardFiles(folder);
+  if (found === single) return readSingle(folder, single);
+  if (found === index) return readIndexed(folder);
+  const message = `the folder has neither ${single} nor ${index}`;
+  return fail([diagnose('QK157', { file: folder, message })]);
 }
 
 function readSingle(folder: string, name: string): Result<Shards, Faults> {

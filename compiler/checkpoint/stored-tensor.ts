@@ -14,8 +14,6 @@ export interface StoredTensor {
   /** Of its first byte in the file. */
   readonly offset: number;
   readonly bytes: number;
-  /** Rows stand in another order than Hugging Face's: see restoreRowOrder. */
-  readonly pairedRows?: { readonly headDim: number };
 }
 
 /** Elements of a shape, or undefined where they are more than a double counts exactly. */

@@ -1,5 +1,5 @@
 import type { CodeTable } from './code-table.ts';
-import { error } from './code-table.ts';
+import { error, warning } from './code-table.ts';
 
 const damaged = 'the file is damaged or cut short: fetch it again and compare its digest';
 
@@ -21,5 +21,34 @@ export const checkpointCodes: CodeTable = {
   QK160: error(
     'a weight is not finite',
     'the checkpoint is damaged, or overflowed when it was converted: fetch it again, or convert it in BF16 or F32',
+  ),
+  QK161: error(
+    'a field of the checkpoint is missing or wrong',
+    'compare with the files that the model was published with',
+  ),
+  QK162: error(
+    'this form of the architecture is not supported',
+    'describe the model by explicit nodes in a model.json: docs/model-json.md',
+  ),
+  QK163: error(
+    'the checkpoint is quantised already',
+    'name the checkpoint in F16, BF16 or F32 that it was made from',
+  ),
+  QK164: error(
+    'a tensor does not fit the model',
+    'weights and config.json are of different models, or one of them was changed',
+  ),
+  QK165: warning(
+    'no weights',
+    'kernels depend on shapes alone; fetch the weights before they are to be quantised',
+  ),
+  QK166: warning(
+    'tensors that the architecture does not have',
+    'if the model needs them, it computes something else than quikc describes',
+  ),
+  QK167: error('the model.json cannot be written', 'name another file with -o'),
+  QK168: warning(
+    'weights out of reach',
+    'write the model.json beside the weights, or in a folder above them',
   ),
 };

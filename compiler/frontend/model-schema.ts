@@ -263,11 +263,14 @@ export const modelSchema = z
   .describe('quikc model description, version 1');
 
 export type ModelJson = z.output<typeof modelSchema>;
+/** A model.json as it is written: what has a default may be left out. */
+export type ModelInput = z.input<typeof modelSchema>;
 export type SchemeJson = z.output<typeof scheme>;
 export type OutliersJson = z.output<typeof outliers>;
 export type SparsityJson = z.output<typeof sparsity>;
 export type TokensJson = z.output<typeof tokens>;
 export type LlamaFacts = z.output<typeof llamaFacts>;
+export type LlamaFactsInput = z.input<typeof llamaFacts>;
 export type GraphJson = z.output<typeof graph>;
 export type BlockJson = z.output<typeof block>;
 export type NodeJson = z.output<typeof node>;

@@ -4,9 +4,9 @@ import { readGguf } from '../../../compiler/checkpoint/read-gguf.ts';
 import { readSafetensors } from '../../../compiler/checkpoint/read-safetensors.ts';
 import type { StoredTensor } from '../../../compiler/checkpoint/stored-tensor.ts';
 import type { Diagnostic } from '../../../compiler/diagnostics/diagnostic.ts';
-import { random32, streamKey } from '../../../compiler/reference/random.ts';
 import type { Result } from '../../../compiler/support/result.ts';
 import { memorySource } from './memory-source.ts';
+import { mutate } from './mutate.ts';
 import { f32, text, texts, u32, writeGguf } from './write-gguf.ts';
 import { writeSafetensors, zeros } from './write-safetensors.ts';
 
@@ -14,82 +14,6 @@ import { writeSafetensors, zeros } from './write-safetensors.ts';
 const rounds = Number(process.env['QUIKC_FUZZ'] ?? 4000);
 
 type Read = (bytes: Uint8Array) => Result<readonly StoredTensor[], readonly Diagnostic[]>;
-
-/** Numbers that lengths, counts and offsets go wrong at, as 64 bits. */
-const telling = [
-  0n,
-  1n,
-  0x7fn,
-  0xffn,
-  2n ** 31n,
-  2n ** 32n - 1n,
-  2n ** 53n,
-  2n ** 62n,
-  2n ** 63n,
-  2n ** 64n - 1n,
-];
-/** Text that a JSON header may come to hold. */
-const fragments = [
-  '{',
-  '}',
-  '[',
-  ']',
-  '"',
-  ',',
-  ':',
-  '-1',
-  '1e999',
-  '1e-9',
-  'null',
-  '\\u0000',
-  '"w"',
-  '9007199254740993',
-];
-
-/** `seed` with a few random changes: bits, bytes, numbers, runs copied, cut or doubled, text put in, the end cut off. */
-function mutate(seed: Uint8Array, round: number): Uint8Array {
-  const key = streamKey(7, round);
-  let drawn = 0;
-  const draw = (below: number) => random32(key, drawn++) % below;
-  let bytes = Uint8Array.from(seed);
-  for (let change = draw(4); change >= 0 && bytes.length > 0; change--) {
-    // Headers are what is read: most changes go there.
-    const at = draw(draw(4) === 0 ? bytes.length : Math.min(bytes.length, 400));
-    const length = 1 + draw(16);
-    const cut = (from: number, to: number) =>
-      bytes.subarray(Math.min(from, bytes.length), Math.min(to, bytes.length));
-    switch (draw(7)) {
-      case 0:
-        bytes[at] = (bytes[at] ?? 0) ^ (1 << draw(8));
-        break;
-      case 1:
-        bytes[at] = draw(256);
-        break;
-      case 2: {
-        const word = Buffer.alloc(8);
-        word.writeBigUInt64LE(telling[draw(telling.length)] ?? 0n);
-        bytes.set(word.subarray(0, Math.min(draw(2) === 0 ? 4 : 8, bytes.length - at)), at);
-        break;
-      }
-      case 3:
-        bytes = Buffer.concat([cut(0, at), cut(at + length, bytes.length)]);
-        break;
-      case 4:
-        bytes = Buffer.concat([cut(0, at + length), cut(at, bytes.length)]);
-        break;
-      case 5:
-        bytes = Buffer.concat([
-          cut(0, at),
-          Buffer.from(fragments[draw(fragments.length)] ?? ''),
-          cut(at, bytes.length),
-        ]);
-        break;
-      default:
-        bytes = bytes.slice(0, draw(8) === 0 ? at : bytes.length);
-    }
-  }
-  return bytes;
-}
 
 /** What must hold of any bytes: an answer, coded faults or tensors that lie in the file, and few bytes asked for. */
 function judge(bytes: Uint8Array, read: Read): 'taken' | 'refused' {

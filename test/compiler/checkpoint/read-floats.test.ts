@@ -108,10 +108,10 @@ test.each(Object.entries(blocks))('%s: every bit as the package gguf has it', (n
 test('rows that rope pairs go back to where Hugging Face has them', () => {
   // Two heads of six rows, width 2: row r of the file holds [10 r, 10 r + 1].
   const values = Float32Array.from({ length: 24 }, (_, index) => 10 * (index >> 1) + (index & 1));
-  const rows = restoreRowOrder({ shape: [12, 2], pairedRows: { headDim: 6 } }, values);
+  const rows = restoreRowOrder({ order: 'paired', headDim: 6 }, 12, values);
   expect([...rows].filter((_, index) => index % 2 === 0).map((value) => value / 10)).toEqual([
     0, 2, 4, 1, 3, 5, 6, 8, 10, 7, 9, 11,
   ]);
   expect([...rows.slice(2, 4)]).toEqual([20, 21]);
-  expect(restoreRowOrder({ shape: [12, 2] }, values)).toBe(values);
+  expect(restoreRowOrder(undefined, 12, values)).toBe(values);
 });
