@@ -51,4 +51,9 @@ export const checkpointCodes: CodeTable = {
     'weights out of reach',
     'write the model.json beside the weights, or in a folder above them',
   ),
+  QK169: error(
+    'the tokenizer is not understood',
+    'fetch the tokenizer.json that the model was published with',
+  ),
+  QK170: error('the conversation cannot be rendered', "write the prompt as the model's card says"),
 };

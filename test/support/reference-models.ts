@@ -10,6 +10,7 @@ export const modelsFolder = process.env['QUIKC_MODELS'] ?? '../shared/models';
 /** What reference.json has of a model. */
 export interface ReferenceModel {
   readonly sequences: readonly {
+    readonly text: string;
     readonly ids: readonly number[];
     readonly top20: readonly {
       readonly position: number;
