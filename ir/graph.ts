@@ -28,11 +28,11 @@ export interface TokenRange {
  * Which rows of a tensor a weight consists of, and in which order, where they are not all of them as they stand.
  * `paired`: all rows, but the two that rope turns together lie side by side: row `h D + j D/2 + i` of the weight is row
  * `h D + 2i + j` of the tensor (D = headDim, j = 0 or 1), as GGUF has q and k of LLaMA.
+ * `grouped`: of every `period` rows the `count` from `first` on: q, k or v out of Falcon's fused tensor.
  */
-export interface RowOrder {
-  readonly order: 'paired';
-  readonly headDim: number;
-}
+export type RowOrder =
+  | { readonly order: 'paired'; readonly headDim: number }
+  | { readonly order: 'grouped'; readonly period: number; readonly first: number; readonly count: number };
 
 /** A tensor of a checkpoint; `{layer}` in its name stands for the repetition. The file may be absent. */
 export interface WeightReference {
@@ -109,6 +109,16 @@ export interface LayerNormNode extends NodeBase {
   readonly op: 'layer-norm';
   readonly input: NodeId;
   readonly eps: number;
+  readonly weight?: WeightReference;
+  readonly bias?: WeightReference;
+}
+
+/** Adds row `offset` + position of a learned table of `positions` rows. */
+export interface PositionEmbeddingNode extends NodeBase {
+  readonly op: 'position-embedding';
+  readonly input: NodeId;
+  readonly positions: number;
+  readonly offset: number;
   readonly weight?: WeightReference;
 }
 
@@ -221,6 +231,7 @@ export type GraphNode =
   | InputNode
   | EmbeddingNode
   | LinearNode
+  | PositionEmbeddingNode
   | RmsNormNode
   | LayerNormNode
   | HeadNormNode

@@ -116,7 +116,12 @@ const siteSchema = z.strictObject({
 const weightSchema = z.strictObject({
   file: z.string().exactOptional(),
   tensor: z.string(),
-  rows: z.strictObject({ order: z.literal('paired'), headDim: size }).exactOptional(),
+  rows: z
+    .discriminatedUnion('order', [
+      z.strictObject({ order: z.literal('paired'), headDim: size }),
+      z.strictObject({ order: z.literal('grouped'), period: size, first: count, count: size }),
+    ])
+    .exactOptional(),
 });
 
 const layerSchema = z.strictObject({

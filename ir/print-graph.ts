@@ -46,6 +46,8 @@ function describe(node: GraphNode): string {
       return `%${node.input} ${describeLinear(node)}${describeRequest(node)}`;
     case 'quik-linear':
       return `%${node.input}${node.residual === undefined ? '' : ` + %${node.residual}`} ${describeLinear(node)}`;
+    case 'position-embedding':
+      return `%${node.input} positions=${node.positions} offset=${node.offset}`;
     case 'rms-norm':
     case 'layer-norm':
       return `%${node.input} eps=${node.eps}`;

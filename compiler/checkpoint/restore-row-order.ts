@@ -1,14 +1,23 @@
 import type { RowOrder } from '../../ir/graph.ts';
 
-/** The `rows` rows of a tensor in the order that the weight has them: the same array where that is the tensor's own. */
+/** The rows of a weight out of the `rows` rows of its tensor, in the weight's order: the same array where that is the tensor's own. */
 export function restoreRowOrder(
   order: RowOrder | undefined,
   rows: number,
   values: Float32Array,
 ): Float32Array {
   if (order === undefined) return values;
-  const { headDim } = order;
   const width = values.length / Math.max(rows, 1);
+  if (order.order === 'grouped') {
+    const { period, first, count } = order;
+    const picked = new Float32Array((rows / period) * count * width);
+    for (let group = 0; group < rows / period; group++) {
+      const start = (group * period + first) * width;
+      picked.set(values.subarray(start, start + count * width), group * count * width);
+    }
+    return picked;
+  }
+  const { headDim } = order;
   const restored = new Float32Array(values.length);
   for (let row = 0; row < rows; row++) {
     // The inverse of LlamaModel.permute in llama.cpp's convert_hf_to_gguf.py.

@@ -78,6 +78,8 @@ function summariseNode(block: Block, node: GraphNode): OperationSummary | undefi
       return summariseLinear(block, node);
     case 'embedding':
       return plainWeights(block, node, node.vocab, node.features);
+    case 'position-embedding':
+      return plainWeights(block, node, node.positions, node.output?.features ?? 0);
     case 'rms-norm':
       return plainWeights(block, node, 1, node.output?.features ?? 0);
     case 'head-norm':

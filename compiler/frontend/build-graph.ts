@@ -8,8 +8,10 @@ import type { Result } from '../support/result.ts';
 import { fail, succeed } from '../support/result.ts';
 import { checkWeightFiles } from './check-weight-files.ts';
 import type { Draft } from './draft.ts';
+import { expandFalcon } from './expand-falcon.ts';
 import { expandGraph } from './expand-graph.ts';
 import { expandLlama } from './expand-llama.ts';
+import { expandOpt } from './expand-opt.ts';
 import type { LayerRule, ParsedOverrides } from './layer-rule.ts';
 import type { ModelJson } from './model-schema.ts';
 import type { SettledBlocks } from './settle-blocks.ts';
@@ -60,10 +62,16 @@ function expand(model: ModelJson): Result<Draft, readonly Diagnostic[]> {
   const { architecture, facts, graph } = model;
   if (graph !== undefined && architecture === undefined && facts === undefined)
     return expandGraph(graph, model.dtype);
-  if (graph === undefined && architecture !== undefined && facts !== undefined) {
-    switch (architecture) {
+  if (graph === undefined && model.facts !== undefined) {
+    switch (model.architecture) {
       case 'llama':
-        return expandLlama(model, facts);
+        return expandLlama(model, model.facts);
+      case 'opt':
+        return expandOpt(model, model.facts);
+      case 'falcon':
+        return expandFalcon(model, model.facts);
+      case undefined:
+        break;
     }
   }
   const given = Object.entries({ architecture, facts, graph }).flatMap(([name, value]) =>

@@ -164,8 +164,15 @@ function expandNode(node: NodeJson, origin: Origin, faults: Diagnostic[]): Draft
         ...weightOf(node),
       };
     case 'rms-norm':
-    case 'layer-norm':
       return { op: node.op, id, origin, input: to(node.input), eps: node.eps, ...weightOf(node) };
+    case 'layer-norm': {
+      const bias = node.bias === undefined ? {} : { bias: toReference(node.bias) };
+      return { op: node.op, id, origin, input: to(node.input), eps: node.eps, ...weightOf(node), ...bias };
+    }
+    case 'position-embedding': {
+      const { positions, offset } = node;
+      return { op: node.op, id, origin, input: to(node.input), positions, offset, ...weightOf(node) };
+    }
     case 'head-norm': {
       const { headDim, eps } = node;
       return { op: node.op, id, origin, input: to(node.input), headDim, eps, ...weightOf(node) };

@@ -5,6 +5,7 @@ import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import type { Result } from '../support/result.ts';
 import { fail, succeed } from '../support/result.ts';
 import type { Draft, DraftBlock, DraftLinear, DraftNode } from './draft.ts';
+import { draftAdd, draftLinear, type Part } from './draft-nodes.ts';
 import type { LlamaFacts, ModelJson } from './model-schema.ts';
 import { type Heads, settleHeads } from './settle-heads.ts';
 import { type TensorNames, tensorNames } from './tensor-names.ts';
@@ -76,29 +77,14 @@ function layerTensor(llama: Llama, name: string, part: 'weight' | 'bias', rows?:
 
 function linearOf(llama: Llama, { name, from, k, n, fact, hasBias, rows }: LayerLinear): DraftLinear {
   const weight = layerTensor(llama, name, 'weight', rows);
-  const bias = hasBias ? layerTensor(llama, name, 'bias', rows) : undefined;
-  const part = { name, origin: `/facts/${fact}`, n, ...(weight && { weight }), ...(bias && { bias }) };
-  return {
-    op: 'linear',
-    id: nodeId(name),
-    origin: part.origin,
-    input: from,
-    k,
-    parts: [part],
-    hasBias,
-    fields: {},
-    pinned: false,
-  };
+  const bias = layerTensor(llama, name, 'bias', rows);
+  return draftLinear({ name, from, k, n, origin: `/facts/${fact}`, hasBias, weight, bias });
 }
 
 function normOf(llama: Llama, name: string, from: NodeId): DraftNode {
   const { eps, weight } = { eps: llama.facts.rmsNormEps, weight: layerTensor(llama, name, 'weight') };
   const origin = '/facts/rmsNormEps';
   return { op: 'rms-norm', id: nodeId(name), origin, input: from, eps, ...(weight && { weight }) };
-}
-
-function addOf(name: string, a: NodeId, b: NodeId): DraftNode {
-  return { op: 'add', id: nodeId(name), origin: '/facts/hidden', a, b };
 }
 
 function decoderBlock(llama: Llama): DraftBlock {
@@ -111,11 +97,6 @@ function decoderBlock(llama: Llama): DraftBlock {
     nodes: [{ op: 'input', id: input, origin: '/facts/hidden' }, ...attention.nodes, ...mlp.nodes],
     output: mlp.output,
   };
-}
-
-interface Part {
-  readonly nodes: readonly DraftNode[];
-  readonly output: NodeId;
 }
 
 /** Norm, q/k/v, attention over turned q and k, o, residual. */
@@ -161,7 +142,7 @@ function attentionNodes(llama: Llama): Part {
     fact: 'hidden',
     hasBias: facts.outputBias,
   });
-  const residual = addOf('attention_residual', input, o.id);
+  const residual = draftAdd('attention_residual', input, o.id, '/facts/hidden');
   const nodes = [norm, q, k, v, ...qNodes.nodes, ...kNodes.nodes, attention, o, residual];
   return { nodes, output: residual.id };
 }
@@ -207,7 +188,7 @@ function mlpNodes(llama: Llama, from: NodeId): Part {
   };
   const narrow = { from: gated.id, k: ffn, n: hidden, fact: 'ffn' as const, hasBias };
   const down = linearOf(llama, { name: 'mlp.down_proj', ...narrow });
-  const residual = addOf('mlp_residual', from, down.id);
+  const residual = draftAdd('mlp_residual', from, down.id, '/facts/hidden');
   return { nodes: [norm, gate, up, gated, down, residual], output: residual.id };
 }
 
@@ -215,13 +196,11 @@ function headBlock({ facts, tensor }: Llama): DraftBlock {
   const norm = nodeId('norm');
   const head = nodeId('lm_head');
   const standard = facts.tied ? 'model.embed_tokens.weight' : 'lm_head.weight';
-  const part = {
-    name: 'lm_head',
-    origin: '/facts/vocab',
-    n: facts.vocab,
+  const linear = draftLinear({
+    ...{ name: head, from: norm, k: facts.hidden, n: facts.vocab, origin: '/facts/vocab', pinned: true },
     ...tensor('lm_head', standard),
     ...(facts.tied ? { sharedWith: nodeId('embed_tokens') } : {}),
-  };
+  });
   return {
     prefix: '',
     origin: '/facts',
@@ -235,17 +214,7 @@ function headBlock({ facts, tensor }: Llama): DraftBlock {
         eps: facts.rmsNormEps,
         ...tensor('norm', 'model.norm.weight'),
       },
-      {
-        op: 'linear',
-        id: head,
-        origin: part.origin,
-        input: norm,
-        k: facts.hidden,
-        parts: [part],
-        hasBias: false,
-        fields: {},
-        pinned: true,
-      },
+      linear,
     ],
     output: head,
   };

@@ -150,7 +150,22 @@ const node = z.discriminatedUnion('op', [
     weight: weight.optional(),
   }),
   z.strictObject({ ...base, op: z.literal('rms-norm'), input: reference, eps, weight: weight.optional() }),
-  z.strictObject({ ...base, op: z.literal('layer-norm'), input: reference, eps, weight: weight.optional() }),
+  z.strictObject({
+    ...base,
+    op: z.literal('layer-norm'),
+    input: reference,
+    eps,
+    weight: weight.optional(),
+    bias: weight.optional(),
+  }),
+  z.strictObject({
+    ...base,
+    op: z.literal('position-embedding'),
+    input: reference,
+    positions: size.describe('rows of the table'),
+    offset: z.int().min(0).max(largestSize).default(0).describe('row of position 0'),
+    weight: weight.optional(),
+  }),
   z.strictObject({
     ...base,
     op: z.literal('head-norm'),
@@ -231,46 +246,140 @@ const llamaFacts = z
   })
   .describe('facts of a LLaMA-like model');
 
+const optFacts = z
+  .strictObject({
+    hidden: size,
+    layers: z.int().min(1).max(mostRepetitions),
+    heads: size,
+    ffn: size,
+    vocab: size,
+    positions: size.describe('longest context: learned positions'),
+    embedding: size.optional().describe('features of an embedding; hidden unless given'),
+    normFirst: z
+      .boolean()
+      .default(true)
+      .describe('norms stand before attention and MLP, and before the head'),
+    activation: z.enum(['relu', 'gelu']).default('relu'),
+    layerNormEps: eps.default(1e-5),
+    bias: z.boolean().default(true).describe('every linear of a layer has a bias'),
+    tied: z.boolean().default(true).describe('the output head shares the embedding'),
+  })
+  .describe('facts of an OPT');
+
+const falconFacts = z
+  .strictObject({
+    hidden: size,
+    layers: z.int().min(1).max(mostRepetitions),
+    heads: size,
+    kvHeads: size.optional().describe('heads unless given; 1 for multi-query attention'),
+    ffn: size.optional().describe('4 x hidden unless given'),
+    vocab: size,
+    layerNormEps: eps.default(1e-5),
+    norms: z.literal([1, 2]).default(1).describe('1: attention and MLP read the same norm; 2: each its own'),
+    ropeTheta: z.number().gt(0).default(10_000),
+    ropeScaling: ropeScaling.optional(),
+    bias: z.boolean().default(false).describe('every linear of a layer has a bias'),
+    tied: z.boolean().default(true).describe('the output head shares the embedding'),
+    context: size.optional().describe('longest context the model was trained for'),
+  })
+  .describe('facts of a Falcon, whose attention and MLP run side by side');
+
+export const architectures = ['llama', 'opt', 'falcon'] as const;
+export type Architecture = (typeof architectures)[number];
+
+const common = {
+  $schema: z.string().optional(),
+  quikc: z.literal(1).describe('version of this format'),
+  name,
+  dtype: z.enum(['f16', 'bf16']).default('f16').describe('activations'),
+  tokens: tokens.optional(),
+  scheme: scheme.default('quik-4b'),
+  outliers: outliers.optional(),
+  sparsity: sparsity.optional(),
+  layers: z.array(layerRule).max(4096).default([]).describe('rules for some layers; a later rule wins'),
+  weights: z
+    .strictObject({
+      files: z.array(shortText).max(4096),
+      tensors: z.record(name, shortText).optional().describe('node name to tensor name, with {layer}'),
+      rows: z
+        .enum(['paired'])
+        .optional()
+        .describe('paired: rows of q and k that rope turns together lie side by side, as in GGUF of LLaMA'),
+    })
+    .optional(),
+  parallel: z
+    .strictObject({ tensor: z.int().min(1).max(1024) })
+    .optional()
+    .describe('reserved: tensor parallelism'),
+  graph: graph.optional(),
+};
+
+/** By the architecture that a model names, so that its facts are checked as what they are meant for. */
+const variants = {
+  llama: z.strictObject({
+    ...common,
+    architecture: z.literal('llama'),
+    facts: llamaFacts.optional(),
+  }),
+  opt: z.strictObject({ ...common, architecture: z.literal('opt'), facts: optFacts.optional() }),
+  falcon: z.strictObject({ ...common, architecture: z.literal('falcon'), facts: falconFacts.optional() }),
+};
+/** Of a model that names none, or one that there is not. */
+const unnamed = z.strictObject({
+  ...common,
+  architecture: z.enum(architectures).optional(),
+  facts: llamaFacts.optional(),
+});
+
+/** Any model: what the published schema says. */
 export const modelSchema = z
   .strictObject({
-    $schema: z.string().optional(),
-    quikc: z.literal(1).describe('version of this format'),
-    name,
-    dtype: z.enum(['f16', 'bf16']).default('f16').describe('activations'),
-    tokens: tokens.optional(),
-    scheme: scheme.default('quik-4b'),
-    outliers: outliers.optional(),
-    sparsity: sparsity.optional(),
-    layers: z.array(layerRule).max(4096).default([]).describe('rules for some layers; a later rule wins'),
-    weights: z
-      .strictObject({
-        files: z.array(shortText).max(4096),
-        tensors: z.record(name, shortText).optional().describe('node name to tensor name, with {layer}'),
-        rows: z
-          .enum(['paired'])
-          .optional()
-          .describe('paired: rows of q and k that rope turns together lie side by side, as in GGUF of LLaMA'),
-      })
-      .optional(),
-    parallel: z
-      .strictObject({ tensor: z.int().min(1).max(1024) })
-      .optional()
-      .describe('reserved: tensor parallelism'),
-    architecture: z.enum(['llama']).optional(),
-    facts: llamaFacts.optional(),
-    graph: graph.optional(),
+    ...common,
+    architecture: z.enum(architectures).optional(),
+    facts: z.union([llamaFacts, optFacts, falconFacts]).optional(),
   })
   .describe('quikc model description, version 1');
 
-export type ModelJson = z.output<typeof modelSchema>;
+type Model = z.output<typeof unnamed>;
+
+export type ModelJson =
+  | z.output<(typeof variants)[Architecture]>
+  | (Omit<Model, 'architecture'> & { readonly architecture?: undefined });
 /** A model.json as it is written: what has a default may be left out. */
-export type ModelInput = z.input<typeof modelSchema>;
+export type ModelInput = z.input<(typeof variants)[Architecture]>;
+
+/** A document as a model, or what is wrong with it by the schema that it was held against. */
+export function checkModel(
+  document: unknown,
+):
+  | { readonly ok: true; readonly model: ModelJson }
+  | { readonly ok: false; readonly schema: z.ZodType; readonly issues: readonly z.core.$ZodIssue[] } {
+  const named =
+    document !== null && typeof document === 'object' ? Reflect.get(document, 'architecture') : undefined;
+  const architecture = architectures.find((known) => known === named);
+  if (architecture === undefined) {
+    const checked = unnamed.safeParse(document);
+    if (!checked.success) return { ok: false, schema: unnamed, issues: checked.error.issues };
+    const { architecture: _none, ...model } = checked.data;
+    return { ok: true, model };
+  }
+  const schema = variants[architecture];
+  const checked = schema.safeParse(document);
+  return checked.success
+    ? { ok: true, model: checked.data }
+    : { ok: false, schema, issues: checked.error.issues };
+}
+
 export type SchemeJson = z.output<typeof scheme>;
 export type OutliersJson = z.output<typeof outliers>;
 export type SparsityJson = z.output<typeof sparsity>;
 export type TokensJson = z.output<typeof tokens>;
 export type LlamaFacts = z.output<typeof llamaFacts>;
 export type LlamaFactsInput = z.input<typeof llamaFacts>;
+export type OptFacts = z.output<typeof optFacts>;
+export type OptFactsInput = z.input<typeof optFacts>;
+export type FalconFacts = z.output<typeof falconFacts>;
+export type FalconFactsInput = z.input<typeof falconFacts>;
 export type GraphJson = z.output<typeof graph>;
 export type BlockJson = z.output<typeof block>;
 export type NodeJson = z.output<typeof node>;

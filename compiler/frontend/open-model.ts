@@ -15,7 +15,7 @@ import { openFolder } from './checkpoint/open-folder.ts';
 import { openGguf } from './checkpoint/open-gguf.ts';
 import { importModel } from './import-model.ts';
 import type { Overrides } from './layer-rule.ts';
-import { modelSchema } from './model-schema.ts';
+import { checkModel } from './model-schema.ts';
 import { parseOverrides } from './parse-overrides.ts';
 import { renameOrigins } from './rename-origins.ts';
 import { reportSchemaIssues } from './report-schema-issues.ts';
@@ -116,13 +116,13 @@ export function fromCheckpoint(checkpoint: Checkpoint): OpenedModel {
 }
 
 function importCheckpoint({ model, originOf }: Checkpoint, overrides: Overrides): Result<Graph, Faults> {
-  const checked = modelSchema.safeParse(model);
+  const checked = checkModel(model);
   const asked = parseOverrides(overrides);
   const built =
-    checked.success && asked.ok
-      ? buildGraph(checked.data, asked.value)
+    checked.ok && asked.ok
+      ? buildGraph(checked.model, asked.value)
       : fail([
-          ...(checked.success ? [] : reportSchemaIssues(modelSchema, model, checked.error.issues)),
+          ...(checked.ok ? [] : reportSchemaIssues(checked.schema, model, checked.issues)),
           ...(asked.ok ? [] : asked.error),
         ]);
   if (built.ok) return succeed(renameOrigins(built.value, originOf));

@@ -6,7 +6,7 @@ import type { SourceFile } from '../diagnostics/source-file.ts';
 import type { Result } from '../support/result.ts';
 import { fail, succeed } from '../support/result.ts';
 import type { ModelJson } from './model-schema.ts';
-import { modelSchema } from './model-schema.ts';
+import { checkModel } from './model-schema.ts';
 import { reportSchemaIssues } from './report-schema-issues.ts';
 
 /** The text of a model.json as a checked document. What it says may still make no sense: expansion finds that. */
@@ -24,8 +24,7 @@ export function parseModel(source: SourceFile): Result<ModelJson, readonly Diagn
     }),
   );
   if (value === undefined) return fail(syntax);
-  const checked = modelSchema.safeParse(value);
-  if (!checked.success)
-    return fail([...syntax, ...reportSchemaIssues(modelSchema, value, checked.error.issues)]);
-  return syntax.length > 0 ? fail(syntax) : succeed(checked.data);
+  const checked = checkModel(value);
+  if (!checked.ok) return fail([...syntax, ...reportSchemaIssues(checked.schema, value, checked.issues)]);
+  return syntax.length > 0 ? fail(syntax) : succeed(checked.model);
 }

@@ -6,6 +6,7 @@ import { toPointer } from '../diagnostics/locate-diagnostics.ts';
 import { suggestName } from '../diagnostics/suggest-name.ts';
 import { toIdentifier } from '../diagnostics/to-identifier.ts';
 import { knownKeys } from './known-keys.ts';
+import { architectures } from './model-schema.ts';
 
 type Issue = z.core.$ZodIssue;
 type Path = readonly PropertyKey[];
@@ -83,16 +84,15 @@ function limit(
 }
 
 const laterArchitectures: readonly string[] = [
-  'opt',
-  'falcon',
   'qwen2',
+  'qwen3',
   'mistral',
   'mixtral',
   'gemma',
   'phi',
   'gpt2',
 ];
-const llamaLike: readonly string[] = ['mistral', 'qwen2'];
+const llamaLike: readonly string[] = ['mistral', 'qwen2', 'qwen3'];
 
 function reportChoice(values: readonly unknown[], path: Path, value: unknown): readonly Diagnostic[] {
   const pointer = toPointer(path);
@@ -103,9 +103,9 @@ function reportChoice(values: readonly unknown[], path: Path, value: unknown): r
   if (pointer === '/quikc') return [diagnose('QK111', { pointer, message, expected })];
   if (pointer === '/architecture') {
     const name = typeof value === 'string' ? value.toLowerCase() : '';
-    const slip = suggestName(name, ['llama']);
+    const slip = suggestName(name, architectures);
     const hint = llamaLike.includes(name)
-      ? 'it is llama in shape: write "llama" (and "attentionBias": true for qwen2)'
+      ? 'it is llama in shape: write "llama" (with "attentionBias": true for qwen2, "qkNorm": true for qwen3)'
       : slip !== undefined && !laterArchitectures.includes(name)
         ? `did you mean "${slip}"?`
         : 'nearest: describe its linears by explicit nodes ("graph"), which any architecture can be';

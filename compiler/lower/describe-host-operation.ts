@@ -10,6 +10,8 @@ export function describeHostOperation(node: GraphNode): string {
       const bias = node.hasBias ? ' + bias' : '';
       return `x · Wᵀ${bias} in the activation dtype, W is [${outputChannels(node)}][${node.k}]`;
     }
+    case 'position-embedding':
+      return `x + row ${node.offset} + position of the [${node.positions}][…] position embedding`;
     case 'rms-norm':
       return `x / sqrt(mean(x²) + ${node.eps}) · weight`;
     case 'layer-norm':

@@ -98,6 +98,7 @@ function inferNode(
     case 'add':
       expect(node.b, typeOf(node.a).features, 'b');
       return rows(typeOf(node.a).features);
+    case 'position-embedding':
     case 'rms-norm':
     case 'layer-norm':
     case 'activation':

@@ -38,7 +38,7 @@ interface Wanted {
 
 function weightsOf(node: GraphNode): readonly Wanted[] {
   const one = (weight: WeightReference | undefined, ...shape: readonly number[]) =>
-    weight === undefined ? [] : [{ weight, shape }];
+    weight === undefined ? [] : [{ weight, shape: storedShape(weight, shape) }];
   switch (node.op) {
     case 'embedding':
       return one(node.weight, node.vocab, node.features);
@@ -49,8 +49,13 @@ function weightsOf(node: GraphNode): readonly Wanted[] {
         ...one(part.bias, part.n),
       ]);
     case 'rms-norm':
-    case 'layer-norm':
       return one(node.weight, node.output?.features ?? 0);
+    case 'position-embedding':
+      return one(node.weight, node.positions, node.output?.features ?? 0);
+    case 'layer-norm': {
+      const features = node.output?.features ?? 0;
+      return [...one(node.weight, features), ...one(node.bias, features)];
+    }
     case 'head-norm':
       return one(node.weight, node.headDim);
     case 'rope':
@@ -60,6 +65,13 @@ function weightsOf(node: GraphNode): readonly Wanted[] {
     default:
       return [];
   }
+}
+
+/** Of a tensor that the weight is only a part of, the whole. */
+function storedShape({ rows }: WeightReference, shape: readonly number[]): readonly number[] {
+  if (rows?.order !== 'grouped') return shape;
+  const [n = 0, ...rest] = shape;
+  return [(n / rows.count) * rows.period, ...rest];
 }
 
 function namesOf(block: Block, { tensor }: WeightReference): readonly string[] {

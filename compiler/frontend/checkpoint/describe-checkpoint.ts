@@ -8,15 +8,14 @@ export function describeCheckpoint(
   facts: CheckpointFacts,
   files: readonly string[] | undefined,
 ): ModelInput {
-  const { dtype, architecture, facts: known, tensors, rows } = facts;
+  const { dtype, described, tensors, rows } = facts;
   const named = tensors === undefined ? {} : { tensors: { ...tensors } };
   const ordered = rows === undefined ? {} : { rows };
   return {
     quikc: 1,
     name,
     ...(dtype === undefined ? {} : { dtype }),
-    architecture,
-    facts: known,
+    ...described,
     ...(files === undefined ? {} : { weights: { files: [...files], ...named, ...ordered } }),
   };
 }

@@ -15,7 +15,9 @@ import type { Checkpoint } from './checkpoint.ts';
 import type { CheckpointFacts } from './checkpoint-facts.ts';
 import { describeCheckpoint, nameOfCheckpoint, originsOf } from './describe-checkpoint.ts';
 import { FieldReader, isFields } from './field-reader.ts';
+import { readFalconConfig } from './read-falcon-config.ts';
 import { readLlamaConfig } from './read-llama-config.ts';
+import { readOptConfig } from './read-opt-config.ts';
 
 type Faults = readonly Diagnostic[];
 
@@ -102,9 +104,13 @@ function readArchitecture(config: FieldReader): CheckpointFacts | undefined {
     case 'qwen2':
     case 'qwen3':
       return readLlamaConfig(config, type);
+    case 'opt':
+      return readOptConfig(config);
+    case 'falcon':
+      return readFalconConfig(config);
     default: {
       const message = type === undefined ? '"model_type" is missing' : `"model_type" is ${quoteText(type)}`;
-      const expected = '"llama", "mistral", "qwen2" or "qwen3"';
+      const expected = '"llama", "mistral", "qwen2", "qwen3", "opt" or "falcon"';
       config.faults.push(diagnose('QK120', { pointer: config.pointer('model_type'), message, expected }));
       return undefined;
     }

@@ -67,8 +67,7 @@ export function readLlamaMetadata(
     ...(context === undefined ? {} : { context }),
   };
   return {
-    architecture: 'llama',
-    facts,
+    described: { architecture: 'llama', facts },
     tensors: tensorNamesOf(facts),
     // llama.cpp turns neighbours in files called llama, halves in those of qwen, and files are written to suit.
     ...(architecture === 'llama' ? { rows: 'paired' as const } : {}),

@@ -34,6 +34,16 @@ export function evaluateNode(node: GraphNode, around: Surroundings): Matrix {
         to.set(table.subarray(id * node.features, (id + 1) * node.features));
       });
     }
+    case 'position-embedding': {
+      const x = rowsOf(node.input);
+      const table = weightOf(node.weight);
+      assert(table !== undefined, `${node.id} has a weight`);
+      assert(node.offset + position + x.rows <= node.positions, `${node.id} has so many positions`);
+      return mapRows(x, x.columns, (from, to, row) => {
+        const start = (node.offset + position + row) * x.columns;
+        for (let i = 0; i < from.length; i++) to[i] = (from[i] ?? 0) + (table[start + i] ?? 0);
+      });
+    }
     case 'linear': {
       const x = rowsOf(node.input);
       const out = makeMatrix(x.rows, outputChannels(node));
@@ -53,7 +63,7 @@ export function evaluateNode(node: GraphNode, around: Surroundings): Matrix {
     case 'head-norm':
       return rmsNormalise(rowsOf(node.input), node.headDim, node.eps, weightOf(node.weight));
     case 'layer-norm':
-      return layerNormalise(rowsOf(node.input), node.eps, weightOf(node.weight), undefined);
+      return layerNormalise(rowsOf(node.input), node.eps, weightOf(node.weight), weightOf(node.bias));
     case 'rope': {
       const divisors = node.scaling?.kind === 'divisors' ? weightOf(node.scaling.weight) : undefined;
       const frequencies = ropeFrequencies(node.headDim, node.theta, node.scaling, divisors);

@@ -91,7 +91,7 @@ function evaluateBlock<E>(block: Block, input: Matrix, session: Session, read: R
 
 /** True where no row of the output depends on another row, nor on its place. */
 function isRowWise(block: Block): boolean {
-  return block.nodes.every(({ op }) => op !== 'attention' && op !== 'rope');
+  return block.nodes.every(({ op }) => op !== 'attention' && op !== 'rope' && op !== 'position-embedding');
 }
 
 function pickRows(x: Matrix, rows: readonly number[]): Matrix {

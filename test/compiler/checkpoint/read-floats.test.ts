@@ -105,6 +105,12 @@ test.each(Object.entries(blocks))('%s: every bit as the package gguf has it', (n
   expect(valuesOf(read.value.tensors[1])).toEqual([...expected]);
 });
 
+test('rows of one part of a fused tensor, out of each group', () => {
+  const values = Float32Array.from({ length: 24 }, (_, index) => index);
+  const rows = restoreRowOrder({ order: 'grouped', period: 6, first: 3, count: 2 }, 12, values);
+  expect([...rows]).toEqual([6, 7, 8, 9, 18, 19, 20, 21]);
+});
+
 test('rows that rope pairs go back to where Hugging Face has them', () => {
   // Two heads of six rows, width 2: row r of the file holds [10 r, 10 r + 1].
   const values = Float32Array.from({ length: 24 }, (_, index) => 10 * (index >> 1) + (index & 1));

@@ -4,8 +4,6 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { importCheckpoint } from '../../../../compiler/commands/import.ts';
 import { inspect } from '../../../../compiler/commands/inspect.ts';
-import { noOverrides } from '../../../../compiler/frontend/layer-rule.ts';
-import { loadGraph } from '../../../../compiler/load-graph.ts';
 import type { Graph } from '../../../../ir/graph.ts';
 import { printGraph } from '../../../../ir/print-graph.ts';
 import { cpuMilliseconds } from '../../../support/cpu-milliseconds.ts';
@@ -21,6 +19,7 @@ import {
   smallGguf,
   smallMetadata,
 } from './make-checkpoint.ts';
+import { factsOf, faultsOf, graphOf } from './read-checkpoint.ts';
 
 let folder: string;
 beforeEach(() => {
@@ -38,35 +37,10 @@ function saveFolder(config: object = {}, shapes: Shapes = llamaShapes()): void {
   saveZeros(weights(), shapes);
 }
 
-async function factsOf(path = folder): Promise<Record<string, unknown>> {
-  const { out, err, code } = await runCommand((context) => importCheckpoint(path, {}, context));
-  if (code !== 0) throw new Error(err);
-  return JSON.parse(out) as Record<string, unknown>;
-}
-
-async function faultsOf(path = folder): Promise<string> {
-  const loaded = await loadGraph({ file: path, overrides: noOverrides });
-  if (loaded.ok) throw new Error('the checkpoint was taken');
-  return loaded.error
-    .map(({ code, message, pointer, line }) => `${code} ${pointer ?? ''} ${line ?? ''} ${message}`)
-    .join('\n');
-}
-
-async function graphOf(path = folder): Promise<Graph> {
-  let imported: Graph | undefined;
-  const onGraph = (index: number, _name: string, graph: Graph) => {
-    if (index === 0) imported = graph;
-    return undefined;
-  };
-  const loaded = await loadGraph({ file: path, overrides: noOverrides, onGraph });
-  if (!loaded.ok || imported === undefined) throw new Error(JSON.stringify(loaded));
-  return imported;
-}
-
 describe('config.json as facts', () => {
   test('LLaMA 2 in one file', async () => {
     saveFolder();
-    expect(await factsOf()).toMatchObject({
+    expect(await factsOf(folder)).toMatchObject({
       quikc: 1,
       dtype: 'f16',
       architecture: 'llama',
@@ -126,14 +100,14 @@ describe('config.json as facts', () => {
     ['a head of its own size', { head_dim: 64 }, { headDim: 64 }],
   ])('%s', async (_, config, expected) => {
     saveConfig(folder, { ...smallConfig, ...config });
-    const { facts } = await factsOf();
+    const { facts } = await factsOf(folder);
     expect(facts).toMatchObject(expected);
     if (Object.keys(expected).length === 0) expect(facts).not.toHaveProperty('kvHeads');
   });
 
   test('Mistral without a window', async () => {
     saveConfig(folder, { ...smallConfig, model_type: 'mistral', sliding_window: null });
-    expect((await factsOf())['facts']).not.toHaveProperty('slidingWindow');
+    expect((await factsOf(folder))['facts']).not.toHaveProperty('slidingWindow');
   });
 
   test('Qwen2 in BF16: biases of q, k and v, and a tied head that is not stored', async () => {
@@ -146,7 +120,7 @@ describe('config.json as facts', () => {
     );
     const config = { model_type: 'qwen2', tie_word_embeddings: true, torch_dtype: 'bfloat16' };
     saveFolder({ ...config, use_sliding_window: false }, { ...shapes, ...Object.fromEntries(biases) });
-    const { dtype, facts } = await factsOf();
+    const { dtype, facts } = await factsOf(folder);
     expect(dtype).toBe('bf16');
     expect(facts).toMatchObject({ tied: true, attentionBias: true });
     expect(facts).not.toHaveProperty('outputBias');
@@ -154,7 +128,7 @@ describe('config.json as facts', () => {
 
   test('Qwen3: norms of heads, and heads of 128 unless it says otherwise', async () => {
     saveConfig(folder, { ...smallConfig, model_type: 'qwen3' });
-    expect((await factsOf())['facts']).toMatchObject({ qkNorm: true, headDim: 128 });
+    expect((await factsOf(folder))['facts']).toMatchObject({ qkNorm: true, headDim: 128 });
   });
 
   test('what the model is called: the folder, or the repository in the cache of the hub', async () => {
@@ -163,13 +137,13 @@ describe('config.json as facts', () => {
     saveConfig(snapshot, smallConfig);
     expect(await factsOf(snapshot)).toMatchObject({ name: 'Llama-2-7b-hf' });
     saveConfig(folder, smallConfig);
-    expect((await factsOf())['name']).toMatch(/^quikc_checkpoint_/);
+    expect((await factsOf(folder))['name']).toMatch(/^quikc_checkpoint_/);
   });
 });
 
 test('every node points at the field of config.json that it comes from', async () => {
   saveFolder();
-  const nodes = (await graphOf()).blocks.flatMap((block) => block.nodes);
+  const nodes = (await graphOf(folder)).blocks.flatMap((block) => block.nodes);
   const origins = Object.fromEntries(nodes.map(({ id, origin }) => [id, origin]));
   expect(origins).toMatchObject({
     embed_tokens: '/vocab_size',
@@ -194,7 +168,7 @@ describe('GGUF', () => {
       printGraph(graph)
         .replaceAll(/ +@\S*/g, '')
         .replace(/^graph \S+/, 'graph');
-    const [fromFolder, fromGguf] = [await graphOf(), await graphOf(gguf())];
+    const [fromFolder, fromGguf] = [await graphOf(folder), await graphOf(gguf())];
     expect(plain(fromGguf)).toBe(plain(fromFolder));
     const description = await factsOf(gguf());
     expect(description['weights']).toMatchObject({
@@ -300,30 +274,30 @@ describe('refuses', () => {
     ['a hostile name', { model_type: '\u001b[2J' }, /^QK120 .*u\{1b\}/],
   ])('%s', async (_, config, expected) => {
     saveFolder(config);
-    expect(await faultsOf()).toMatch(expected);
+    expect(await faultsOf(folder)).toMatch(expected);
   });
 
   test('a config.json that is no object, no JSON, repeats itself, is not there', async () => {
     const save = (content: string) => writeFileSync(join(folder, 'config.json'), content);
-    expect(await faultsOf()).toMatch(/^QK100 .*no config\.json/);
+    expect(await faultsOf(folder)).toMatch(/^QK100 .*no config\.json/);
     save('[]');
-    expect(await faultsOf()).toMatch(/^QK104/);
+    expect(await faultsOf(folder)).toMatch(/^QK104/);
     save('{"model_type": ');
-    expect(await faultsOf()).toMatch(/^QK101/);
+    expect(await faultsOf(folder)).toMatch(/^QK101/);
     save('{"model_type": "llama", "model_type": "opt"}');
-    expect(await faultsOf()).toMatch(/^QK103/);
+    expect(await faultsOf(folder)).toMatch(/^QK103/);
   });
 
   test('a head that is neither tied nor stored', async () => {
     const { 'lm_head.weight': _head, ...shapes } = llamaShapes();
     saveFolder({}, shapes);
-    expect(await faultsOf()).toMatch(/^QK157 .*"lm_head\.weight"/);
+    expect(await faultsOf(folder)).toMatch(/^QK157 .*"lm_head\.weight"/);
   });
 
   test('damaged weights, with the place in their own file', async () => {
     saveConfig(folder, smallConfig);
     writeFileSync(weights(), 'not weights');
-    expect(await faultsOf()).toMatch(/^QK151 /);
+    expect(await faultsOf(folder)).toMatch(/^QK151 /);
   });
 
   test('a safetensors file by itself, and a path to nothing', async () => {
@@ -410,7 +384,7 @@ test('LLaMA-3.1-405B: facts and the headers of 191 shards, 810 GB by their sizes
   });
   saveShards(folder, llamaShapes(size), 191);
   const started = cpuMilliseconds();
-  const { facts, weights: named } = await factsOf();
+  const { facts, weights: named } = await factsOf(folder);
   const spent = cpuMilliseconds() - started;
   expect(facts).toMatchObject({ hidden: 16_384, layers: 126 });
   expect((named as { files: string[] }).files).toHaveLength(191);

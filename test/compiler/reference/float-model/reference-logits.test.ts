@@ -74,7 +74,7 @@ function checkSequence(model: FloatModel<unknown>, sequence: Sequence, tolerance
 const windows = Number(process.env['QUIKC_EVAL_WINDOWS'] ?? 0);
 
 // Tolerances are those that were measured for the reference logits themselves (float32 against float64), with room of 20.
-describe.each(['tiny-llama', 'tiny-qwen'])('%s', (family) => {
+describe.each(['tiny-llama', 'tiny-qwen', 'tiny-opt', 'tiny-falcon'])('%s', (family) => {
   for (const name of [`${family}-plain`, `${family}-outliers`]) {
     const reference = readReference(name);
     const missing = reference === undefined ? ` (NOT RUN: no ${name} in ${modelsFolder})` : '';

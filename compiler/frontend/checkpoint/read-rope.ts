@@ -1,0 +1,46 @@
+import { quoteText } from '../../diagnostics/escape-text.ts';
+import type { RopeScalingJson } from '../model-schema.ts';
+import type { FieldReader } from './field-reader.ts';
+
+interface Rope {
+  readonly ropeTheta: number;
+  readonly ropeScaling?: RopeScalingJson;
+  /** Pointer to the field that says how frequencies are made. */
+  readonly ropeKey: string;
+}
+
+/** rope_theta and rope_scaling, which transformers 5 writes as one object, rope_parameters. */
+export function readRope(config: FieldReader): Rope {
+  const parameters = config.within('rope_parameters');
+  const ropeTheta = parameters?.positive('rope_theta') ?? config.positive('rope_theta') ?? 10_000;
+  const scaling = parameters ?? config.within('rope_scaling');
+  const ropeKey = config.pointer(parameters === undefined ? 'rope_theta' : 'rope_parameters');
+  if (scaling === undefined) return { ropeTheta, ropeKey };
+  const typeKey = scaling.has('rope_type') ? 'rope_type' : 'type';
+  const type = scaling.text(typeKey) ?? 'default';
+  switch (type) {
+    case 'default':
+      return { ropeTheta, ropeKey };
+    case 'linear':
+      return {
+        ropeTheta,
+        ropeKey,
+        ropeScaling: { kind: 'linear', factor: scaling.neededPositive('factor') },
+      };
+    case 'llama3':
+      return {
+        ropeTheta,
+        ropeKey,
+        ropeScaling: {
+          kind: 'llama3',
+          factor: scaling.neededPositive('factor'),
+          lowFrequencyFactor: scaling.neededPositive('low_freq_factor'),
+          highFrequencyFactor: scaling.neededPositive('high_freq_factor'),
+          originalContext: scaling.neededSize('original_max_position_embeddings'),
+        },
+      };
+    default:
+      scaling.refuseVariant(typeKey, `rope scaling ${quoteText(type)}`, 'linear, llama3 or none');
+      return { ropeTheta, ropeKey };
+  }
+}
