@@ -1,15 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { openWeights } from '../../../../compiler/checkpoint/open-weights.ts';
-import { noOverrides } from '../../../../compiler/frontend/layer-rule.ts';
-import { fromCheckpoint, openCheckpoint } from '../../../../compiler/frontend/open-model.ts';
-import {
-  createFloatModel,
-  type FloatModel,
-  newSession,
-} from '../../../../compiler/reference/float-model/float-model.ts';
-import type { ActivationDtype } from '../../../../ir/dtype.ts';
+import { type FloatModel, newSession } from '../../../../compiler/reference/float-model/float-model.ts';
 import {
   modelsFolder,
   type ReferenceModel,
@@ -17,15 +9,7 @@ import {
   readWindows,
   smollm2File,
 } from '../../../support/reference-models.ts';
-
-async function openFloatModel(path: string, dtype?: ActivationDtype): Promise<FloatModel<unknown>> {
-  const opened = await openCheckpoint(path);
-  if (!opened.ok) throw new Error(JSON.stringify(opened.error));
-  const { tensors, folder } = opened.value;
-  const graph = fromCheckpoint(opened.value).toGraph(noOverrides);
-  if (!graph.ok || tensors === undefined) throw new Error(JSON.stringify(graph));
-  return createFloatModel(graph.value, openWeights(tensors, folder, dtype === undefined ? {} : { dtype }));
-}
+import { openFloatModel } from './open-float-model.ts';
 
 function logitsOf(
   model: FloatModel<unknown>,
