@@ -13,6 +13,8 @@ import type { StoredTensor } from './stored-tensor.ts';
 export interface WeightOptions {
   /** Rounds every value to this format, as a model runs with that is converted to it; kept as they are unless given. */
   readonly dtype?: ActivationDtype;
+  /** In memory that threads share. */
+  readonly shared?: boolean;
 }
 
 /**
@@ -22,7 +24,7 @@ export interface WeightOptions {
 export function openWeights(
   tensors: ReadonlyMap<string, StoredTensor>,
   folder: string,
-  { dtype }: WeightOptions = {},
+  { dtype, shared = false }: WeightOptions = {},
 ): (reference: WeightReference, layer: number) => Result<Float32Array, Diagnostic> {
   const known = new Map<string, Float32Array>();
   return ({ tensor: pattern, rows }, layer) => {
@@ -35,11 +37,18 @@ export function openWeights(
       return fail(diagnose('QK157', { file: folder, message: `there is no tensor ${quoteText(name)}` }));
     const read = readFloats(tensor);
     if (!read.ok) return read;
-    const values = restoreRowOrder(rows, tensor.shape[0] ?? 1, read.value);
+    const restored = restoreRowOrder(rows, tensor.shape[0] ?? 1, read.value);
+    const values = shared ? share(restored) : restored;
     if (dtype !== undefined) roundAll(values, dtype);
     known.set(key, values);
     return succeed(values);
   };
+}
+
+function share(values: Float32Array): Float32Array {
+  const copy = new Float32Array(new SharedArrayBuffer(values.byteLength));
+  copy.set(values);
+  return copy;
 }
 
 function roundAll(values: Float32Array, dtype: ActivationDtype): void {

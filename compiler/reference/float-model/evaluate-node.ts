@@ -4,7 +4,7 @@ import { assert, InternalError } from '../../support/assert.ts';
 import { activations } from './activate.ts';
 import { attend, type KeyValues } from './attend.ts';
 import { type Matrix, makeMatrix, mapRows } from './matrix.ts';
-import { multiplyWeights } from './multiply-weights.ts';
+import type { MultiplyWeights } from './multiply-weights.ts';
 import { layerNormalise, rmsNormalise } from './normalise-rows.ts';
 import { ropeFrequencies, turnHeads } from './turn-heads.ts';
 
@@ -14,6 +14,7 @@ export interface Surroundings {
   readonly rowsOf: (id: NodeId) => Matrix;
   /** A weight of this repetition, row-major; undefined where the model names none. */
   readonly weightOf: (reference: WeightReference | undefined) => Float32Array | undefined;
+  readonly multiply: MultiplyWeights;
   /** Position of the first row. */
   readonly position: number;
   /** What an attention has seen before; filled by it. */
@@ -51,7 +52,7 @@ export function evaluateNode(node: GraphNode, around: Surroundings): Matrix {
       for (const part of node.parts) {
         const weights = weightOf(part.weight);
         assert(weights?.length === part.n * node.k, `${part.name} has ${part.n} x ${node.k} weights`);
-        multiplyWeights(x, weights, weightOf(part.bias), out, offset);
+        around.multiply(x, weights, weightOf(part.bias), out, offset);
         offset += part.n;
       }
       return out;

@@ -5,6 +5,7 @@ import { fail, succeed } from '../../support/result.ts';
 import { type KeyValues, noKeyValues } from './attend.ts';
 import { evaluateNode } from './evaluate-node.ts';
 import { type Matrix, makeMatrix, rowOf } from './matrix.ts';
+import { type MultiplyWeights, multiplyWeights } from './multiply-weights.ts';
 
 /** The float32 values of a weight in a repetition, row-major. Asked for again and again: whoever reads them may keep them. */
 export type ReadWeight<E> = (reference: WeightReference, layer: number) => Result<Float32Array, E>;
@@ -31,7 +32,12 @@ export interface FloatModel<E> {
   forward(ids: readonly number[], session: Session, wanted?: readonly number[]): Result<Matrix, E>;
 }
 
-export function createFloatModel<E>(graph: Graph, readWeight: ReadWeight<E>): FloatModel<E> {
+/** `multiply` is a pool's, where more threads than the caller's are to compute. */
+export function createFloatModel<E>(
+  graph: Graph,
+  readWeight: ReadWeight<E>,
+  multiply: MultiplyWeights = multiplyWeights,
+): FloatModel<E> {
   return {
     forward(ids, session, wanted) {
       let value = makeMatrix(ids.length, 1);
@@ -40,7 +46,7 @@ export function createFloatModel<E>(graph: Graph, readWeight: ReadWeight<E>): Fl
         for (const block of graph.blocks) {
           if (wanted !== undefined && block === graph.blocks.at(-1) && isRowWise(block))
             value = pickRows(value, wanted);
-          value = evaluateBlock(block, value, session, readWeight);
+          value = evaluateBlock(block, value, { session, read: readWeight, multiply });
         }
       } catch (cause) {
         if (cause instanceof WeightFault) return fail((cause as WeightFault<E>).fault);
@@ -62,7 +68,13 @@ class WeightFault<E> extends Error {
   }
 }
 
-function evaluateBlock<E>(block: Block, input: Matrix, session: Session, read: ReadWeight<E>): Matrix {
+interface Run<E> {
+  readonly session: Session;
+  readonly read: ReadWeight<E>;
+  readonly multiply: MultiplyWeights;
+}
+
+function evaluateBlock<E>(block: Block, input: Matrix, { session, read, multiply }: Run<E>): Matrix {
   let carried = input;
   const first = block.repeat?.first ?? 0;
   for (let layer = first; layer < first + repetitions(block); layer++) {
@@ -82,7 +94,7 @@ function evaluateBlock<E>(block: Block, input: Matrix, session: Session, read: R
       session.keyValues.set(key, known);
       return known;
     };
-    const around = { rowsOf, weightOf, position: session.tokens, keyValues };
+    const around = { rowsOf, weightOf, position: session.tokens, keyValues, multiply };
     for (const node of block.nodes.slice(1)) values.set(node.id, evaluateNode(node, around));
     carried = rowsOf(block.output);
   }

@@ -4,25 +4,43 @@ import type { Matrix } from './matrix.ts';
  * Columns `offset` to `offset + n` of `out` [M, …] become x · Wᵀ (+ bias), with x [M, K] and W [n, K] row-major, summed in
  * float64 in the order of k.
  */
-export function multiplyWeights(
+export type MultiplyWeights = (
   x: Matrix,
   weights: Float32Array,
   bias: Float32Array | undefined,
   out: Matrix,
   offset: number,
-): void {
+) => void;
+
+export const multiplyWeights: MultiplyWeights = (x, weights, bias, out, offset) => {
   const n = weights.length / x.columns;
+  multiplyChannels(x, weights, out, offset, { from: 0, to: n });
+  addBias(bias, out, offset);
+};
+
+/** The channels in `range` alone: what a thread does of it. */
+export function multiplyChannels(
+  x: Matrix,
+  weights: Float32Array,
+  out: Matrix,
+  offset: number,
+  range: { readonly from: number; readonly to: number },
+): void {
+  const { from, to } = range;
   // Two tokens by four channels: eight sums and six loads fit V8's registers. Weights are read once for all tokens.
-  for (let channel = 0; channel < n; channel += 4) {
+  for (let channel = from; channel < to; channel += 4) {
     for (let row = 0; row < x.rows; row += 2) {
-      if (channel + 4 <= n && row + 2 <= x.rows) multiplyTile(x, weights, row, channel, out, offset);
-      else multiplyEdge(x, weights, row, channel, Math.min(channel + 4, n), out, offset);
+      if (channel + 4 <= to && row + 2 <= x.rows) multiplyTile(x, weights, row, channel, out, offset);
+      else multiplyEdge(x, weights, row, channel, Math.min(channel + 4, to), out, offset);
     }
   }
+}
+
+export function addBias(bias: Float32Array | undefined, out: Matrix, offset: number): void {
   if (bias === undefined) return;
   for (let row = 0; row < out.rows; row++) {
     const start = row * out.columns + offset;
-    for (let channel = 0; channel < n; channel++)
+    for (let channel = 0; channel < bias.length; channel++)
       out.data[start + channel] = (out.data[start + channel] ?? 0) + (bias[channel] ?? 0);
   }
 }
