@@ -134,8 +134,10 @@ export interface HeadNormNode extends NodeBase {
 /**
  * How the frequencies theta^(-2i/headDim) are stretched to contexts longer than those of training. `linear` divides all
  * by `factor`. `llama3` leaves wavelengths below originalContext / highFrequencyFactor, divides those above
- * originalContext / lowFrequencyFactor by `factor`, and goes over smoothly in between. `divisors` divides each by an
- * entry of a tensor of headDim / 2 (GGUF's rope_freqs).
+ * originalContext / lowFrequencyFactor by `factor`, and goes over smoothly in between. `yarn` leaves those that turn more
+ * than betaFast times in originalContext, divides those that turn less than betaSlow times, goes over linearly by the index,
+ * and scales cosine and sine by attentionFactor. `divisors` divides each by an entry of a tensor of headDim / 2 (GGUF's
+ * rope_freqs).
  */
 export type RopeScaling =
   | { readonly kind: 'linear'; readonly factor: number }
@@ -145,6 +147,14 @@ export type RopeScaling =
       readonly lowFrequencyFactor: number;
       readonly highFrequencyFactor: number;
       readonly originalContext: number;
+    }
+  | {
+      readonly kind: 'yarn';
+      readonly factor: number;
+      readonly originalContext: number;
+      readonly betaFast: number;
+      readonly betaSlow: number;
+      readonly attentionFactor: number;
     }
   | { readonly kind: 'divisors'; readonly weight?: WeightReference };
 

@@ -1,4 +1,4 @@
-import type { NodeId, RopeScaling, RowOrder, WeightReference } from '../../ir/graph.ts';
+import type { NodeId, RowOrder, WeightReference } from '../../ir/graph.ts';
 import { nodeId } from '../../ir/graph.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import type { Result } from '../support/result.ts';
@@ -8,6 +8,7 @@ import { draftAdd, draftLinear, type Part } from './draft-nodes.ts';
 import type { FalconFacts, ModelJson } from './model-schema.ts';
 import { type Heads, settleHeads } from './settle-heads.ts';
 import { type TensorNames, tensorNames } from './tensor-names.ts';
+import { toRopeScaling } from './to-rope-scaling.ts';
 
 interface Falcon extends Heads {
   readonly facts: FalconFacts;
@@ -150,11 +151,8 @@ function attentionNodes(falcon: Falcon, from: NodeId): Part {
 function turned({ facts, headDim, tensor }: Falcon, which: 'q' | 'k', from: NodeId): DraftNode {
   const id = nodeId(`self_attention.rope_${which}`);
   const rope = { op: 'rope' as const, id, origin: '/facts/ropeTheta', input: from, headDim };
-  const { ropeTheta: theta, ropeScaling: asked } = facts;
-  if (asked === undefined) return { ...rope, theta };
   const divisors = tensor('rope_freqs', 'rope_freqs.weight');
-  const scaling: RopeScaling = asked.kind === 'divisors' ? { kind: 'divisors', ...divisors } : asked;
-  return { ...rope, theta, scaling };
+  return { ...rope, theta: facts.ropeTheta, ...toRopeScaling(facts.ropeScaling, divisors) };
 }
 
 function mlpNodes(falcon: Falcon, from: NodeId): Part {

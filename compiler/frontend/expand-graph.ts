@@ -1,5 +1,5 @@
 import type { ActivationDtype } from '../../ir/dtype.ts';
-import type { NodeId, Origin, RopeNode, TensorType, WeightReference } from '../../ir/graph.ts';
+import type { NodeId, Origin, TensorType, WeightReference } from '../../ir/graph.ts';
 import { nodeId } from '../../ir/graph.ts';
 import { diagnose } from '../diagnostics/codes.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
@@ -9,7 +9,8 @@ import { suggestName } from '../diagnostics/suggest-name.ts';
 import type { Result } from '../support/result.ts';
 import { fail, succeed } from '../support/result.ts';
 import type { Draft, DraftBlock, DraftNode } from './draft.ts';
-import type { BlockJson, GraphJson, NodeJson, RopeScalingJson, WeightJson } from './model-schema.ts';
+import type { BlockJson, GraphJson, NodeJson, WeightJson } from './model-schema.ts';
+import { toRopeScaling } from './to-rope-scaling.ts';
 
 /** The explicit form: nodes as the model lists them. What a block receives is called "input" in it. */
 export function expandGraph(graph: GraphJson, dtype: ActivationDtype): Result<Draft, readonly Diagnostic[]> {
@@ -179,7 +180,9 @@ function expandNode(node: NodeJson, origin: Origin, faults: Diagnostic[]): Draft
     }
     case 'rope': {
       const { headDim, theta, scaling } = node;
-      return { op: node.op, id, origin, input: to(node.input), headDim, theta, ...toScaling(scaling) };
+      const divisors = scaling?.kind === 'divisors' ? weightOf(scaling) : {};
+      const stretched = toRopeScaling(scaling, divisors);
+      return { op: node.op, id, origin, input: to(node.input), headDim, theta, ...stretched };
     }
     case 'attention': {
       const { heads, kvHeads, headDim, window } = node;
@@ -207,11 +210,6 @@ function expandNode(node: NodeJson, origin: Origin, faults: Diagnostic[]): Draft
     case 'add':
       return { op: node.op, id, origin, a: to(node.a), b: to(node.b) };
   }
-}
-
-function toScaling(scaling: RopeScalingJson | undefined): Pick<RopeNode, 'scaling'> {
-  if (scaling === undefined) return {};
-  return { scaling: scaling.kind === 'divisors' ? { kind: scaling.kind, ...weightOf(scaling) } : scaling };
 }
 
 function weightOf(node: { readonly weight?: WeightJson | undefined }): { readonly weight?: WeightReference } {

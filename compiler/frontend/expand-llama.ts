@@ -1,4 +1,4 @@
-import type { NodeId, RopeScaling, RowOrder, WeightReference } from '../../ir/graph.ts';
+import type { NodeId, RowOrder } from '../../ir/graph.ts';
 import { nodeId } from '../../ir/graph.ts';
 import { diagnose } from '../diagnostics/codes.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
@@ -9,6 +9,7 @@ import { draftAdd, draftLinear, type Part } from './draft-nodes.ts';
 import type { LlamaFacts, ModelJson } from './model-schema.ts';
 import { type Heads, settleHeads } from './settle-heads.ts';
 import { type TensorNames, tensorNames } from './tensor-names.ts';
+import { toRopeScaling } from './to-rope-scaling.ts';
 
 /** Facts with their defaults filled in, after they were found to agree, and where the weights are. */
 interface Llama extends Heads {
@@ -159,16 +160,13 @@ function turned(llama: Llama, which: 'q' | 'k', from: NodeId): Part {
   }
   const id = nodeId(`self_attn.rope_${which}`);
   const rope = { op: 'rope' as const, id, origin: '/facts/ropeTheta', input: nodes.at(-1)?.id ?? from };
-  nodes.push({ ...rope, headDim, theta: facts.ropeTheta, ...scalingOf(llama) });
+  nodes.push({
+    ...rope,
+    headDim,
+    theta: facts.ropeTheta,
+    ...toRopeScaling(facts.ropeScaling, llama.tensor('rope_freqs', 'rope_freqs.weight')),
+  });
   return { nodes, output: id };
-}
-
-function scalingOf({ facts, tensor }: Llama): { readonly scaling?: RopeScaling } {
-  const scaling = facts.ropeScaling;
-  if (scaling === undefined) return {};
-  if (scaling.kind !== 'divisors') return { scaling };
-  const weight: WeightReference | undefined = tensor('rope_freqs', 'rope_freqs.weight').weight;
-  return { scaling: { kind: 'divisors', ...(weight && { weight }) } };
 }
 
 /** Norm, gated MLP, residual. */

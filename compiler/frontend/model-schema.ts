@@ -122,6 +122,14 @@ const ropeScaling = z
       originalContext: size,
     }),
     z.strictObject({
+      kind: z.literal('yarn'),
+      factor: z.number().gt(0),
+      originalContext: size,
+      betaFast: z.number().gt(0).default(32),
+      betaSlow: z.number().gt(0).default(1),
+      attentionFactor: z.number().gt(0).optional().describe('1 + ln(factor) / 10 unless given'),
+    }),
+    z.strictObject({
       kind: z.literal('divisors'),
       weight: weight.optional().describe('headDim / 2 values; by form 1 looked up as rope_freqs'),
     }),
@@ -384,4 +392,5 @@ export type GraphJson = z.output<typeof graph>;
 export type BlockJson = z.output<typeof block>;
 export type NodeJson = z.output<typeof node>;
 export type RopeScalingJson = z.output<typeof ropeScaling>;
+export type RopeScalingInput = z.input<typeof ropeScaling>;
 export type WeightJson = z.output<typeof weight>;

@@ -43,6 +43,10 @@ function describeScaling(scaling: RopeScaling | undefined): string {
       return `, frequencies divided by ${scaling.factor}`;
     case 'divisors':
       return `, frequencies divided by ${scaling.weight?.tensor ?? 'a tensor'}`;
+    case 'yarn': {
+      const { factor, originalContext, betaFast, betaSlow, attentionFactor } = scaling;
+      return `, frequencies scaled by YaRN: factor ${factor}, context ${originalContext}, beta ${betaFast} and ${betaSlow}, attention factor ${attentionFactor}`;
+    }
     case 'llama3': {
       const { factor, lowFrequencyFactor, highFrequencyFactor, originalContext } = scaling;
       return `, frequencies scaled as LLaMA 3.1 does: factor ${factor}, low ${lowFrequencyFactor}, high ${highFrequencyFactor}, context ${originalContext}`;

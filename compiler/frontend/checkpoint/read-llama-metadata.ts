@@ -1,6 +1,6 @@
 import type { StoredTensor } from '../../checkpoint/stored-tensor.ts';
 import { quoteText } from '../../diagnostics/escape-text.ts';
-import type { LlamaFactsInput, RopeScalingJson } from '../model-schema.ts';
+import type { LlamaFactsInput, RopeScalingInput } from '../model-schema.ts';
 import type { CheckpointFacts } from './checkpoint-facts.ts';
 import type { FieldReader } from './field-reader.ts';
 
@@ -107,15 +107,29 @@ function readScaling(
   metadata: FieldReader,
   key: (name: string) => string,
   tensors: ReadonlyMap<string, StoredTensor>,
-): RopeScalingJson | undefined {
+): RopeScalingInput | undefined {
   if (tensors.has('rope_freqs.weight')) return { kind: 'divisors' };
   const type = metadata.text(key('rope.scaling.type')) ?? 'none';
   if (type === 'none') return undefined;
-  if (type !== 'linear') {
-    metadata.refuseVariant(key('rope.scaling.type'), `rope scaling ${quoteText(type)}`, 'linear or none');
-    return undefined;
+  const factor = () => shortest(metadata.neededPositive(key('rope.scaling.factor')));
+  switch (type) {
+    case 'linear':
+      return { kind: 'linear', factor: factor() };
+    case 'yarn': {
+      const attention = metadata.positive(key('rope.scaling.attn_factor')) ?? 1;
+      if (attention !== 1)
+        metadata.refuseVariant(key('rope.scaling.attn_factor'), 'its own scale for attention');
+      const originalContext = metadata.neededSize(key('rope.scaling.original_context_length'));
+      return { kind: 'yarn', factor: factor(), originalContext };
+    }
+    default:
+      metadata.refuseVariant(
+        key('rope.scaling.type'),
+        `rope scaling ${quoteText(type)}`,
+        'linear, yarn or none',
+      );
+      return undefined;
   }
-  return { kind: 'linear', factor: shortest(metadata.neededPositive(key('rope.scaling.factor'))) };
 }
 
 /** GGUF holds numbers in float32: the shortest decimal that means the same, 1e-5 and not 0.000009999999747378752. */

@@ -1,10 +1,10 @@
 import { quoteText } from '../../diagnostics/escape-text.ts';
-import type { RopeScalingJson } from '../model-schema.ts';
+import type { RopeScalingInput } from '../model-schema.ts';
 import type { FieldReader } from './field-reader.ts';
 
 interface Rope {
   readonly ropeTheta: number;
-  readonly ropeScaling?: RopeScalingJson;
+  readonly ropeScaling?: RopeScalingInput;
   /** Pointer to the field that says how frequencies are made. */
   readonly ropeKey: string;
 }
@@ -39,8 +39,28 @@ export function readRope(config: FieldReader): Rope {
           originalContext: scaling.neededSize('original_max_position_embeddings'),
         },
       };
+    case 'yarn':
+      return { ropeTheta, ropeKey, ropeScaling: readYarn(config, scaling) };
     default:
-      scaling.refuseVariant(typeKey, `rope scaling ${quoteText(type)}`, 'linear, llama3 or none');
+      scaling.refuseVariant(typeKey, `rope scaling ${quoteText(type)}`, 'linear, llama3, yarn or none');
       return { ropeTheta, ropeKey };
   }
+}
+
+function readYarn(config: FieldReader, scaling: FieldReader): RopeScalingInput {
+  if (scaling.flag('truncate') === false) scaling.refuseVariant('truncate', 'a ramp between fractions');
+  for (const key of ['mscale', 'mscale_all_dim'])
+    if (scaling.positive(key) !== undefined) scaling.refuseVariant(key, 'scales of its own for attention');
+  const betaFast = scaling.positive('beta_fast');
+  const betaSlow = scaling.positive('beta_slow');
+  const attentionFactor = scaling.positive('attention_factor');
+  return {
+    kind: 'yarn',
+    factor: scaling.neededPositive('factor'),
+    originalContext:
+      scaling.size('original_max_position_embeddings') ?? config.neededSize('max_position_embeddings'),
+    ...(betaFast === undefined ? {} : { betaFast }),
+    ...(betaSlow === undefined ? {} : { betaSlow }),
+    ...(attentionFactor === undefined ? {} : { attentionFactor }),
+  };
 }

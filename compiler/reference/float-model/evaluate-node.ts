@@ -68,7 +68,8 @@ export function evaluateNode(node: GraphNode, around: Surroundings): Matrix {
     case 'rope': {
       const divisors = node.scaling?.kind === 'divisors' ? weightOf(node.scaling.weight) : undefined;
       const frequencies = ropeFrequencies(node.headDim, node.theta, node.scaling, divisors);
-      return turnHeads(rowsOf(node.input), node.headDim, frequencies, position);
+      const size = node.scaling?.kind === 'yarn' ? node.scaling.attentionFactor : 1;
+      return turnHeads(rowsOf(node.input), node.headDim, frequencies, position, size);
     }
     case 'attention':
       return attend(node, rowsOf(node.q), rowsOf(node.k), rowsOf(node.v), around.keyValues(node.id));

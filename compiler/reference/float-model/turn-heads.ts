@@ -1,13 +1,22 @@
 import type { RopeScaling } from '../../../ir/graph.ts';
 import { type Matrix, mapRows } from './matrix.ts';
 
-/** Row r of `x` stands at position `first + r`: turns features i and i + D/2 of each head of D by position times frequency i. */
-export function turnHeads(x: Matrix, headDim: number, frequencies: Float64Array, first: number): Matrix {
+/**
+ * Row r of `x` stands at position `first + r`: turns features i and i + D/2 of each head of D by position times frequency i, and
+ * makes them `size` times as long.
+ */
+export function turnHeads(
+  x: Matrix,
+  headDim: number,
+  frequencies: Float64Array,
+  first: number,
+  size = 1,
+): Matrix {
   const half = headDim / 2;
   return mapRows(x, x.columns, (from, to, row) => {
     for (let i = 0; i < half; i++) {
       const angle = (first + row) * (frequencies[i] ?? 0);
-      const [cos, sin] = [Math.cos(angle), Math.sin(angle)];
+      const [cos, sin] = [size * Math.cos(angle), size * Math.sin(angle)];
       for (let head = 0; head < from.length; head += headDim) {
         const a = from[head + i] ?? 0;
         const b = from[head + i + half] ?? 0;
@@ -36,6 +45,8 @@ export function ropeFrequencies(
         return plain / (divisors?.[i] ?? 1);
       case 'llama3':
         return stretch(plain, scaling);
+      case 'yarn':
+        return interpolate(plain, i, headDim, theta, scaling);
     }
   });
 }
@@ -48,4 +59,23 @@ function stretch(plain: number, scaling: Extract<RopeScaling, { kind: 'llama3' }
   if (turns > high) return plain;
   const smooth = (turns - low) / (high - low);
   return ((1 - smooth) * plain) / factor + smooth * plain;
+}
+
+/** transformers, modeling_rope_utils.py, _compute_yarn_parameters: the paper's ramp, over indices that are whole numbers. */
+function interpolate(
+  plain: number,
+  index: number,
+  headDim: number,
+  theta: number,
+  scaling: Extract<RopeScaling, { kind: 'yarn' }>,
+): number {
+  const { factor, originalContext, betaFast, betaSlow } = scaling;
+  // The index, as a real number, of the frequency that turns so often in the original context.
+  const turning = (turns: number) =>
+    (headDim * Math.log(originalContext / (turns * 2 * Math.PI))) / (2 * Math.log(theta));
+  const low = Math.max(Math.floor(turning(betaFast)), 0);
+  const high = Math.min(Math.ceil(turning(betaSlow)), headDim - 1);
+  const width = high === low ? 0.001 : high - low;
+  const ramp = Math.min(Math.max((index - low) / width, 0), 1);
+  return (plain / factor) * ramp + plain * (1 - ramp);
 }

@@ -86,6 +86,11 @@ describe('config.json as facts', () => {
       { ropeTheta: 500_000, ropeScaling },
     ],
     [
+      'YaRN',
+      { rope_scaling: { type: 'yarn', factor: 4, original_max_position_embeddings: 512, beta_fast: 16 } },
+      { ropeScaling: { kind: 'yarn', factor: 4, originalContext: 512, betaFast: 16 } },
+    ],
+    [
       'linear scaling by its older name',
       { rope_scaling: { type: 'linear', factor: 2 } },
       { ropeScaling: { kind: 'linear', factor: 2 } },
@@ -216,7 +221,12 @@ describe('GGUF', () => {
     ],
     ['rope over half of a head', ['llama', { 'llama.rope.dimension_count': u32(32) }], /^QK162 /],
     ['experts', ['llama', { 'llama.expert_count': u32(8) }], /^QK162 .*8 experts/],
-    ['yarn', ['llama', { 'llama.rope.scaling.type': text('yarn') }], /^QK162 .*"yarn"/],
+    ['longrope', ['llama', { 'llama.rope.scaling.type': text('longrope') }], /^QK162 .*"longrope"/],
+    [
+      'yarn of no context',
+      ['llama', { 'llama.rope.scaling.type': text('yarn'), 'llama.rope.scaling.factor': f32(4) }],
+      /^QK161 .*original_context_length/,
+    ],
     ['a part of a split model', ['llama', { 'split.count': u32(3) }], /^QK157 .*one of 3 parts/],
     [
       'more layers than are stored',
@@ -239,7 +249,16 @@ describe('refuses', () => {
     ['another architecture', { model_type: 'mamba' }, /^QK120 \/model_type 5? ?.*"mamba"/],
     ['no architecture', { model_type: undefined }, /^QK120 .*missing/],
     ['another activation', { hidden_act: 'gelu' }, /^QK162 \/hidden_act \d+ .*"gelu"/],
-    ['yarn', { rope_scaling: { type: 'yarn', factor: 4 } }, /^QK162 \/rope_scaling\/type \d+ .*"yarn"/],
+    [
+      'longrope',
+      { rope_scaling: { type: 'longrope', factor: 4 } },
+      /^QK162 \/rope_scaling\/type \d+ .*"longrope"/,
+    ],
+    [
+      'yarn with scales of its own',
+      { rope_scaling: { type: 'yarn', factor: 4, mscale: 2 } },
+      /^QK162 \/rope_scaling\/mscale/,
+    ],
     [
       'rope scaling without a factor',
       { rope_scaling: { type: 'linear' } },

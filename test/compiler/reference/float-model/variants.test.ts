@@ -12,7 +12,7 @@ const names = readdirSync(folder);
 test('there is one of every form', () => {
   expect(names.toSorted()).toEqual([
     ...['falcon-7b', 'falcon-heads', 'falcon-new', 'llama2', 'llama3', 'mistral'],
-    ...['opt', 'opt-post-norm', 'qwen2', 'qwen3'],
+    ...['opt', 'opt-post-norm', 'qwen2', 'qwen3', 'yarn'],
   ]);
 });
 
