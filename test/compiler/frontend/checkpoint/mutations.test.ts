@@ -15,7 +15,7 @@ import {
 } from './make-checkpoint.ts';
 
 /** Mutations of each file: QUIKC_FUZZ=100000 npx vitest run mutations takes a quarter of an hour. */
-const rounds = Number(process.env['QUIKC_FUZZ'] ?? 250);
+const rounds = Number(process.env['QUIKC_FUZZ'] ?? 120);
 
 let folder: string;
 beforeAll(() => {
