@@ -38,23 +38,72 @@ export interface TokenCountArgument {
 
 export type KernelArgument = BufferArgument | TokenCountArgument;
 
-/** How to launch a kernel for M tokens (M = 0: do not launch). */
+/** How to launch a CUDA kernel for M tokens (M = 0: do not launch). */
 export interface LaunchContract {
   readonly grid: readonly [Formula, Formula, Formula];
   readonly block: readonly [number, number, number];
   readonly dynamicSharedBytes: number;
 }
 
-/** The state a workspace must be in before the first call and is left in by every call. */
+/**
+ * One dispatch of a WGSL kernel: its entry point, and what group 0 binds. A launch is all dispatches of its kernel, one
+ * after the other, each of which sees what those before it wrote.
+ */
+export interface DispatchContract {
+  readonly entryPoint: string;
+  /** Workgroups, and the invocations of each. */
+  readonly grid: readonly [Formula, Formula, Formula];
+  readonly block: readonly [number, number, number];
+  readonly uniforms: readonly UniformBinding[];
+  readonly buffers: readonly StorageBinding[];
+}
+
+/** A u32 of a dispatch in a uniform buffer. */
+export interface UniformBinding {
+  readonly binding: number;
+  readonly name: string;
+  readonly value: Formula;
+}
+
+export interface StorageBinding {
+  readonly binding: number;
+  readonly argument: string;
+  /** The bytes of it that are bound, where the dispatch takes a part of a packed argument. */
+  readonly range?: { readonly offset: number; readonly bytes: number };
+}
+
+/** The state a workspace must be in before the first call and is left in by every call; `any`: scratch. */
 export interface WorkspaceProtocol {
   readonly argument: string;
-  readonly before: 'zeroed';
-  readonly after: 'zeroed';
+  readonly before: 'zeroed' | 'any';
+  readonly after: 'zeroed' | 'any';
   readonly sharing: string;
 }
 
-export interface CallContract {
+export interface CudaContract {
+  /** In signature order. */
   readonly arguments: readonly KernelArgument[];
   readonly launch: LaunchContract;
   readonly workspace?: WorkspaceProtocol;
 }
+
+export interface WgslContract {
+  /** Buffers, then the token count. */
+  readonly arguments: readonly KernelArgument[];
+  readonly dispatches: readonly DispatchContract[];
+  /**
+   * Most tokens of a launch, so that no binding and no grid is larger than WebGPU's limits. More tokens are launches of
+   * so many each, the last of the rest: of every argument that has rows of tokens, a launch binds its own rows.
+   */
+  readonly tokensAtOnce: number;
+  readonly workspace?: WorkspaceProtocol;
+}
+
+interface Contracts {
+  readonly cuda: CudaContract;
+  readonly wgsl: WgslContract;
+}
+
+/** How kernels of a language are called. */
+export type ContractOf<D extends keyof Contracts> = Contracts[D];
+export type CallContract = ContractOf<keyof Contracts>;

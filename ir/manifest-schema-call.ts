@@ -63,9 +63,23 @@ export const launchSchema = z.strictObject({
   dynamicSharedBytes: count.max(256 * 1024),
 });
 
+export const dispatchSchema = z.strictObject({
+  entryPoint: identifier,
+  grid: z.tuple([formulaSchema, formulaSchema, formulaSchema]),
+  block: z.tuple([size, size, size]),
+  uniforms: z.array(z.strictObject({ binding: count, name: identifier, value: formulaSchema })),
+  buffers: z.array(
+    z.strictObject({
+      binding: count,
+      argument: z.string(),
+      range: z.strictObject({ offset: count, bytes: size }).exactOptional(),
+    }),
+  ),
+});
+
 export const workspaceSchema = z.strictObject({
   argument: z.string(),
-  before: z.literal('zeroed'),
-  after: z.literal('zeroed'),
+  before: z.enum(['zeroed', 'any']),
+  after: z.enum(['zeroed', 'any']),
   sharing: z.string(),
 });

@@ -1,6 +1,12 @@
 // What manifest.json says: all that a caller needs to run a bundle's kernels, without quikc. docs/bundle.md explains
 // it, ir/manifest-schema.ts checks it. A change that breaks readers raises `abi`.
-import type { KernelArgument, LaunchContract, LayoutName, WorkspaceProtocol } from './call-contract.ts';
+import type {
+  DispatchContract,
+  KernelArgument,
+  LaunchContract,
+  LayoutName,
+  WorkspaceProtocol,
+} from './call-contract.ts';
 import type { DeviceNeeds, Variant } from './device-needs.ts';
 import type { ActivationDtype } from './dtype.ts';
 import type { Repetition } from './graph.ts';
@@ -60,7 +66,11 @@ export interface ManifestKernel {
   readonly spec: KernelSpec;
   /** In signature order. */
   readonly arguments: readonly KernelArgument[];
-  readonly launch: LaunchContract;
+  /** In CUDA. */
+  readonly launch?: LaunchContract;
+  /** In WGSL, with the next. */
+  readonly dispatches?: readonly DispatchContract[];
+  readonly tokensAtOnce?: number;
   readonly workspace?: WorkspaceProtocol;
   /** Layers of the model, e.g. `layers.0-31.mlp.down_proj`. */
   readonly serves: readonly string[];

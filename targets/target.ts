@@ -82,6 +82,7 @@ export interface WgslTarget {
     readonly storageBuffersPerStage: number;
     readonly workgroupsPerDimension: number;
     readonly bindingBytes: number;
+    readonly bufferBytes: number;
     readonly source: string;
   };
   readonly gpu: {

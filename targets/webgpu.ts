@@ -26,6 +26,7 @@ export const webgpu: WgslTarget = {
     storageBuffersPerStage: 8,
     workgroupsPerDimension: 65_535,
     bindingBytes: 134_217_728,
+    bufferBytes: 268_435_456,
     source: 'WebGPU, 3.6.2 Limits: default values',
   },
   gpu: {

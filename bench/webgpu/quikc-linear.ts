@@ -3,6 +3,7 @@ import { narrowFloat } from '../../compiler/reference/narrow-float.ts';
 import type { BufferArgument } from '../../ir/call-contract.ts';
 import { evaluate } from '../../ir/formula.ts';
 import type { SpecOf } from '../../ir/kernel-spec.ts';
+import { planDispatches } from '../../ir/plan-dispatches.ts';
 import type { QuantizeProblem } from '../../ir/problem.ts';
 import { quantizeShader, renderShader } from '../../test/webgpu/shader-workbench.ts';
 import { type GpuBuffer, type GpuDevice, type GpuPipeline, usage } from './gpu.ts';
@@ -24,11 +25,12 @@ export interface LoadedLayer {
   destroy(): void;
 }
 
-export interface Dispatch {
+/** A kernel's dispatches, in order. */
+export type Dispatch = readonly {
   readonly pipeline: GpuPipeline;
   readonly group: unknown;
   readonly workgroups: readonly [number, number, number];
-}
+}[];
 
 export async function loadLayer(
   device: GpuDevice,
@@ -57,8 +59,11 @@ export async function loadLayer(
   upload('outlier_weights', packed.outlierWeights);
   upload('outlier_columns', bytesOf(layer.columns));
   upload('x', x);
-  const count = newBuffer(16, usage.uniform | usage.copyTarget);
-  device.queue.writeBuffer(count, 0, new Uint32Array([m]));
+  const uniform = (value: number): GpuBuffer => {
+    const buffer = newBuffer(16, usage.uniform | usage.copyTarget);
+    device.queue.writeBuffer(buffer, 0, new Uint32Array([value]));
+    return buffer;
+  };
   const yBytes = m * layer.n * 2;
   const back = newBuffer(yBytes, usage.mapRead | usage.copyTarget);
 
@@ -66,31 +71,36 @@ export async function loadLayer(
     const contract =
       spec.family === 'linear' ? wgslFamilies.linear.contract(spec) : wgslFamilies.quantize.contract(spec);
     const module = device.createShaderModule({ code: renderShader(spec) });
-    const pipeline = await device.createComputePipelineAsync({
-      layout: 'auto',
-      compute: { module, entryPoint: 'main' },
-    });
     const buffers = contract.arguments.filter(
       (argument): argument is BufferArgument => argument.kind === 'buffer',
     );
     for (const { name, bytes } of buffers)
       if (!named.has(name)) named.set(name, newBuffer(evaluate(bytes, m), usage.storage | usage.copySource));
-    const entries = [count, ...buffers.map(({ name }) => named.get(name))].map((buffer, binding) => ({
-      binding,
-      resource: { buffer },
-    }));
-    const [gx, gy, gz] = contract.launch.grid;
-    return {
-      pipeline,
-      group: device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries }),
-      workgroups: [evaluate(gx, m), evaluate(gy, m), evaluate(gz, m)],
-    };
+    const made: Dispatch[number][] = [];
+    for (const { entryPoint, workgroups, uniforms, buffers: bound } of planDispatches(contract, m)) {
+      const pipeline = await device.createComputePipelineAsync({
+        layout: 'auto',
+        compute: { module, entryPoint },
+      });
+      const constants = uniforms.map(({ binding, value }) => ({
+        binding,
+        resource: { buffer: uniform(value) },
+      }));
+      const ranges = bound.map(({ binding, argument, offset, bytes }) => ({
+        binding,
+        resource: { buffer: named.get(argument), offset, size: Math.ceil(bytes / 4) * 4 },
+      }));
+      const entries = [...constants, ...ranges];
+      const group = device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries });
+      made.push({ pipeline, group, workgroups });
+    }
+    return made;
   }
 
   function encode(dispatches: readonly Dispatch[]) {
     const encoder = device.createCommandEncoder();
     const pass = encoder.beginComputePass();
-    for (const { pipeline, group, workgroups } of dispatches) {
+    for (const { pipeline, group, workgroups } of dispatches.flat()) {
       pass.setPipeline(pipeline);
       pass.setBindGroup(0, group);
       pass.dispatchWorkgroups(...workgroups);

@@ -1,5 +1,5 @@
 // Checks WGSL with Dawn's null back end, in a process of its own: node check-shaders.mjs <webgpu module> <folder>. Every
-// <id>.wgsl of the folder becomes a module and a pipeline on a device with WebGPU's default limits and the features that
+// <id>.wgsl of the folder becomes a module and, for each entry point, a pipeline on a device with WebGPU's default limits and the features that
 // features.json names for it; what Dawn says of each is printed as one JSON document.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -31,16 +31,25 @@ async function check(device, code) {
     message,
   }));
   if ((await device.popErrorScope()) !== null) return found;
-  device.pushErrorScope('validation');
-  const thrown = await device
-    .createComputePipelineAsync({ layout: 'auto', compute: { module, entryPoint: 'main' } })
-    .then(
-      () => undefined,
-      (error) => error.message,
-    );
-  const scoped = await device.popErrorScope();
-  const message = thrown ?? scoped?.message;
-  return message === undefined ? found : [...found, { type: 'error', line: 0, column: 0, message }];
+  for (const entryPoint of entryPoints(code)) {
+    device.pushErrorScope('validation');
+    const thrown = await device
+      .createComputePipelineAsync({ layout: 'auto', compute: { module, entryPoint } })
+      .then(
+        () => undefined,
+        (error) => error.message,
+      );
+    const scoped = await device.popErrorScope();
+    const message = thrown ?? scoped?.message;
+    if (message !== undefined) found.push({ type: 'error', line: 0, column: 0, message });
+  }
+  return found;
+}
+
+/** Names of the functions that a pipeline can start; Dawn says so where there is none. */
+function entryPoints(code) {
+  const names = [...code.matchAll(/@compute\b[\s\S]*?\bfn\s+(\w+)/g)].map(([, name]) => name);
+  return names.length > 0 ? names : ['main'];
 }
 
 const results = [];

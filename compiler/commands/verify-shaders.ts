@@ -1,3 +1,4 @@
+import type { WgslContract } from '../../ir/call-contract.ts';
 import type { DeviceNeeds } from '../../ir/device-needs.ts';
 import type { KernelSpec } from '../../ir/kernel-spec.ts';
 import type { ManifestKernel } from '../../ir/manifest.ts';
@@ -57,7 +58,7 @@ export async function verifyShaders(
     }
     const job = {
       ...{ id: entry.id, spec: entry.spec as KernelSpec<'wgsl'>, seed: choices.seed },
-      contract: { arguments: entry.arguments, launch: entry.launch },
+      contract: contractOf(entry),
       text: kernelFiles(bundle, entry).source,
       needs,
       launches: shaderLaunches(entry, options, choices),
@@ -95,6 +96,11 @@ function needsOf({ id, resources }: ManifestKernel): DeviceNeeds {
   assert(resources.dialect === 'wgsl', `${id} is of a bundle for WGSL`);
   const { features, languageFeatures, leastSubgroupSize } = resources;
   return { features, languageFeatures, leastSubgroupSize };
+}
+
+function contractOf({ id, arguments: all, dispatches, tokensAtOnce }: ManifestKernel): WgslContract {
+  assert(dispatches !== undefined && tokensAtOnce !== undefined, `${id} was checked to be in WGSL`);
+  return { arguments: all, dispatches, tokensAtOnce };
 }
 
 /** Edges of ranges as for CUDA; in place of the largest M a moderate one, with rows of every pattern in the data. */

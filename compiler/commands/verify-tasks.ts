@@ -86,7 +86,7 @@ function part(
 ): Pick<VerificationJob, 'id' | 'spec' | 'contract' | 'ptx'> {
   const { id, spec, launch, workspace } = kernel;
   const { ptx } = kernelFiles(bundle, kernel);
-  assert(ptx !== undefined, `${id} was built: QK702 refuses what was not`);
+  assert(ptx !== undefined && launch !== undefined, `${id} was built: QK702 refuses what was not`);
   return {
     ...{ id, spec: spec as KernelSpec<'cuda'>, ptx },
     contract: { arguments: kernel.arguments, launch, ...(workspace === undefined ? {} : { workspace }) },

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { CallContract } from '../../ir/call-contract.ts';
+import type { ContractOf } from '../../ir/call-contract.ts';
 import type { Dialect, FamilyName, ProblemOf, ScheduleOf, SpecOf } from '../../ir/kernel-spec.ts';
 import type { CudaResources, ManifestResources, Tolerance } from '../../ir/manifest.ts';
 import type { CudaTarget, TargetOf } from '../../targets/target.ts';
@@ -125,7 +125,7 @@ export interface KernelFamily<F extends FamilyName, D extends Dialect = Dialect>
   supports(problem: ProblemOf<F>, target: TargetOf<D>): Support;
   /** The kernel's id: file name, symbol, manifest key and test name. */
   kernelId(spec: SpecOf<F, D>): string;
-  contract(spec: SpecOf<F, D>): CallContract;
+  contract(spec: SpecOf<F, D>): ContractOf<D>;
   enumerate(problem: ProblemOf<F>, target: TargetOf<D>): Iterable<ScheduleOf<F, D>>;
   reject(problem: ProblemOf<F>, schedule: ScheduleOf<F, D>, target: TargetOf<D>): Rejection | undefined;
   /** `counted`: what is known once the kernel was built and executed, in place of what is assumed before. */

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { evaluate } from '../../ir/formula.ts';
 import type { FamilyName, KernelSpec, SpecOf } from '../../ir/kernel-spec.ts';
+import { planDispatches } from '../../ir/plan-dispatches.ts';
 import type { WgslTarget } from '../../targets/target.ts';
 import type { Dawn } from '../build/find-dawn.ts';
 import { diagnose } from '../diagnostics/codes.ts';
@@ -15,7 +16,7 @@ import { fail, type Result, succeed } from '../support/result.ts';
 import { makeScratchFolder } from '../support/scratch-folder.ts';
 import { finalists, launchesPerTrial, type TuneDevice } from '../tune/tune-candidates.ts';
 import { verifyShader } from '../verify/verify-shader.ts';
-import { type AdapterTimer, openAdapterTimer } from './adapter-timer.ts';
+import { type AdapterTimer, openAdapterTimer, type TimedKernel } from './adapter-timer.ts';
 import type { CandidateKernel, MeasurePlane, OpenedUnit, UnitWork } from './measure-plane.ts';
 import { promisesOf } from './promises-of.ts';
 
@@ -77,7 +78,7 @@ function openUnit(work: UnitWork, timer: AdapterTimer, proving: Proving): Opened
     writeFileSync(file, candidate.text);
     const buffers = await sendInputs(candidate);
     if (!buffers.ok) return fail({ stage: 'time', reason: buffers.error });
-    const loaded = await timer.load(key, file);
+    const loaded = await timer.load(key, { file, ...planKernel(candidate, tokens.at) });
     if (!loaded.ok) return fail({ stage: 'build', reason: loaded.error });
     const verified = await verifyCandidate(candidate, { tokens, seed, signal }, proving);
     if (verified.ok) prepared.add(key);
@@ -89,13 +90,22 @@ function openUnit(work: UnitWork, timer: AdapterTimer, proving: Proving): Opened
       // Not prepared where an earlier run did it.
       const ready = prepared.has(candidate.key) ? succeed(undefined) : await prepare(candidate);
       if (!ready.ok) return fail(ready.error.reason);
-      const { kernel } = kernelOf(candidate.key);
-      const { grid } = familyOf(kernel.spec).contract(kernel.spec as SpecOf<FamilyName, 'wgsl'>).launch;
-      const workgroups = grid.map((extent) => evaluate(extent, tokens.at));
-      return timer.time(candidate.key, workgroups);
+      return timer.time(candidate.key);
     },
   };
   return { device, close: () => rmSync(folder, { recursive: true, force: true }) };
+}
+
+/** Its dispatches, and the workspace between them, which no two kernels have alike. */
+function planKernel({ kernel }: CandidateKernel, tokens: number): Omit<TimedKernel, 'file'> {
+  const contract = familyOf(kernel.spec).contract(kernel.spec as SpecOf<FamilyName, 'wgsl'>);
+  const name = contract.workspace?.argument;
+  const scratch = contract.arguments.flatMap((argument) =>
+    argument.kind === 'buffer' && argument.name === name
+      ? [{ name: argument.name, bytes: evaluate(argument.bytes, tokens) }]
+      : [],
+  );
+  return { dispatches: planDispatches(contract, tokens), scratch };
 }
 
 /** At the edge of its range and at the M that is timed, on every dataset. */
@@ -124,15 +134,13 @@ function writeInputs(folder: string, { kernel }: CandidateKernel, tokens: number
   const family = familyOf(kernel.spec);
   const data = family.cases(spec, tokens, seed).at(-1);
   assert(data !== undefined, 'a family has data for its kernels');
-  const bindings = family.contract(spec).arguments.filter(({ kind }) => kind === 'buffer');
+  const { arguments: all, workspace } = family.contract(spec);
+  const shared = all.filter(({ kind, name }) => kind === 'buffer' && name !== workspace?.argument);
   mkdirSync(folder, { recursive: true });
-  const buffers = bindings.map(({ name }, index) => ({
-    binding: index + 1,
-    ...writeInput(folder, data, name),
-  }));
+  const buffers = shared.map(({ name }) => ({ name, ...writeInput(folder, data, name) }));
   const total = buffers.reduce((sum, { bytes }) => sum + bytes, 0);
   const copies = Math.min(8, Math.max(1, Math.ceil(rotatedBytes / Math.max(1, total))));
-  return { tokens, copies, buffers };
+  return { copies, buffers };
 }
 
 function writeInput(folder: string, data: VerificationCase, argument: string) {

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { z } from 'zod';
+import type { PlannedDispatch } from '../../ir/plan-dispatches.ts';
 import { packageRoot } from '../support/package-root.ts';
 import type { Environment } from '../support/quikc-cache-root.ts';
 import { fail, type Result, succeed } from '../support/result.ts';
@@ -30,10 +31,16 @@ export type TimedAdapter = z.infer<typeof adapterSchema>;
 
 /** What every kernel of a problem is launched on. */
 export interface TimedBuffers {
-  readonly tokens: number;
   /** Sets of the same buffers that launches take in turn. */
   readonly copies: number;
-  readonly buffers: readonly { readonly binding: number; readonly bytes: number; readonly file: string }[];
+  readonly buffers: readonly { readonly name: string; readonly bytes: number; readonly file: string }[];
+}
+
+/** A kernel to time: its WGSL, its dispatches, and buffers that it has beside those of every kernel. */
+export interface TimedKernel {
+  readonly file: string;
+  readonly dispatches: readonly PlannedDispatch[];
+  readonly scratch: readonly { readonly name: string; readonly bytes: number }[];
 }
 
 /**
@@ -43,10 +50,10 @@ export interface TimedBuffers {
 export interface AdapterTimer {
   readonly adapter: TimedAdapter;
   useBuffers(buffers: TimedBuffers): Promise<Result<void, string>>;
-  /** Compiles the WGSL in `file`. */
-  load(id: string, file: string): Promise<Result<void, string>>;
+  /** Compiles a kernel. */
+  load(id: string, kernel: TimedKernel): Promise<Result<void, string>>;
   /** One launch of a loaded kernel, in microseconds. */
-  time(id: string, workgroups: readonly number[]): Promise<Result<number, string>>;
+  time(id: string): Promise<Result<number, string>>;
   close(): void;
 }
 
@@ -67,7 +74,7 @@ export async function openAdapterTimer(options: TimerOptions): Promise<Result<Ad
     return fail('error' in first ? first.error : 'the process said nothing of an adapter');
   }
   let buffers: TimedBuffers | undefined;
-  let files = new Map<string, string>();
+  let kernels = new Map<string, TimedKernel>();
   let loaded = new Set<string>();
 
   async function ask(request: object): Promise<Result<Reply, string>> {
@@ -89,11 +96,11 @@ export async function openAdapterTimer(options: TimerOptions): Promise<Result<Ad
     return made.ok ? succeed(undefined) : made;
   }
 
-  async function load(id: string, file: string): Promise<Result<void, string>> {
+  async function load(id: string, kernel: TimedKernel): Promise<Result<void, string>> {
     const ready = await ensureStarted();
     if (!ready.ok) return ready;
-    files.set(id, file);
-    const compiled = await ask({ op: 'kernel', id, file });
+    kernels.set(id, kernel);
+    const compiled = await ask({ op: 'kernel', id, ...kernel });
     if (!compiled.ok) return compiled;
     loaded.add(id);
     return succeed(undefined);
@@ -103,7 +110,7 @@ export async function openAdapterTimer(options: TimerOptions): Promise<Result<Ad
     adapter: first.adapter,
     async useBuffers(next) {
       buffers = undefined;
-      files = new Map();
+      kernels = new Map();
       const ready = await ensureStarted();
       if (!ready.ok) return ready;
       loaded = new Set();
@@ -112,14 +119,16 @@ export async function openAdapterTimer(options: TimerOptions): Promise<Result<Ad
       return made.ok ? succeed(undefined) : made;
     },
     load,
-    async time(id, workgroups) {
+    async time(id) {
       const ready = await ensureStarted();
       if (!ready.ok) return ready;
       if (!loaded.has(id)) {
-        const again = await load(id, files.get(id) ?? '');
+        const kernel = kernels.get(id);
+        if (kernel === undefined) return fail('the kernel was never loaded');
+        const again = await load(id, kernel);
         if (!again.ok) return again;
       }
-      const reply = await ask({ op: 'time', id, workgroups });
+      const reply = await ask({ op: 'time', id });
       if (!reply.ok) return reply;
       if (!('microseconds' in reply.value)) return fail('the process gave no time');
       const { microseconds } = reply.value;

@@ -1,8 +1,9 @@
 // Times WGSL kernels on a WebGPU adapter, in a process of its own: node time-on-adapter.mjs <webgpu module>. One JSON
 // request a line on stdin, one JSON reply a line on stdout; the first reply is about the adapter. Requests:
-//   { op: 'buffers', tokens, copies, buffers: [{ binding, bytes, file }] }   what all kernels of a problem are launched on
-//   { op: 'kernel', id, file, features }                                     compiles a kernel
-//   { op: 'time', id, workgroups }                                           one launch, on the copy that is coldest
+//   { op: 'buffers', copies, buffers: [{ name, bytes, file }] }   what all kernels of a problem are launched on
+//   { op: 'kernel', id, file, dispatches, scratch }               compiles a kernel; scratch: [{ name, bytes }] is its own
+//   { op: 'time', id }                                            one launch, on the copy that is coldest
+// A dispatch is { entryPoint, workgroups, uniforms: [{ binding, value }], buffers: [{ binding, argument, offset, bytes }] }.
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 
@@ -42,7 +43,7 @@ async function serve() {
       clock: clock.name,
     },
   });
-  const state = { device, clock, pipelines: new Map(), sets: [], uniform: undefined, turn: 0 };
+  const state = { device, clock, kernels: new Map(), sets: [], turn: 0 };
   for await (const line of createInterface({ input: process.stdin })) {
     const reply = await answer(JSON.parse(line), state).catch((error) => ({ error: error.message }));
     const [fault] = faults.splice(0);
@@ -65,55 +66,81 @@ async function answer(request, state) {
   }
 }
 
-async function makeBuffers({ tokens, copies, buffers }, state) {
-  const { device } = state;
-  for (const { buffer } of [...state.sets.flat(), ...(state.uniform ?? [])]) buffer.destroy();
-  state.pipelines.clear();
+async function makeBuffers({ copies, buffers }, state) {
+  const { device, kernels } = state;
+  for (const buffer of [...state.sets, ...[...kernels.values()].map(({ own }) => own)].flatMap((set) => [
+    ...set.values(),
+  ]))
+    buffer.destroy();
+  kernels.clear();
   const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST;
-  state.sets = Array.from({ length: copies }, () =>
-    buffers.map(({ binding, bytes, file }) => {
-      const size = Math.max(4, Math.ceil(bytes / 4) * 4);
-      const buffer = device.createBuffer({ size, usage });
-      const content = new Uint8Array(size);
-      content.set(readFileSync(file).subarray(0, bytes));
-      device.queue.writeBuffer(buffer, 0, content);
-      return { binding, buffer };
-    }),
+  state.sets = Array.from(
+    { length: copies },
+    () =>
+      new Map(
+        buffers.map(({ name, bytes, file }) => {
+          const size = Math.max(4, wholeWords(bytes));
+          const buffer = device.createBuffer({ size, usage });
+          const content = new Uint8Array(size);
+          content.set(readFileSync(file).subarray(0, bytes));
+          device.queue.writeBuffer(buffer, 0, content);
+          return [name, buffer];
+        }),
+      ),
   );
-  const buffer = device.createBuffer({ size: 4, usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST });
-  device.queue.writeBuffer(buffer, 0, new Uint32Array([tokens]));
-  state.uniform = [{ binding: 0, buffer }];
   await device.queue.onSubmittedWorkDone();
   return { ready: true };
 }
 
-async function compile({ id, file }, { device, pipelines, sets, uniform }) {
+async function compile({ id, file, dispatches, scratch }, { device, kernels, sets }) {
   const module = device.createShaderModule({ code: readFileSync(file, 'utf8') });
-  const pipeline = await device.createComputePipelineAsync({
-    layout: 'auto',
-    compute: { module, entryPoint: 'main' },
-  });
-  const layout = pipeline.getBindGroupLayout(0);
-  const groups = sets.map((set) =>
-    device.createBindGroup({
-      layout,
-      entries: [...uniform, ...set].map(({ binding, buffer }) => ({ binding, resource: { buffer } })),
-    }),
-  );
-  pipelines.set(id, { pipeline, groups });
+  const own = new Map();
+  for (const { name, bytes } of scratch)
+    own.set(name, device.createBuffer({ size: wholeWords(bytes), usage: GPUBufferUsage.STORAGE }));
+  const pipelines = new Map();
+  const passes = [];
+  for (const { entryPoint, workgroups, uniforms, buffers } of dispatches) {
+    const compute = { module, entryPoint };
+    const pipeline =
+      pipelines.get(entryPoint) ?? (await device.createComputePipelineAsync({ layout: 'auto', compute }));
+    pipelines.set(entryPoint, pipeline);
+    const constants = uniforms.map(({ binding, value }) => {
+      const usage = GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST;
+      const buffer = device.createBuffer({ size: 4, usage });
+      device.queue.writeBuffer(buffer, 0, new Uint32Array([value]));
+      own.set(`${passes.length} ${binding}`, buffer);
+      return { binding, resource: { buffer } };
+    });
+    const groups = sets.map((set) => {
+      const ranges = buffers.map(({ binding, argument, offset, bytes }) => {
+        const buffer = own.get(argument) ?? set.get(argument);
+        return { binding, resource: { buffer, offset, size: wholeWords(bytes) } };
+      });
+      const layout = pipeline.getBindGroupLayout(0);
+      return device.createBindGroup({ layout, entries: [...constants, ...ranges] });
+    });
+    passes.push({ pipeline, groups, workgroups });
+  }
+  kernels.set(id, { passes, own });
   return { ready: true };
 }
 
-async function launch({ id, workgroups }, state) {
-  const { pipeline, groups } = state.pipelines.get(id);
-  const group = groups[state.turn++ % groups.length];
+async function launch({ id }, state) {
+  const { passes } = state.kernels.get(id);
+  const turn = state.turn++;
   return {
     microseconds: await state.clock.time((pass) => {
-      pass.setPipeline(pipeline);
-      pass.setBindGroup(0, group);
-      pass.dispatchWorkgroups(...workgroups);
+      for (const { pipeline, groups, workgroups } of passes) {
+        pass.setPipeline(pipeline);
+        pass.setBindGroup(0, groups[turn % groups.length]);
+        pass.dispatchWorkgroups(...workgroups);
+      }
     }),
   };
+}
+
+function wholeWords(bytes) {
+  return Math.ceil(bytes / 4) * 4;
 }
 
 /** By the adapter's own clock where it has one, else from submit to done, which holds some overhead of the host. */

@@ -1,3 +1,4 @@
+import type { LaunchContract } from '../../ir/call-contract.ts';
 import { evaluate } from '../../ir/formula.ts';
 import type { Manifest, ManifestKernel, ManifestSite } from '../../ir/manifest.ts';
 import { checkVariants } from './check-variants.ts';
@@ -6,6 +7,8 @@ import type { ManifestFault } from './manifest-fault.ts';
 /** CUDA's limits, on every architecture: threads of a block; blocks along x, and along y and z. */
 const mostThreads = 1024;
 const mostBlocks = [2 ** 31 - 1, 65_535, 65_535] as const;
+/** WebGPU's, on every device. */
+const mostWorkgroups = [65_535, 65_535, 65_535] as const;
 
 /** What a schema cannot say: values that have to agree with each other, and sizes that come of formulas. */
 export function checkManifest(manifest: Manifest): readonly ManifestFault[] {
@@ -41,28 +44,78 @@ function checkPlace(
   return faults;
 }
 
-function checkKernel({ spec, launch, explain, ...kernel }: ManifestKernel, pointer: string): ManifestFault[] {
+function checkKernel(kernel: ManifestKernel, pointer: string): ManifestFault[] {
   const faults: ManifestFault[] = [];
   const refuse = (field: string, message: string) => faults.push({ pointer: `${pointer}/${field}`, message });
+  const { spec, explain, workspace } = kernel;
   const { outliers, k } = spec.problem;
   if (kernel.family !== spec.family) refuse('family', `its spec is of the family ${spec.family}`);
   if (outliers > k) refuse('spec/problem/outliers', `${outliers} outlier columns of ${k}`);
-  const threads = launch.block[0] * launch.block[1] * launch.block[2];
-  if (threads > mostThreads) refuse('launch/block', `${threads} threads, a block has at most ${mostThreads}`);
   if (explain.length === 0) refuse('explain', 'the kernel serves no M');
   for (const [index, { from, to }] of explain.entries()) {
     if (to !== undefined && to < from) refuse(`explain/${index}/to`, `the range ends before it starts`);
-    for (const [axis, extent] of launch.grid.entries()) {
-      const most = mostBlocks[axis] ?? 1;
-      const blocks = [from, ...(to === undefined ? [] : [to])].map((m) => evaluate(extent, m));
-      const bad = blocks.find((count) => !(Number.isInteger(count) && count >= 1 && count <= most));
-      if (bad !== undefined) refuse(`launch/grid/${axis}`, `${bad} blocks, expected 1 to ${most}`);
-    }
   }
-  const { workspace } = kernel;
   if (workspace !== undefined && !kernel.arguments.some(({ name }) => name === workspace.argument))
     refuse('workspace/argument', 'the kernel has no such argument');
+  if (kernel.resources.dialect === 'cuda') checkLaunch(kernel, refuse);
+  else checkDispatches(kernel, refuse);
   return faults;
+}
+
+type Refuse = (field: string, message: string) => void;
+
+function checkLaunch({ launch, dispatches, explain }: ManifestKernel, refuse: Refuse): void {
+  if (launch === undefined) {
+    refuse('launch', 'a kernel in CUDA has a launch');
+    return;
+  }
+  if (dispatches !== undefined) refuse('dispatches', 'a kernel in CUDA has a launch alone');
+  const threads = launch.block[0] * launch.block[1] * launch.block[2];
+  if (threads > mostThreads) refuse('launch/block', `${threads} threads, a block has at most ${mostThreads}`);
+  checkGrid(launch.grid, endsOf(explain), mostBlocks, (axis, message) =>
+    refuse(`launch/grid/${axis}`, message),
+  );
+}
+
+function checkDispatches(kernel: ManifestKernel, refuse: Refuse): void {
+  const { dispatches = [], tokensAtOnce, launch, explain } = kernel;
+  if (launch !== undefined) refuse('launch', 'a kernel in WGSL has dispatches alone');
+  if (dispatches.length === 0 || tokensAtOnce === undefined) {
+    refuse('dispatches', 'a kernel in WGSL has dispatches, and most tokens of a launch');
+    return;
+  }
+  for (const [index, { grid, buffers }] of dispatches.entries()) {
+    const launched = endsOf(explain).map((m) => Math.min(m, tokensAtOnce));
+    checkGrid(grid, launched, mostWorkgroups, (axis, message) =>
+      refuse(`dispatches/${index}/grid/${axis}`, message),
+    );
+    for (const [place, { argument, range }] of buffers.entries()) {
+      const at = `dispatches/${index}/buffers/${place}`;
+      const bound = kernel.arguments.find(({ name }) => name === argument);
+      if (bound?.kind !== 'buffer') refuse(`${at}/argument`, 'the kernel has no such buffer');
+      else if (range !== undefined && range.offset + range.bytes > evaluate(bound.bytes, 1))
+        refuse(`${at}/range`, `it ends after the ${evaluate(bound.bytes, 1)} bytes of ${argument}`);
+    }
+  }
+}
+
+/** Token counts at the ends of the ranges that a kernel serves. */
+function endsOf(explain: ManifestKernel['explain']): readonly number[] {
+  return explain.flatMap(({ from, to }) => (to === undefined ? [from] : [from, to]));
+}
+
+function checkGrid(
+  grid: LaunchContract['grid'],
+  tokens: readonly number[],
+  limits: readonly number[],
+  refuse: (axis: number, message: string) => void,
+): void {
+  for (const [axis, extent] of grid.entries()) {
+    const most = limits[axis] ?? 1;
+    const blocks = tokens.map((m) => evaluate(extent, m));
+    const bad = blocks.find((count) => !(Number.isInteger(count) && count >= 1 && count <= most));
+    if (bad !== undefined) refuse(axis, `${bad} blocks, expected 1 to ${most}`);
+  }
 }
 
 function checkSite(

@@ -1,4 +1,4 @@
-import type { CallContract } from '../../ir/call-contract.ts';
+import type { CudaContract } from '../../ir/call-contract.ts';
 import { evaluate } from '../../ir/formula.ts';
 import type { DeviceArgument, DeviceBuffer, DeviceJob } from '../device/device-job.ts';
 import type { CaseBuffer, VerificationCase } from '../families/family.ts';
@@ -6,7 +6,7 @@ import type { CaseBuffer, VerificationCase } from '../families/family.ts';
 /** One launch of a kernel on a verification case, for a GPU; every buffer that the kernel writes comes back. */
 export function toCaseJob(
   id: string,
-  contract: CallContract,
+  contract: CudaContract,
   data: VerificationCase,
   ptx: string,
   contentOf: (buffer: CaseBuffer) => Uint8Array | number = makeContent,
@@ -31,7 +31,7 @@ function makeContent({ bytes, fill }: CaseBuffer): Uint8Array {
 }
 
 /** The grid at M tokens. */
-export function extentOf({ launch }: CallContract, m: number): readonly [number, number, number] {
+export function extentOf({ launch }: CudaContract, m: number): readonly [number, number, number] {
   const [x, y, z] = launch.grid;
   return [evaluate(x, m), evaluate(y, m), evaluate(z, m)];
 }

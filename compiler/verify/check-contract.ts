@@ -1,13 +1,15 @@
-import type { CallContract } from '../../ir/call-contract.ts';
+import type { CudaContract, WgslContract } from '../../ir/call-contract.ts';
 import type { SpecOf } from '../../ir/kernel-spec.ts';
 import type { ManifestKernel } from '../../ir/manifest.ts';
 import { findTarget } from '../../targets/index.ts';
 import { familiesOf } from '../families/index.ts';
 import { canonicalJson } from '../support/hash.ts';
 
+const fields = ['arguments', 'launch', 'dispatches', 'tokensAtOnce', 'workspace'] as const;
+
 /** Why a kernel cannot be verified by this quikc, and which field of its entry in the manifest says so. */
 export interface ContractFault {
-  readonly field: 'spec' | 'arguments' | 'launch' | 'workspace';
+  readonly field: 'spec' | (typeof fields)[number];
   readonly message: string;
 }
 
@@ -27,12 +29,11 @@ export function checkContract({ spec, ...stated }: ManifestKernel): ContractFaul
   if (![...family.enumerate(problem, target)].some((legal) => canonicalJson(legal) === wanted))
     return { field: 'spec', message: 'this quikc has no such schedule' };
   const expected = family.contract(spec);
-  const fields = ['arguments', 'launch', 'workspace'] as const;
   const field = fields.find((name) => comparable(stated, name) !== comparable(expected, name));
   return field && { field, message: 'not what this quikc gives a kernel of this spec' };
 }
 
-function comparable(contract: Partial<CallContract>, field: keyof CallContract): string {
+function comparable(contract: Partial<CudaContract & WgslContract>, field: (typeof fields)[number]): string {
   const texts = new Set(['meaning', 'sharing']);
   return JSON.stringify(contract[field], (key, value: unknown) => {
     if (texts.has(key)) return undefined;

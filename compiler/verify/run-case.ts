@@ -1,4 +1,4 @@
-import type { CallContract } from '../../ir/call-contract.ts';
+import type { CudaContract } from '../../ir/call-contract.ts';
 import { evaluate } from '../../ir/formula.ts';
 import { type ExecutableKernel, type ExecutionReport, execute, GlobalMemory } from '../executor/index.ts';
 import type { CtaIndex, VerificationCase } from '../families/family.ts';
@@ -16,7 +16,7 @@ export interface CaseRun {
 /** Executes one launch of `kernel` on a case's data, `ctas` only, and compares what they wrote with the oracle. */
 export function runCase(
   kernel: ExecutableKernel,
-  contract: CallContract,
+  contract: CudaContract,
   data: VerificationCase,
   ctas: readonly CtaIndex[],
   seed: number,

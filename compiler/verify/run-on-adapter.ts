@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { DeviceNeeds } from '../../ir/device-needs.ts';
+import type { PlannedDispatch } from '../../ir/plan-dispatches.ts';
 import { packageRoot } from '../support/package-root.ts';
 import type { Environment } from '../support/quikc-cache-root.ts';
 import { fail, type Result, succeed } from '../support/result.ts';
@@ -10,13 +11,12 @@ import { type ProcessOutcome, runProcess } from '../support/run-process.ts';
 import { makeScratchFolder } from '../support/scratch-folder.ts';
 
 export interface AdapterRun {
-  readonly tokens: number;
-  readonly workgroups: readonly [number, number, number];
+  readonly dispatches: readonly PlannedDispatch[];
   readonly buffers: readonly AdapterBuffer[];
 }
 
 export interface AdapterBuffer {
-  readonly binding: number;
+  readonly argument: string;
   readonly bytes: number;
   /** Its name in the job: buffers of one name are filled once. */
   readonly name: string;
@@ -100,10 +100,15 @@ function outputName(run: number, name: string): string {
 
 function writeJob(folder: string, { text, needs }: AdapterShader, runs: readonly AdapterRun[]): void {
   const written = new Set<string>();
-  const job = runs.map(({ tokens, workgroups, buffers }, run) => ({
-    tokens,
-    workgroups,
-    buffers: buffers.map(({ binding, bytes, name, fill, output }) => {
+  const job = runs.map(({ dispatches, buffers }, run) => ({
+    dispatches: dispatches.map((dispatch) => ({
+      ...dispatch,
+      buffers: dispatch.buffers.map(({ argument, ...range }) => ({
+        ...range,
+        buffer: buffers.findIndex((buffer) => buffer.argument === argument),
+      })),
+    })),
+    buffers: buffers.map(({ argument, bytes, name, fill, output }) => {
       const file = `in-${name}.bin`;
       if (!written.has(file)) {
         const content = new Uint8Array(bytes);
@@ -111,7 +116,7 @@ function writeJob(folder: string, { text, needs }: AdapterShader, runs: readonly
         writeFileSync(join(folder, file), content);
         written.add(file);
       }
-      return { binding, bytes, file, ...(output ? { output: outputName(run, name) } : {}) };
+      return { name: argument, bytes, file, ...(output ? { output: outputName(run, name) } : {}) };
     }),
   }));
   writeFileSync(join(folder, 'kernel.wgsl'), text);

@@ -1,4 +1,4 @@
-import type { CallContract } from '../../ir/call-contract.ts';
+import type { CudaContract } from '../../ir/call-contract.ts';
 import type { FamilyName, KernelSpec, SpecOf } from '../../ir/kernel-spec.ts';
 import type { Violation } from '../executor/index.ts';
 import type { Environment } from '../support/quikc-cache-root.ts';
@@ -7,7 +7,7 @@ import type { Environment } from '../support/quikc-cache-root.ts';
 export interface VerificationJob {
   readonly id: string;
   readonly spec: KernelSpec<'cuda'>;
-  readonly contract: CallContract;
+  readonly contract: CudaContract;
   readonly ptx: string;
   /** The emitted .cu text, to say in which phase a fault lies; may be absent. */
   readonly source?: string;
@@ -84,7 +84,7 @@ export interface ChainJob {
 export interface ChainKernel<F extends FamilyName> {
   readonly id: string;
   readonly spec: SpecOf<F, 'cuda'>;
-  readonly contract: CallContract;
+  readonly contract: CudaContract;
   readonly ptx: string;
 }
 

@@ -1,4 +1,4 @@
-import type { CallContract } from '../../ir/call-contract.ts';
+import type { CudaContract } from '../../ir/call-contract.ts';
 import { evaluate } from '../../ir/formula.ts';
 import { compileKernel, type ExecutableKernel, execute, GlobalMemory, parsePtx } from '../executor/index.ts';
 import { assert } from '../support/assert.ts';
@@ -39,7 +39,7 @@ function load(ptx: string, id: string): ExecutableKernel | string {
 
 function launch(
   kernel: ExecutableKernel,
-  contract: CallContract,
+  contract: CudaContract,
   job: ChainJob,
   ctas: readonly number[],
   memory: GlobalMemory,
@@ -63,6 +63,6 @@ function launch(
   );
 }
 
-function gridOf({ launch: { grid } }: CallContract, tokens: number): readonly [number, number, number] {
+function gridOf({ launch: { grid } }: CudaContract, tokens: number): readonly [number, number, number] {
   return [evaluate(grid[0], tokens), evaluate(grid[1], tokens), evaluate(grid[2], tokens)];
 }

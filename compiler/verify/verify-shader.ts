@@ -1,7 +1,7 @@
-import type { CallContract } from '../../ir/call-contract.ts';
+import type { WgslContract } from '../../ir/call-contract.ts';
 import type { DeviceNeeds } from '../../ir/device-needs.ts';
-import { evaluate } from '../../ir/formula.ts';
 import type { FamilyName, KernelSpec, SpecOf } from '../../ir/kernel-spec.ts';
+import { planDispatches } from '../../ir/plan-dispatches.ts';
 import type { CaseBuffer, KernelFamily, VerificationCase } from '../families/family.ts';
 import { wgslFamilies } from '../families/index.ts';
 import { assert } from '../support/assert.ts';
@@ -20,7 +20,7 @@ import type { CaseResult, KernelVerification, PlannedLaunch } from './verificati
 export interface ShaderJob {
   readonly id: string;
   readonly spec: KernelSpec<'wgsl'>;
-  readonly contract: CallContract;
+  readonly contract: WgslContract;
   readonly text: string;
   readonly needs: DeviceNeeds;
   readonly launches: readonly PlannedLaunch[];
@@ -72,22 +72,20 @@ export async function verifyShader(
   });
 }
 
-function planRun(contract: CallContract, data: VerificationCase, tiles: number): PlannedRun {
+function planRun(contract: WgslContract, data: VerificationCase, tiles: number): PlannedRun {
   const bindings = contract.arguments.flatMap((argument) => (argument.kind === 'buffer' ? [argument] : []));
-  const [x, y, z] = contract.launch.grid;
-  const workgroups = [evaluate(x, data.m), evaluate(y, data.m), evaluate(z, data.m)] as const;
-  const buffers = bindings.map(({ name }, index): AdapterBuffer => {
+  const buffers = bindings.map(({ name }): AdapterBuffer => {
     const found = data.buffers.find(({ argument }) => argument === name);
     assert(found !== undefined, `case ${data.name} has a buffer for ${name}`);
     return {
-      binding: index + 1,
+      argument: name,
       bytes: found.bytes,
       name: bufferName(data, found),
       fill: (into) => found.fill?.(0, into),
       output: found.access === 'output',
     };
   });
-  return { data, tiles, run: { tokens: data.m, workgroups, buffers } };
+  return { data, tiles, run: { dispatches: planDispatches(contract, data.m), buffers } };
 }
 
 /** Equal for buffers with equal content: a dataset's weights do not depend on M. */

@@ -22,3 +22,4 @@ export async function compileFixture(
 
 export const llama7b = 'examples/llama-2-7b/model.json';
 export const tinyLlama = 'test/fixtures/models/tiny-llama.json';
+export const llama70b = 'examples/llama-2-70b/model.json';

@@ -2,7 +2,7 @@ import type { DeviceJob } from '../../compiler/device/device-job.ts';
 import type { Comparison, CtaIndex, VerificationCase } from '../../compiler/families/family.ts';
 import { sha256 } from '../../compiler/support/hash.ts';
 import { extentOf, toCaseJob } from '../../compiler/verify/case-job.ts';
-import type { CallContract } from '../../ir/call-contract.ts';
+import type { CudaContract } from '../../ir/call-contract.ts';
 import type { FamilyName, SpecOf } from '../../ir/kernel-spec.ts';
 import { targets } from '../../targets/index.ts';
 import { emitModel, shownKernels } from '../golden/golden-files.ts';
@@ -17,7 +17,7 @@ export interface GoldenRun {
   readonly text: string;
   /** Of the text without comments: those say why a schedule was chosen, which changes oftener than the code. */
   readonly textDigest: string;
-  readonly contract: CallContract;
+  readonly contract: CudaContract;
   readonly data: VerificationCase;
 }
 

@@ -1,8 +1,10 @@
 import { familiesOf } from '../../compiler/families/index.ts';
 import { sha256 } from '../../compiler/support/hash.ts';
+import type { CallContract } from '../../ir/call-contract.ts';
 import { evaluate } from '../../ir/formula.ts';
 import type { ManifestResources } from '../../ir/manifest.ts';
 import type { Site } from '../../ir/plan.ts';
+import { planDispatches } from '../../ir/plan-dispatches.ts';
 import { printSchedule, printTokens } from '../../ir/print-schedule.ts';
 import type { ScheduledKernel } from '../../ir/schedule-choice.ts';
 import type { EmittedModel } from './golden-files.ts';
@@ -19,16 +21,21 @@ function describeKernel(kernel: ScheduledKernel, { target }: EmittedModel, text:
   const { id, spec, choices, serves } = kernel;
   const family = familiesOf(target.dialect)[spec.family];
   const resources = family.describeResources(spec, target);
-  const { grid } = family.contract(spec).launch;
+  const contract = family.contract(spec);
   const sample = choices[0]?.from ?? 1;
   return [
     `kernel ${id}`,
     `  schedule   ${printSchedule(spec.schedule)}`,
     `  serves     M ${choices.map(printTokens).join(', ')} of ${serves.join(', ')}`,
-    `  launch     grid ${grid.map((extent) => evaluate(extent, sample)).join(' x ')} at M = ${sample}, ${resources.threads} threads`,
+    `  launch     grid ${gridsOf(contract, sample).join(', then ')} at M = ${sample}, ${resources.threads} threads`,
     ...describeResources(resources),
     `  text       ${text.split('\n').length - 1} lines, sha256 ${sha256(text).slice(0, 16)}…`,
   ].join('\n');
+}
+
+function gridsOf(contract: CallContract, m: number): readonly string[] {
+  if ('launch' in contract) return [contract.launch.grid.map((extent) => evaluate(extent, m)).join(' x ')];
+  return planDispatches(contract, m).map(({ workgroups }) => workgroups.join(' x '));
 }
 
 function describeResources(resources: ManifestResources): readonly string[] {

@@ -7,6 +7,7 @@ import { createRenderer } from '../../compiler/render/render-kernel.ts';
 import { hashValue } from '../../compiler/support/hash.ts';
 import type { KernelVerification } from '../../compiler/verify/verification.ts';
 import { verifyShader } from '../../compiler/verify/verify-shader.ts';
+import type { WgslContract } from '../../ir/call-contract.ts';
 import type { DeviceNeeds } from '../../ir/device-needs.ts';
 import type { FamilyName, KernelSpec, SpecOf } from '../../ir/kernel-spec.ts';
 import type { LinearProblem, QuantizeProblem } from '../../ir/problem.ts';
@@ -121,23 +122,25 @@ export function withSubgroups(spec: WgslSpec): WgslSpec {
   return { ...spec, schedule: { ...spec.schedule, reduce: 'subgroup' } } as WgslSpec;
 }
 
-/** Runs a text as the kernel of `spec` on the adapter, all tiles compared; or says what the adapter lacks for it. */
+/** How the kernel of a spec is called. */
+export function contractOf(spec: WgslSpec): WgslContract {
+  return shaderFamily(spec).contract(spec as SpecOf<FamilyName, 'wgsl'>);
+}
+
+/**
+ * Runs a text as the kernel of `spec` on the adapter, called as it should be or otherwise, all tiles compared; or says what
+ * the adapter lacks for it.
+ */
 export async function runShader(
   spec: WgslSpec,
   text: string,
   tokens: readonly number[],
+  contract: WgslContract = contractOf(spec),
 ): Promise<KernelVerification | { readonly lacks: string }> {
   const own = spec as SpecOf<FamilyName, 'wgsl'>;
   const family = shaderFamily(spec);
   const job = {
-    ...{
-      id: family.kernelId(own),
-      spec,
-      contract: family.contract(own),
-      text,
-      needs: needsOf(spec),
-      seed: 1,
-    },
+    ...{ id: family.kernelId(own), spec, contract, text, needs: needsOf(spec), seed: 1 },
     launches: tokens.map((count) => ({ tokens: count, tiles: 10_000 })),
   };
   const { module } = await requireDawn();

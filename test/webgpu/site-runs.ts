@@ -43,7 +43,7 @@ export function makeSiteRun(manifest: Manifest, site: string, tokens: number, va
   const isPacked = (name: string) => layer.arguments.some(({ argument }) => argument === name);
   const roundings = { quantize: quantizeCover(quantize).roundings, linear: linearCover(linear).roundings };
   return {
-    ...{ site, linear: layer.id.slice(layer.id.lastIndexOf('.') + 1), layer: layer.id, M: tokens },
+    ...{ site, linear: /[^./]+$/.exec(layer.id)![0], layer: layer.id, M: tokens },
     inputs: Object.fromEntries(filled.filter(([name]) => !isPacked(name))),
     packed: Object.fromEntries(filled.filter(([name]) => isPacked(name))),
     judge: (outputs) =>

@@ -29,6 +29,8 @@ export interface LinearCover {
   readonly workspaceBytes?: Formula;
   /** Every CTA runs, whichever are compared: what lies around a compared tile is no stray write. */
   readonly runsWhole?: true;
+  /** Tiles with which another dispatch begins, along the channels and along M tokens. */
+  seams?(m: number): { readonly channels: readonly number[]; readonly tokens: readonly number[] };
   /** c of docs/numerics.md. */
   readonly roundings: number;
 }

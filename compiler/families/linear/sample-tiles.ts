@@ -4,7 +4,7 @@ import { type LinearCover, type TilePlace, tilesAlongN } from './cover.ts';
 
 /**
  * Tiles worth comparing when the whole grid is too much: the four corners (the last row and column are the ragged ones),
- * then some inside, spread by a seed.
+ * then some inside, spread by a seed; and beyond the limit, both sides of every seam between dispatches.
  */
 export function sampleTiles(
   problem: LinearProblem,
@@ -21,6 +21,9 @@ export function sampleTiles(
   };
   add(0, 0);
   add(alongN - 1, alongM - 1);
+  const seams = cover.seams?.(m) ?? { channels: [], tokens: [] };
+  for (const n of seams.channels) for (const side of [n - 1, n]) tiles.add(side);
+  for (const t of seams.tokens) for (const side of [t - 1, t]) tiles.add(side * alongN + alongN - 1);
   add(0, alongM - 1);
   add(alongN - 1, 0);
   // Multiplicative hashing by the golden ratio spreads the rest evenly without a table.

@@ -18,8 +18,14 @@ export function packageNeeds(
     kernel.resources.dialect === 'wgsl' ? [kernel.resources] : [],
   );
   const most = (of: (kernel: WgslResources) => number) => Math.max(0, ...resources.map(of));
-  const block = (axis: 0 | 1 | 2) => Math.max(1, ...kernels.map(({ launch }) => launch.block[axis]));
-  const bytes = Math.max(4, ...kernels.flatMap(fixedBytes));
+  const dispatches = kernels.flatMap((kernel) => kernel.dispatches ?? []);
+  const block = (axis: 0 | 1 | 2) => Math.max(1, ...dispatches.map((dispatch) => dispatch.block[axis]));
+  const sizes = kernels.map((kernel) => ({ kernel, fixed: fixedBytes(kernel) }));
+  const bound = sizes.flatMap(({ kernel, fixed }) =>
+    (kernel.dispatches ?? []).flatMap(({ buffers }) =>
+      buffers.map(({ argument, range }) => range?.bytes ?? fixed.get(argument) ?? 0),
+    ),
+  );
   return {
     ...{ features, languageFeatures, leastSubgroupSize },
     limits: {
@@ -29,14 +35,19 @@ export function packageNeeds(
       maxComputeWorkgroupSizeX: block(0),
       maxComputeWorkgroupSizeY: block(1),
       maxComputeWorkgroupSizeZ: block(2),
-      maxStorageBufferBindingSize: bytes,
-      maxBufferSize: bytes,
+      maxStorageBufferBindingSize: Math.max(4, ...bound),
+      maxBufferSize: Math.max(4, ...sizes.flatMap(({ fixed }) => [...fixed.values()])),
     },
   };
 }
 
-function fixedBytes(kernel: ManifestKernel): readonly number[] {
-  return kernel.arguments.flatMap((argument) =>
-    argument.kind === 'buffer' && !dependsOnTokens(argument.bytes) ? [evaluate(argument.bytes, 0)] : [],
+/** Of the arguments that do not grow with M. */
+function fixedBytes(kernel: ManifestKernel): ReadonlyMap<string, number> {
+  return new Map(
+    kernel.arguments.flatMap((argument) =>
+      argument.kind === 'buffer' && !dependsOnTokens(argument.bytes)
+        ? [[argument.name, evaluate(argument.bytes, 0)] as const]
+        : [],
+    ),
   );
 }

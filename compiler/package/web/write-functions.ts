@@ -47,7 +47,7 @@ export function writeFunctions(): FunctionDeclarationStructure[] {
     {
       ...declared,
       name: 'bytes',
-      docs: ['Bytes that each buffer of a site takes for M tokens.'],
+      docs: ['Bytes that each buffer of a site takes for up to M tokens.'],
       typeParameters: [{ name: 'S', constraint: 'keyof Sites' }],
       parameters: [
         { name: 'site', type: 'S' },

@@ -1,6 +1,8 @@
 import { type SourceFileStructure, StructureKind } from 'ts-morph';
+import type { DispatchContract } from '../../../ir/call-contract.ts';
 import type { Formula } from '../../../ir/formula.ts';
 import type { ManifestKernel } from '../../../ir/manifest.ts';
+import { tokenStride } from '../../../ir/plan-dispatches.ts';
 import { assert } from '../../support/assert.ts';
 import type { WebBundle, WebLaunch, WebLayer, WebVariant } from './describe-web.ts';
 import { dependsOnTokens, formatFormula } from './format-formula.ts';
@@ -27,7 +29,7 @@ export function writeModule(
       '// Sets of kernels, from the one that asks for least of a device to the best.',
       define('variants', keyed(variants.map(({ name, needs }) => [name, needsTable(needs)])), 'export '),
       `export const { requiredFeatures, requiredLimits } = variants${formatAccess(least.name)};`,
-      '\n// Buffers in the order of their bindings; sizes and workgroups for M tokens.',
+      '\n// Buffers, the first at binding 1; dispatches in order; sizes and workgroups for M tokens.',
       define('kernels', keyed(kernels.map((kernel) => [kernel.id, kernelTable(kernel)]))),
       '\n// Kernels by range of M, for each variant.',
       define('sites', keyed(variants.map((variant) => [variant.name, sitesTable(variant)]))),
@@ -47,15 +49,36 @@ export function writeShaders(texts: ReadonlyMap<string, string>, banner: string)
   return { kind: StructureKind.SourceFile, statements: [banner, define('shaders', shaders, 'export ')] };
 }
 
-function kernelTable({ arguments: all, launch }: ManifestKernel): Table {
+function kernelTable({ arguments: all, dispatches = [], tokensAtOnce = 0 }: ManifestKernel): Table {
   const buffers = all.flatMap((argument) => (argument.kind === 'buffer' ? [argument] : []));
+  const names = buffers.map(({ name }) => name);
   return {
-    arguments: buffers.map(({ name, access, bytes }) => ({
-      name: JSON.stringify(name),
-      access: JSON.stringify(access),
-      bytes: inTokens([bytes], formatFormula(bytes)),
+    arguments: buffers.map((buffer) => ({
+      name: JSON.stringify(buffer.name),
+      access: JSON.stringify(buffer.access),
+      bytes: inTokens([buffer.bytes], formatFormula(buffer.bytes)),
+      ...(tokenStride(buffer) > 0 ? { rowBytes: `${tokenStride(buffer)}` } : {}),
     })),
-    workgroups: inTokens(launch.grid, `[${launch.grid.map(formatFormula).join(', ')}]`),
+    tokensAtOnce: `${tokensAtOnce}`,
+    dispatches: dispatches.map((dispatch) => dispatchTable(dispatch, names)),
+  };
+}
+
+function dispatchTable(
+  { entryPoint, grid, uniforms, buffers }: DispatchContract,
+  names: readonly string[],
+): Table {
+  const places = buffers.map(({ argument, range }) => ({ place: names.indexOf(argument), range }));
+  const ranges = places.flatMap(({ place, range }) =>
+    range === undefined ? [] : [[`${place}`, [`${range.offset}`, `${range.bytes}`]] as const],
+  );
+  const firstBlock = uniforms.find(({ name }) => name === 'first_block')?.value;
+  return {
+    entryPoint: JSON.stringify(entryPoint),
+    binds: places.map(({ place }) => `${place}`),
+    ...(ranges.length === 0 ? {} : { ranges: keyed(ranges) }),
+    ...(firstBlock === undefined ? {} : { firstBlock: formatFormula(firstBlock) }),
+    workgroups: inTokens(grid, `[${grid.map(formatFormula).join(', ')}]`),
   };
 }
 

@@ -16,22 +16,25 @@ export class BindGroups {
 
   /**
    * @param {GPUBindGroupLayout} layout
-   * @param {GPUBuffer} tokens buffer of the token count, bound with a dynamic offset
-   * @param {readonly Range[]} ranges
+   * @param {readonly { binding: number, buffer: GPUBuffer }[]} uniforms each bound with a dynamic offset
+   * @param {readonly { binding: number, range: Range }[]} bound
    * @returns {GPUBindGroup}
    */
-  get(layout, tokens, ranges) {
+  get(layout, uniforms, bound) {
     let level = this.root;
-    for (const key of [layout, tokens, ...ranges.map(({ buffer }) => buffer)]) {
+    const buffers = [...uniforms.map(({ buffer }) => buffer), ...bound.map(({ range }) => range.buffer)];
+    for (const key of [layout, ...buffers]) {
       const next = level.next.get(key) ?? newLevel();
       level.next.set(key, next);
       level = next;
     }
-    const key = ranges.map(({ offset, size }) => `${offset}+${size}`).join();
+    const key = bound.map(({ range: { offset, size } }) => `${offset}+${size}`).join();
     const known = level.groups.get(key);
     if (known !== undefined) return known;
-    const resources = [{ buffer: tokens, size: 4 }, ...ranges];
-    const entries = resources.map((resource, binding) => ({ binding, resource }));
+    const entries = [
+      ...uniforms.map(({ binding, buffer }) => ({ binding, resource: { buffer, size: 4 } })),
+      ...bound.map(({ binding, range }) => ({ binding, resource: range })),
+    ];
     const group = this.device.createBindGroup({ layout, entries });
     const [oldest] = level.groups.keys();
     if (level.groups.size >= mostPerSet && oldest !== undefined) level.groups.delete(oldest);

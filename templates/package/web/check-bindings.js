@@ -7,7 +7,7 @@ import { BundleError } from './bundle-error.js';
 const storage = 0x80; // GPUBufferUsage.STORAGE
 
 /**
- * The kernel's buffers in the order of its bindings, as ranges; throws where one is missing, unknown, too small, not for
+ * The kernel's buffers in the order of its arguments, as ranges; throws where one is missing, unknown, too small, not for
  * storage, or written while another argument reads it.
  * @param {string} owner what is launched, for messages
  * @param {KernelTable} kernel
@@ -27,7 +27,7 @@ export function checkBindings(owner, kernel, given, names, m, limits) {
   const ranges = kernel.arguments.map(({ name, bytes }) => {
     const binding = given[name];
     if (binding === undefined || binding === null) return refuse(`the buffer "${name}" is missing`);
-    const range = toRange(binding, limits);
+    const range = toRange(binding);
     const needed = bytes(m);
     if (!((range.buffer.usage & storage) !== 0)) refuse(`the buffer "${name}" has not the usage STORAGE`);
     if (range.offset % limits.minStorageBufferOffsetAlignment !== 0)
@@ -47,20 +47,18 @@ export function checkBindings(owner, kernel, given, names, m, limits) {
 
 /**
  * @param {GPUBuffer | GPUBufferBinding} binding
- * @param {GPUSupportedLimits} limits
  * @returns {Range}
  */
-function toRange(binding, { maxStorageBufferBindingSize }) {
+function toRange(binding) {
   const { buffer, offset = 0, size } = 'buffer' in binding ? binding : { buffer: binding };
-  const rest = Math.min(buffer.size - offset, maxStorageBufferBindingSize);
-  return { buffer, offset, size: size ?? Math.floor(rest / 4) * 4 };
+  return { buffer, offset, size: size ?? Math.floor((buffer.size - offset) / 4) * 4 };
 }
 
 /** @param {Range} range */
 function describe({ buffer, offset, size }) {
   return offset === 0 && size === buffer.size
     ? `${size} bytes`
-    : `${size} bytes from ${offset} on, of ${buffer.size}, that can be bound`;
+    : `${size} bytes from ${offset} on, of ${buffer.size}`;
 }
 
 /**

@@ -3,57 +3,74 @@ import { BundleError } from './bundle-error.js';
 import { orLost } from './watch-device.js';
 
 /** @typedef {import('./tables.d.ts').KernelTable} KernelTable */
+/** @typedef {import('./tables.d.ts').DispatchTable} DispatchTable */
 /** @typedef {{ readonly layout: GPUBindGroupLayout, readonly pipeline: GPUComputePipeline }} Compiled */
 
 const computeStage = 0x4; // GPUShaderStage.COMPUTE, which is no global in every runtime
 
 /**
- * Pipelines by kernel id. Kernels with buffers of equal access share a bind-group layout, and so bind groups.
+ * Pipelines by kernel id, one for each of its dispatches. Dispatches with buffers of equal access share a bind-group
+ * layout, and so bind groups; those of one entry point share the pipeline too.
  * @param {GPUDevice} device
  * @param {ReadonlyMap<string, { readonly kernel: KernelTable, readonly shader: string }>} wanted
- * @returns {Promise<ReadonlyMap<string, Compiled>>}
+ * @returns {Promise<ReadonlyMap<string, readonly Compiled[]>>}
  */
 export async function compileKernels(device, wanted) {
   /** @type {Map<string, GPUBindGroupLayout>} */
   const layouts = new Map();
   const entries = [...wanted].map(async ([id, { kernel, shader }]) => {
-    const key = kernel.arguments.map(({ access }) => access).join();
-    const layout = layouts.get(key) ?? makeLayout(device, kernel);
-    layouts.set(key, layout);
-    return /** @type {const} */ ([id, { layout, pipeline: await compile(device, id, shader, layout) }]);
+    /** @type {Map<string, Promise<Compiled>>} */
+    const byEntryPoint = new Map();
+    for (const dispatch of kernel.dispatches) {
+      const { entryPoint } = dispatch;
+      if (byEntryPoint.has(entryPoint)) continue;
+      const described = describeLayout(kernel, dispatch);
+      const key = JSON.stringify(described);
+      const layout = layouts.get(key) ?? device.createBindGroupLayout({ entries: described });
+      layouts.set(key, layout);
+      const made = compile(device, id, shader, entryPoint, layout).then((pipeline) => ({ layout, pipeline }));
+      byEntryPoint.set(entryPoint, made);
+    }
+    const all = kernel.dispatches.map(({ entryPoint }) => byEntryPoint.get(entryPoint));
+    return /** @type {const} */ ([id, /** @type {Compiled[]} */ (await Promise.all(all))]);
   });
   return new Map(await Promise.all(entries));
 }
 
 /**
- * Binding 0 is M, at an offset of its own in a buffer of many; the arguments follow in their order.
- * @param {GPUDevice} device
+ * Binding 0 is M, at an offset of its own in a buffer of many; argument i has binding i + 1; after all of them comes the
+ * first block of a shard.
  * @param {KernelTable} kernel
+ * @param {DispatchTable} dispatch
+ * @returns {GPUBindGroupLayoutEntry[]}
  */
-function makeLayout(device, kernel) {
-  /** @type {GPUBindGroupLayoutEntry} */
-  const tokens = {
-    binding: 0,
+function describeLayout({ arguments: all }, { binds, firstBlock }) {
+  const uniforms = [0, ...(firstBlock === undefined ? [] : [all.length + 1])].map((binding) => ({
+    binding,
     visibility: computeStage,
-    buffer: { type: 'uniform', hasDynamicOffset: true, minBindingSize: 4 },
-  };
-  const buffers = kernel.arguments.map(({ access }, index) => ({
+    buffer: { type: /** @type {const} */ ('uniform'), hasDynamicOffset: true, minBindingSize: 4 },
+  }));
+  const buffers = binds.map((index) => ({
     binding: index + 1,
     visibility: computeStage,
     buffer: {
-      type: access === 'read' ? /** @type {const} */ ('read-only-storage') : /** @type {const} */ ('storage'),
+      type:
+        all[index]?.access === 'read'
+          ? /** @type {const} */ ('read-only-storage')
+          : /** @type {const} */ ('storage'),
     },
   }));
-  return device.createBindGroupLayout({ entries: [tokens, ...buffers] });
+  return [...uniforms, ...buffers];
 }
 
 /**
  * @param {GPUDevice} device
  * @param {string} id
  * @param {string} code
+ * @param {string} entryPoint
  * @param {GPUBindGroupLayout} layout
  */
-async function compile(device, id, code, layout) {
+async function compile(device, id, code, entryPoint, layout) {
   // Faults come from the module, with lines, and from the pipeline, such as limits.
   device.pushErrorScope('validation');
   const module = device.createShaderModule({ label: id, code });
@@ -63,7 +80,7 @@ async function compile(device, id, code, layout) {
     .createComputePipelineAsync({
       label: id,
       layout: device.createPipelineLayout({ bindGroupLayouts: [layout] }),
-      compute: { module, entryPoint: 'main' },
+      compute: { module, entryPoint },
     })
     .catch((error) => /** @type {Error} */ (error));
   const [made, fault, { messages }] = await orLost(device, Promise.all([pipeline, scope, info]));

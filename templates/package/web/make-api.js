@@ -6,7 +6,7 @@ import { findMissing } from './find-missing.js';
 import { findSite, makeSite, siteBytes } from './make-site.js';
 import { openSafetensors } from './open-safetensors.js';
 import { readBuffer } from './read-buffer.js';
-import { TokenCounts } from './token-counts.js';
+import { UniformValues } from './uniform-values.js';
 import { uploadWeights } from './upload-weights.js';
 import { assertAlive, orLost } from './watch-device.js';
 
@@ -76,7 +76,7 @@ async function createPipelines(bundle, shaders, device, options = {}) {
       wanted.set(kernel, { kernel: tables.kernels[kernel], shader: shaders[kernel] ?? '' });
   }
   const compiled = await compileKernels(device, wanted);
-  const shared = { tokenCounts: new TokenCounts(device), bindGroups: new BindGroups(device) };
+  const shared = { uniforms: new UniformValues(device), bindGroups: new BindGroups(device) };
   const context = { device, kernels: tables.kernels, compiled, ...shared };
   return {
     device,

@@ -19,10 +19,9 @@ export async function makeBuffers(device, owner, sizes) {
   assertAlive(device);
   const entries = /** @type {[K, number][]} */ (Object.entries(sizes));
   for (const [name, bytes] of entries) {
-    const most = Math.min(device.limits.maxBufferSize, device.limits.maxStorageBufferBindingSize);
+    const most = device.limits.maxBufferSize;
     if (bytes > most) {
-      const ask =
-        'ask for more maxBufferSize and maxStorageBufferBindingSize in requestDevice, or use fewer tokens';
+      const ask = 'ask for more maxBufferSize in requestDevice, or use fewer tokens';
       throw new BundleError(
         'buffer',
         `${owner}: ${name} takes ${bytes} bytes, the device allows ${most}: ${ask}`,

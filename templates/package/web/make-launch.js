@@ -1,4 +1,6 @@
 // Part of a package that quikc wrote; the same in each.
+
+import { bindDispatch } from './bind-dispatch.js';
 import { BundleError } from './bundle-error.js';
 import { checkBindings } from './check-bindings.js';
 import { assertAlive } from './watch-device.js';
@@ -12,8 +14,8 @@ import { assertAlive } from './watch-device.js';
  * @typedef {object} Context
  * @property {GPUDevice} device
  * @property {Readonly<Record<string, KernelTable>>} kernels
- * @property {ReadonlyMap<string, Compiled>} compiled
- * @property {import('./token-counts.js').TokenCounts} tokenCounts
+ * @property {ReadonlyMap<string, readonly Compiled[]>} compiled
+ * @property {import('./uniform-values.js').UniformValues} uniforms
  * @property {import('./bind-groups.js').BindGroups} bindGroups
  */
 /** @typedef {GPUCommandEncoder | GPUComputePassEncoder} Target */
@@ -35,23 +37,49 @@ export function makeLaunch(context, owner, table) {
     const { id, kernel } = pickKernel(context.kernels, table, owner, m);
     const { device } = context;
     const ranges = checkBindings(owner, kernel, given, names, m, device.limits);
-    const workgroups = kernel.workgroups(m);
-    const most = device.limits.maxComputeWorkgroupsPerDimension;
-    if (workgroups.some((count) => count > most))
-      throw new BundleError(
-        'tokens',
-        `${owner}: M = ${m} takes ${workgroups.join(' x ')} workgroups, ${most} a side are allowed`,
-      );
     const compiled = context.compiled.get(id);
     if (compiled === undefined) throw new BundleError('kernel', `${id} was not compiled`);
+    const dispatches = planDispatches(kernel, m).map(({ index, dispatch, first, tokens }) => {
+      const workgroups = dispatch.workgroups(tokens);
+      const most = device.limits.maxComputeWorkgroupsPerDimension;
+      if (workgroups.some((count) => count > most))
+        throw new BundleError(
+          'tokens',
+          `${owner}: M = ${m} takes ${workgroups.join(' x ')} workgroups, ${most} a side are allowed`,
+        );
+      const bound = bindDispatch(kernel, dispatch, ranges, first, device.limits);
+      return { made: /** @type {Compiled} */ (compiled[index]), dispatch, tokens, workgroups, bound };
+    });
     return (pass) => {
-      const { buffer, offset } = context.tokenCounts.place(m);
-      pass.setPipeline(compiled.pipeline);
-      pass.setBindGroup(0, context.bindGroups.get(compiled.layout, buffer, ranges), [offset]);
-      pass.dispatchWorkgroups(...workgroups);
+      for (const { made, dispatch, tokens, workgroups, bound } of dispatches) {
+        const { firstBlock } = dispatch;
+        const last = kernel.arguments.length + 1;
+        const uniforms = [
+          { binding: 0, ...context.uniforms.place(tokens) },
+          ...(firstBlock === undefined ? [] : [{ binding: last, ...context.uniforms.place(firstBlock) }]),
+        ];
+        const offsets = uniforms.map(({ offset }) => offset);
+        pass.setPipeline(made.pipeline);
+        pass.setBindGroup(0, context.bindGroups.get(made.layout, uniforms, bound), offsets);
+        pass.dispatchWorkgroups(...workgroups);
+      }
     };
   };
   return { names, prepare };
+}
+
+/**
+ * A kernel's dispatches for M tokens, in order: all of them for as many tokens as it takes at once, then for the next.
+ * @param {KernelTable} kernel
+ * @param {number} m
+ */
+function planDispatches({ dispatches, tokensAtOnce }, m) {
+  const planned = [];
+  for (let first = 0; first < m; first += tokensAtOnce) {
+    const tokens = Math.min(tokensAtOnce, m - first);
+    planned.push(...dispatches.map((dispatch, index) => ({ index, dispatch, first, tokens })));
+  }
+  return planned;
 }
 
 /**

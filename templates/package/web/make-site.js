@@ -84,7 +84,7 @@ export function makeSite(tables, context, id) {
 }
 
 /**
- * Bytes that each buffer of a site takes for M tokens.
+ * Bytes that each buffer of a site takes for up to M tokens: fewer may be another kernel's, with buffers of its own.
  * @param {Tables} tables
  * @param {string} id
  * @param {number} m
@@ -93,8 +93,16 @@ export function makeSite(tables, context, id) {
 export function siteBytes(tables, id, m) {
   const { quantize, linears } = findSite(tables, id);
   const of = (/** @type {import('./tables.d.ts').LaunchTable} */ launch, /** @type {string} */ owner) => {
-    const { kernel } = pickKernel(tables.kernels, launch, owner, Math.max(m, launch[0]?.from ?? 1));
-    return Object.fromEntries(kernel.arguments.map(({ name, bytes }) => [name, bytes(m)]));
+    const least = launch[0]?.from ?? 1;
+    pickKernel(tables.kernels, launch, owner, Math.max(m, least));
+    /** @type {Sizes} */
+    const sizes = {};
+    for (const { from, to, kernel } of launch) {
+      if (from > Math.max(m, least)) continue;
+      for (const { name, bytes } of tables.kernels[kernel]?.arguments ?? [])
+        sizes[name] = Math.max(sizes[name] ?? 0, bytes(Math.min(m, to)));
+    }
+    return sizes;
   };
   if (!Number.isSafeInteger(m) || m < 0) pickKernel(tables.kernels, quantize, id, m);
   return { buffers: of(quantize, id), linears: mapValues(linears, of) };

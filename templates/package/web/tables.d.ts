@@ -24,13 +24,28 @@ export interface Tables {
 
 export interface KernelTable {
   readonly arguments: readonly ArgumentTable[];
+  /** More tokens are launches of so many each, the last of the rest. */
+  readonly tokensAtOnce: number;
+  readonly dispatches: readonly DispatchTable[];
+}
+
+export interface DispatchTable {
+  readonly entryPoint: string;
   readonly workgroups: (M: number) => [number, number, number];
+  /** Places of the arguments that it binds. */
+  readonly binds: readonly number[];
+  /** By such a place, where not all of the argument is bound: offset and bytes. */
+  readonly ranges?: Readonly<Record<number, readonly [offset: number, bytes: number]>>;
+  /** Of 16 channels, where the dispatch computes a part of them. */
+  readonly firstBlock?: number;
 }
 
 export interface ArgumentTable {
   readonly name: string;
   readonly access: 'read' | 'write' | 'read-write';
   readonly bytes: (M: number) => number;
+  /** From one token's row to the next; absent where it has none. */
+  readonly rowBytes?: number;
 }
 
 export interface SiteTable {

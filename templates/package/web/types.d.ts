@@ -79,8 +79,8 @@ export type Sizes<Buffers> = { readonly [K in keyof Buffers]: number };
 
 export interface Launch<Buffers> {
   /**
-   * Records one dispatch for M tokens: into a compute pass, or into a pass of its own in a command encoder. Submits
-   * nothing. M = 0 records nothing.
+   * Records a kernel for M tokens, in as many dispatches as it takes: into a compute pass, or into a pass of its own in a
+   * command encoder. Submits nothing. M = 0 records nothing.
    */
   encode(
     target: EncoderLike | PassLike,

@@ -34,7 +34,9 @@ describe('a linear', () => {
       if (linear.reject(problem, schedule, everything) !== undefined) continue;
       kinds.add(schedule.kind);
       legal += 1;
-      const { grid, block } = linear.contract({ family: 'linear', problem, schedule }).launch;
+      const [dispatch, ...more] = linear.contract({ family: 'linear', problem, schedule }).dispatches;
+      const { grid, block } = dispatch!;
+      expect(more).toEqual([]);
       const [x, y] = [evaluate(grid[0], m), evaluate(grid[1], m)];
       const { channels, tokens, perThread } = tileOf(schedule);
       const perRow = schedule.kind === 'lane-split' ? schedule.lanes : 1;
@@ -102,7 +104,8 @@ describe('a linear', () => {
     [{ n: 131 }, 'N = 132, padded'],
     [{ weightBits: 4, activationBits: 8 } as const, 'w8a8'],
     [{ k: 2 ** 17 }, 'a smaller K, or shards along K'],
-    [{ n: 57_344, k: 8192 }, 'shards along N'],
+    [{ n: 65_536, k: 8320 }, 'shards along N, each a linear of its own'],
+    [{ n: 2 ** 20 + 2, k: 16, outliers: 0 }, 'shards along N, each a linear of its own'],
   ])('of %o is refused, with the nearest', (change, nearest) => {
     expect(linear.supports({ ...problem, ...change }, webgpu)).toMatchObject({ supported: false, nearest });
   });
@@ -115,7 +118,7 @@ describe('a quantize', () => {
       problem: rows,
       schedule: { kind: 'workgroup-row', threads: 64, reduce: 'workgroup' },
     } as const;
-    const { grid } = quantize.contract(spec).launch;
+    const { grid } = quantize.contract(spec).dispatches[0]!;
     expect(grid.map((extent) => evaluate(extent, 65_536))).toEqual([65_535, 2, 1]);
     expect(grid.map((extent) => evaluate(extent, 3))).toEqual([3, 1, 1]);
   });

@@ -22,14 +22,19 @@ async function ready(): Promise<AdapterTimer> {
   timers.push(opened.value);
   const file = join(root, 'x.bin');
   writeFileSync(file, 'data');
-  await opened.value.useBuffers({ tokens: 3, copies: 2, buffers: [{ binding: 1, bytes: 4, file }] });
+  await opened.value.useBuffers({ copies: 2, buffers: [{ name: 'x', bytes: 4, file }] });
   return opened.value;
 }
+
+const dispatch = {
+  ...{ entryPoint: 'main', workgroups: [1, 1, 1] as const, uniforms: [{ binding: 0, value: 3 }] },
+  buffers: [{ binding: 1, argument: 'x', offset: 0, bytes: 4 }],
+};
 
 async function load(timer: AdapterTimer, code: string) {
   const file = join(root, `${code}.wgsl`);
   writeFileSync(file, code);
-  return timer.load(code, file);
+  return timer.load(code, { file, dispatches: [dispatch], scratch: [] });
 }
 
 test('times kernels one after the other, and knows its adapter', async () => {
@@ -43,7 +48,7 @@ test('times kernels one after the other, and knows its adapter', async () => {
     languageFeatures: ['packed_4x8_integer_dot_product'],
   });
   for (const code of ['5', '50']) expect(await load(timer, code)).toEqual({ ok: true, value: undefined });
-  const [short, long] = [await timer.time('5', [1]), await timer.time('50', [1])];
+  const [short, long] = [await timer.time('5'), await timer.time('50')];
   expect(short.ok && long.ok && short.value >= 5000 && long.value >= 50_000).toBe(true);
 });
 
@@ -62,8 +67,8 @@ test.each([
   const timer = await ready();
   await load(timer, code);
   await load(timer, '1');
-  expect(await timer.time(code, [1])).toEqual({ ok: false, error: reason });
-  expect(await timer.time('1', [1])).toMatchObject({ ok: true });
+  expect(await timer.time(code)).toEqual({ ok: false, error: reason });
+  expect(await timer.time('1')).toMatchObject({ ok: true });
 });
 
 test('without an adapter, or without the package, there is no timer', async () => {

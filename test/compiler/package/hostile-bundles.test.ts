@@ -121,7 +121,7 @@ describe('a manifest', () => {
 
   test('with a formula that nobody knows', () => {
     const { launch, ...kernel } = original.kernels[0]!;
-    const grid = [{ sqrt: { M: true } }, ...launch.grid.slice(1)];
+    const grid = [{ sqrt: { M: true } }, ...launch!.grid.slice(1)];
     forge(() => ({ kernels: [{ ...kernel, launch: { ...launch, grid } }] }));
     expect(refusals()[0]).toBe('QK564 /kernels/0/launch/grid/0');
   });

@@ -1,4 +1,4 @@
-import type { BufferArgument, CallContract, KernelArgument } from '../../../../ir/call-contract.ts';
+import type { BufferArgument, CudaContract, KernelArgument } from '../../../../ir/call-contract.ts';
 import { constant, type Formula, tokens } from '../../../../ir/formula.ts';
 import type { SpecOf } from '../../../../ir/kernel-spec.ts';
 import type { LinearProblem } from '../../../../ir/problem.ts';
@@ -9,7 +9,7 @@ import { splitKSharedBytes, splitKWorkspaceBytes } from './split-k-sizes.ts';
 import { threadsOf, tiledSharedBytes, tokenGroup } from './tile-geometry.ts';
 
 /** Arguments in signature order, launch, and for split-K the workspace's protocol. */
-export function linearContract(spec: SpecOf<'linear', 'cuda'>): CallContract {
+export function linearContract(spec: SpecOf<'linear', 'cuda'>): CudaContract {
   const { problem, schedule } = spec;
   const tilesN = constant(ceilDiv(problem.n, schedule.tileN));
   const tilesM: Formula = { ceilDiv: [tokens, constant(schedule.tileM)] };

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { SpecOf } from '../../../../ir/kernel-spec.ts';
 import { addsResidual, type LinearProblem } from '../../../../ir/problem.ts';
 import type { WgslLinearSchedule } from '../../../../ir/schedule.ts';
 import { bannerSchema, bannerView } from '../../banner-view.ts';
@@ -6,6 +7,7 @@ import type { ViewContext } from '../../family.ts';
 import { dtypeSlots, halfTypes, wgslEnables } from '../../half-access.ts';
 import { bindingsSchema, wgslBindings } from '../../wgsl-bindings.ts';
 import { linearGeometry } from '../geometry.ts';
+import { isSharded } from './channel-shards.ts';
 import { linearBuffers } from './contract.ts';
 import { linearNeeds } from './schedule-space.ts';
 
@@ -21,14 +23,15 @@ export const problemShape = {
   outlierSegments: count,
   half: count,
   bindings: bindingsSchema,
+  sharded: z.boolean(),
+  shardBinding: count,
   base: z.boolean(),
   outliers: z.boolean(),
 };
 
 /** `rows`: whether token rows are read by the word, of codes or a pair of outliers, or four of them at once. */
 export function problemView(
-  problem: LinearProblem,
-  schedule: WgslLinearSchedule,
+  { problem, schedule }: SpecOf<'linear', 'wgsl'>,
   context: ViewContext,
   workgroup: string,
   rows: 'word' | 'four',
@@ -44,17 +47,22 @@ export function problemView(
     outlier_rows: rows === 'word' ? pair : four,
     residual: pair,
   };
+  const sharded = isSharded(problem, schedule);
   const contract = [
     'y[M, N] = dequantised(codes * weights) + outlier_rows * outlier_weights + bias (+ residual), one kernel.',
     `A workgroup computes ${workgroup}.`,
+    ...(sharded ? ['A dispatch computes a part of the channels: no binding holds all the weights.'] : []),
   ];
+  const buffers = linearBuffers(problem);
   return {
     banner: bannerView(context, contract),
     enables: wgslEnables(linearNeeds(schedule).features),
     n: problem.n,
     ...{ channelBlocks, baseSegments, outlierSegments },
     half: 2 ** (problem.activationBits - 1),
-    bindings: wgslBindings(linearBuffers(problem), types),
+    bindings: wgslBindings(buffers, types),
+    sharded,
+    shardBinding: buffers.length + 1,
     base: baseSegments > 0,
     outliers: outlierSegments > 0,
   };

@@ -2,6 +2,7 @@ import type { LinearProblem } from '../../../../ir/problem.ts';
 import type { WgslTarget } from '../../../../targets/target.ts';
 import type { Support } from '../../family.ts';
 import { blockBytes, linearGeometry } from '../geometry.ts';
+import { launchTokens } from './contract.ts';
 
 /** Products are summed 256 (4 bit) times or once as large as they are: |sum| <= 2^14 a column. */
 const longestBase = 2 ** 17 - 1;
@@ -29,12 +30,16 @@ export function supportsLinear(problem: LinearProblem, target: WgslTarget): Supp
   }
   const { channelBlocks, baseSegments, outlierSegments } = linearGeometry(problem);
   const bytes = channelBlocks * Math.max(baseSegments, outlierSegments) * blockBytes;
-  if (bytes > target.limits.bindingBytes) {
+  if (bytes > target.limits.bufferBytes) {
     return {
       supported: false,
-      reason: `packed weights of ${bytes} bytes: a binding has at most ${target.limits.bindingBytes}`,
-      nearest: 'shards along N',
+      reason: `packed weights of ${bytes} bytes: a buffer has at most ${target.limits.bufferBytes}`,
+      nearest: 'shards along N, each a linear of its own',
     };
+  }
+  if (launchTokens(problem, 1) === 0) {
+    const reason = `N = ${n}: the fewest rows of y that can be bound apart do not fit a binding of ${target.limits.bindingBytes} bytes`;
+    return { supported: false, reason, nearest: 'shards along N, each a linear of its own' };
   }
   return { supported: true };
 }

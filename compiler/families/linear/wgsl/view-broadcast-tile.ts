@@ -46,7 +46,12 @@ export function broadcastTileView(
       product: `wgsl/slots/product/${productOf(problem, dot)}`,
     },
     fields: schema.parse({
-      ...problemView(problem, schedule, context, '4 * kThreads channels x kTokens tokens', 'word'),
+      ...problemView(
+        { family: 'linear', problem, schedule },
+        context,
+        '4 * kThreads channels x kTokens tokens',
+        'word',
+      ),
       ...{ threads, tokens, lanes },
       stepsPerFold: stepsPerFold(problem, dot),
       own: Array.from({ length: tokens / lanes }, (_, own) => ({ own, offset: own * lanes })),

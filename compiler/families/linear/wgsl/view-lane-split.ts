@@ -28,7 +28,12 @@ export function laneSplitView(
     template: laneSplitTemplate.template,
     slots: { ...slotFillers(problem, schedule), dot: `wgsl/slots/dot/s${problem.weightBits}-${dot}` },
     fields: schema.parse({
-      ...problemView(problem, schedule, context, '4 * kChannelThreads channels x kTokens tokens', 'word'),
+      ...problemView(
+        { family: 'linear', problem, schedule },
+        context,
+        '4 * kChannelThreads channels x kTokens tokens',
+        'word',
+      ),
       ...{ lanes, channelThreads, tokens },
       rows: Array.from({ length: tokens }, (_, row) => ({ row })),
     }),

@@ -36,7 +36,7 @@ export function registerTileView(
     template: registerTileTemplate.template,
     slots: { ...slotFillers(problem, schedule), dot: `wgsl/slots/dot/s${problem.weightBits}-${dot}` },
     fields: schema.parse({
-      ...problemView(problem, schedule, context, workgroup, 'four'),
+      ...problemView({ family: 'linear', problem, schedule }, context, workgroup, 'four'),
       ...{ channelThreads, tokenThreads, tokensPerThread },
       tokens,
       words: ['x', 'y', 'z', 'w'].map((component, word) => ({

@@ -1,7 +1,9 @@
-import type { BufferArgument, CallContract } from '../../../../ir/call-contract.ts';
+import type { BufferArgument, WgslContract } from '../../../../ir/call-contract.ts';
 import { constant, tokens } from '../../../../ir/formula.ts';
 import type { SpecOf } from '../../../../ir/kernel-spec.ts';
 import { baseColumns, type QuantizeProblem } from '../../../../ir/problem.ts';
+import { webgpu } from '../../../../targets/webgpu.ts';
+import { bindBuffers, tokensAtOnce, tokenUniform } from '../../wgsl-dispatches.ts';
 import { quantizeArguments } from '../arguments.ts';
 
 /** WebGPU's workgroups along a dimension, beyond which rows go on in the next. */
@@ -17,17 +19,23 @@ export function quantizeBuffers(problem: QuantizeProblem): readonly BufferArgume
 }
 
 /** Arguments in the order of bindings 1, 2, …, the token count (binding 0) last; a workgroup a row. */
-export function quantizeContract({ problem, schedule }: SpecOf<'quantize', 'wgsl'>): CallContract {
+export function quantizeContract({ problem, schedule }: SpecOf<'quantize', 'wgsl'>): WgslContract {
+  const buffers = quantizeBuffers(problem);
   return {
-    arguments: [...quantizeBuffers(problem), { kind: 'token-count', name: 'M' }],
-    launch: {
-      grid: [
-        { min: [tokens, constant(mostWorkgroups)] },
-        { ceilDiv: [tokens, constant(mostWorkgroups)] },
-        constant(1),
-      ],
-      block: [schedule.threads, 1, 1],
-      dynamicSharedBytes: 0,
-    },
+    arguments: [...buffers, { kind: 'token-count', name: 'M' }],
+    dispatches: [
+      {
+        entryPoint: 'main',
+        grid: [
+          { min: [tokens, constant(mostWorkgroups)] },
+          { ceilDiv: [tokens, constant(mostWorkgroups)] },
+          constant(1),
+        ],
+        block: [schedule.threads, 1, 1],
+        uniforms: [tokenUniform],
+        buffers: bindBuffers(buffers),
+      },
+    ],
+    tokensAtOnce: tokensAtOnce(buffers, webgpu.limits),
   };
 }

@@ -14,7 +14,7 @@ import { writeBundle } from '../../../../compiler/package/write-bundle.ts';
 import { constant, evaluate, type Formula, tokens } from '../../../../ir/formula.ts';
 import type { Manifest } from '../../../../ir/manifest.ts';
 import { webgpu } from '../../../../targets/webgpu.ts';
-import { compileFixture, llama7b, tinyLlama } from '../../compile-fixture.ts';
+import { compileFixture, llama7b, llama70b, tinyLlama } from '../../compile-fixture.ts';
 
 const { manifest, files } = await compileFixture(tinyLlama, { target: webgpu });
 const runtime = loadWebRuntime('templates/package/web');
@@ -75,8 +75,8 @@ test('it is an npm package of quikc’s version that depends on nothing', () => 
 
 test('a formula in JavaScript has the values of the formula', () => {
   const formulas: readonly Formula[] = [
-    ...manifest.kernels.flatMap(({ arguments: all, launch }) => [
-      ...launch.grid,
+    ...manifest.kernels.flatMap(({ arguments: all, dispatches = [] }) => [
+      ...dispatches.flatMap(({ grid }) => grid),
       ...all.flatMap((argument) => (argument.kind === 'buffer' ? [argument.bytes] : [])),
     ]),
     { mul: [{ add: [tokens, constant(3)] }, { ceilDiv: [{ mul: [tokens, constant(5)] }, constant(7)] }] },
@@ -101,13 +101,17 @@ describe('what it tells', () => {
     expect(Object.keys(layers)).toEqual(manifest.layers.map(({ id }) => id));
   });
 
-  test('fits LLaMA-2-7B: every limit is WebGPU’s default or less', async () => {
-    const large = await compileFixture(llama7b, { target: webgpu });
-    writeBundle(join(root, 'large'), large.files);
-    const { requiredLimits, layers } = await load('large');
+  test.each([
+    ['7B', llama7b, 31],
+    ['70B', llama70b, 79],
+  ])('fits LLaMA-2-%s: every limit is WebGPU’s default or less', async (name, file, last) => {
+    const large = await compileFixture(file, { target: webgpu });
+    writeBundle(join(root, name), large.files);
+    const { requiredLimits, layers } = await load(name);
     expect(requiredLimits.maxStorageBufferBindingSize).toBeLessThanOrEqual(webgpu.limits.bindingBytes);
+    expect(requiredLimits.maxBufferSize).toBeLessThanOrEqual(webgpu.limits.bufferBytes);
     expect(requiredLimits.maxComputeWorkgroupStorageSize).toBeLessThanOrEqual(16_384);
-    expect(layers['layers/mlp.down_proj']).toMatchObject({ first: 0, last: 31 });
+    expect(layers['layers/mlp.down_proj']).toMatchObject({ first: 0, last });
   });
 });
 

@@ -3,30 +3,29 @@
 const slotsPerBuffer = 256;
 
 /**
- * Token counts as uniforms. Each M has a place of its own for good, since launches that were recorded and not yet
- * submitted may read it; bind groups name the buffer, and a launch its place in it.
+ * Numbers as uniforms: token counts, and where shards start. Each has a place of its own for good, since launches that were
+ * recorded and not yet submitted may read it; bind groups name the buffer, and a dispatch its place in it.
  */
-export class TokenCounts {
+export class UniformValues {
   /** @param {GPUDevice} device */
   constructor(device) {
     this.device = device;
     this.stride = device.limits.minUniformBufferOffsetAlignment;
     /** @type {GPUBuffer[]} */
     this.buffers = [];
-    /** @type {Map<number, { readonly buffer: GPUBuffer, readonly index: number, readonly offset: number }>} */
+    /** @type {Map<number, { readonly buffer: GPUBuffer, readonly offset: number }>} */
     this.places = new Map();
   }
 
-  /** @param {number} m */
-  place(m) {
-    const known = this.places.get(m);
+  /** @param {number} value a u32 */
+  place(value) {
+    const known = this.places.get(value);
     if (known !== undefined) return known;
-    const index = Math.floor(this.places.size / slotsPerBuffer);
-    const buffer = this.buffers[index] ?? this.grow();
+    const buffer = this.buffers[Math.floor(this.places.size / slotsPerBuffer)] ?? this.grow();
     const offset = (this.places.size % slotsPerBuffer) * this.stride;
-    this.device.queue.writeBuffer(buffer, offset, new Uint32Array([m]));
-    const place = { buffer, index, offset };
-    this.places.set(m, place);
+    this.device.queue.writeBuffer(buffer, offset, new Uint32Array([value]));
+    const place = { buffer, offset };
+    this.places.set(value, place);
     return place;
   }
 
