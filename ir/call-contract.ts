@@ -11,7 +11,8 @@ export type LayoutName =
   | 'outlier-blocks-16x16'
   | 'column-meta'
   | 'sorted-indices'
-  | 'split-k-workspace';
+  | 'split-k-workspace'
+  | 'slice-shares';
 
 /** One pointer argument of a kernel, in signature order. Sizes and strides are in bytes. */
 export interface BufferArgument {

@@ -38,6 +38,7 @@ export const layoutSchema = z.enum([
   'column-meta',
   'sorted-indices',
   'split-k-workspace',
+  'slice-shares',
 ]);
 
 export const argumentSchema = z.discriminatedUnion('kind', [

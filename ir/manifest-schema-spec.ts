@@ -56,6 +56,15 @@ const laneSplitSchema = z.strictObject({
   halves,
 });
 
+const sliceSplitSchema = z.strictObject({
+  kind: z.literal('slice-split'),
+  slices: size,
+  channelThreads: size,
+  tokens: size,
+  dot: integerDot,
+  halves,
+});
+
 const workgroupRowSchema = z.strictObject({
   kind: z.literal('workgroup-row'),
   threads: size,
@@ -84,6 +93,7 @@ export const specSchema = z.discriminatedUnion('family', [
       registerTileSchema,
       broadcastTileSchema,
       laneSplitSchema,
+      sliceSplitSchema,
     ]),
   }),
   z.strictObject({
@@ -114,6 +124,7 @@ export const scheduleSchema = z.discriminatedUnion('kind', [
   registerTileSchema,
   broadcastTileSchema,
   laneSplitSchema,
+  sliceSplitSchema,
   workgroupRowSchema,
 ]);
 

@@ -17,12 +17,15 @@ export interface BoundRange {
   readonly bytes: number;
 }
 
-/** The dispatches for M tokens, in order: all of a launch, then all of the next, each for `tokensAtOnce` of them. */
+/**
+ * The dispatches for M tokens, in order: all of a launch, then all of the next, each for `tokensAtOnce` of them. None where
+ * that is 0: no schedule that is legal comes to it.
+ */
 export function planDispatches(contract: WgslContract, m: number): readonly PlannedDispatch[] {
   const { arguments: all, dispatches, tokensAtOnce } = contract;
   const named = new Map(all.flatMap((each) => (each.kind === 'buffer' ? [[each.name, each] as const] : [])));
   const planned: PlannedDispatch[] = [];
-  for (let first = 0; first < m; first += tokensAtOnce) {
+  for (let first = 0; tokensAtOnce > 0 && first < m; first += tokensAtOnce) {
     const tokens = Math.min(tokensAtOnce, m - first);
     planned.push(...dispatches.map((dispatch) => planDispatch(dispatch, named, first, tokens)));
   }

@@ -23,6 +23,10 @@ export function printSchedule(schedule: Schedule): string {
       const { lanes, channelThreads, tokens, dot } = schedule;
       return `t${4 * channelThreads}x${tokens} ${lanes}x${channelThreads} threads along K ${dot}${printHalves(schedule)}`;
     }
+    case 'slice-split': {
+      const { slices, channelThreads, tokens, dot } = schedule;
+      return `t${4 * channelThreads}x${tokens} ${slices} slices of K ${dot}${printHalves(schedule)}`;
+    }
     case 'workgroup-row':
       return `${schedule.threads} threads${schedule.reduce === 'subgroup' ? ' subgroups' : ''}`;
     case 'row':

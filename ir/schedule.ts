@@ -88,7 +88,24 @@ export interface LaneSplitSchedule {
   readonly halves: HalfAccess;
 }
 
-export type WgslLinearSchedule = RegisterTileSchedule | BroadcastTileSchedule | LaneSplitSchedule;
+/**
+ * K is cut into `slices`: in a first dispatch a thread computes its slice's share of 4 output channels x `tokens` tokens and
+ * leaves it in a workspace, in a second one a thread adds up a token's shares and finishes. For few tokens and channels.
+ */
+export interface SliceSplitSchedule {
+  readonly kind: 'slice-split';
+  readonly slices: number;
+  readonly channelThreads: number;
+  readonly tokens: number;
+  readonly dot: IntegerDot;
+  readonly halves: HalfAccess;
+}
+
+export type WgslLinearSchedule =
+  | RegisterTileSchedule
+  | BroadcastTileSchedule
+  | LaneSplitSchedule
+  | SliceSplitSchedule;
 
 /** A workgroup of `threads` threads quantises one row, reading it once for each of its phases. */
 export interface WorkgroupRowSchedule {

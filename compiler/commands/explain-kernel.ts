@@ -29,7 +29,12 @@ function facts(
     ...(resources.dialect === 'cuda' ? cudaFacts(resources) : wgslFacts(resources)),
     ...(workspace === undefined
       ? []
-      : [['workspace', `${workspace.argument}, ${workspace.before} before and after`]]),
+      : [
+          [
+            'workspace',
+            `${workspace.argument}, ${workspace.before === 'any' ? 'scratch' : 'zeroed before and after'}`,
+          ],
+        ]),
     ['source', files.source.path],
     ['target', `${manifest.target.id}; times for ${manifest.target.referenceGpu}`],
   ];

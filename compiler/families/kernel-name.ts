@@ -38,6 +38,8 @@ function tileName({ activationBits }: LinearProblem, schedule: LinearSchedule | 
       return `t${4 * schedule.channelThreads}x${schedule.tokenThreads * schedule.tokensPerThread}r${schedule.tokensPerThread}`;
     case 'lane-split':
       return `k${schedule.lanes}t${4 * schedule.channelThreads}x${schedule.tokens}`;
+    case 'slice-split':
+      return `s${schedule.slices}t${4 * schedule.channelThreads}x${schedule.tokens}`;
     case 'broadcast-tile':
       return `t${4 * schedule.threads}x${schedule.tokens}b${schedule.lanes}`;
   }

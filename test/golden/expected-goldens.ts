@@ -19,14 +19,6 @@ const packedTile = {
   dot: 'packed',
   halves: 'words',
 } as const;
-const split = {
-  kind: 'lane-split',
-  lanes: 8,
-  channelThreads: 8,
-  tokens: 2,
-  dot: 'packed',
-  halves: 'words',
-} as const;
 
 /** Kernels of which no model shows the text: their schedules are for adapters that have more, or less, than most. */
 const explicit: Readonly<Record<string, WgslSpec>> = {
@@ -35,11 +27,14 @@ const explicit: Readonly<Record<string, WgslSpec>> = {
     { kind: 'broadcast-tile', threads: 32, tokens: 8, lanes: 4, dot: 'floats', halves: 'words' },
   ),
   'broadcast-tile-packed-w4a4': scheduledLinear({}, packedTile),
-  'register-tile-f16-w4a4': withVectors(linearShader({}, [8, 8, 2])),
+  'sharded-f16-w4a4': withVectors(linearShader({ n: 57_344, k: 8192, outliers: 256 }, [16, 8, 1])),
   'quantize-subgroups-rms-norm-a4': withSubgroups(
     quantizeShader({ prologue: { op: 'rms-norm', eps: 1e-5 } }, 64),
   ),
-  'lane-split-scalar-w4a4': scheduledLinear({}, { ...split, dot: 'scalar' }),
+  'slice-split-scalar-w4a4': scheduledLinear(
+    {},
+    { kind: 'slice-split', slices: 4, channelThreads: 32, tokens: 1, dot: 'scalar', halves: 'words' },
+  ),
   'register-tile-scalar-w8a8': scheduledLinear(
     { weightBits: 8, activationBits: 8 },
     {

@@ -1,5 +1,5 @@
 // Checks WGSL with naga, the compiler of wgpu, in Deno: deno run -A check-with-naga.mjs <folder>. Every <id>.wgsl of the
-// folder becomes a module and a pipeline on a device with all features of the adapter: wgpu has no device without one.
+// folder becomes a module and a pipeline for each entry point on a device with all features of the adapter: wgpu has no device without one.
 // naga refuses a whole text for an extension that it has not, so each of extensions.json that a text enables is first tried
 // alone. One that fails there is taken out of the texts, and named with what is then said of them. Prints one JSON document.
 import { readdirSync, readFileSync } from 'node:fs';
@@ -22,10 +22,15 @@ async function check(code) {
   // Both tell of the same fault.
   if (messages.length > 0) return messages.map(({ message }) => message);
   if (fault !== null) return [fault.message];
-  device.pushErrorScope('validation');
-  device.createComputePipeline({ layout: 'auto', compute: { module, entryPoint: 'main' } });
-  const refused = await device.popErrorScope();
-  return refused === null ? [] : [refused.message];
+  const entryPoints = [...code.matchAll(/@compute[^{]*?\bfn (\w+)/g)].map(([, name]) => name);
+  if (entryPoints.length === 0) return ['no entry point'];
+  const refused = [];
+  for (const entryPoint of entryPoints) {
+    device.pushErrorScope('validation');
+    device.createComputePipeline({ layout: 'auto', compute: { module, entryPoint } });
+    refused.push(await device.popErrorScope());
+  }
+  return refused.flatMap((fault) => (fault === null ? [] : [fault.message]));
 }
 
 const extensions = JSON.parse(readFileSync(join(folder, 'extensions.json'), 'utf8'));

@@ -42,7 +42,7 @@ describeWith(['QUIKC_DENO'], 'naga', (deno) => {
   });
 });
 
-const plain = `${goldenFolder}/explicit.webgpu/lane-split-scalar-w4a4.wgsl`;
+const plain = `${goldenFolder}/explicit.webgpu/slice-split-scalar-w4a4.wgsl`;
 const subgroups = `${goldenFolder}/explicit.webgpu/broadcast-tile-w4a4.wgsl`;
 
 /** Slips that must not pass: of what text, what is written instead of what, whether Dawn takes it, what naga says. */

@@ -2,6 +2,7 @@
 // 16-bit types, all prologues and epilogues; and faults planted by hand, each of which must show.
 import { describe, expect, test } from 'vitest';
 import { findDawn } from '../../compiler/build/find-dawn.ts';
+import type { SliceSplitSchedule } from '../../ir/schedule.ts';
 import {
   checkText,
   linearShader,
@@ -76,6 +77,23 @@ function scalar(spec: WgslSpec): WgslSpec {
     : spec;
 }
 
+const slices: SliceSplitSchedule = {
+  ...{ kind: 'slice-split', slices: 4, channelThreads: 32, tokens: 2 },
+  ...{ dot: 'packed', halves: 'words' },
+};
+
+const sliceLinears: readonly WgslSpec[] = [
+  scheduledLinear({ n: 192, k: 576, outliers: 8 }, slices),
+  scheduledLinear({ n: 2, k: 128, outliers: 0 }, { ...slices, slices: 2, tokens: 1 }),
+  scheduledLinear({ n: 34, k: 465, outliers: 17, epilogue: residual }, { ...slices, tokens: 4 }),
+  scheduledLinear({ n: 100, k: 256, outliers: 256 }, { ...slices, slices: 16 }),
+  scheduledLinear(
+    { n: 136, k: 999, outliers: 48, ...eight, epilogue: residual },
+    { ...slices, slices: 8, tokens: 8 },
+  ),
+  scheduledLinear({ n: 64, k: 300, outliers: 0, ...eight, dtype: 'bf16' }, { ...slices, channelThreads: 64 }),
+];
+
 /** Kernels that need subgroups: on an adapter without them only Dawn sees these. */
 const subgroupLinears: readonly WgslSpec[] = [
   scheduledLinear({ n: 192, k: 576, outliers: 8 }, broadcast),
@@ -106,7 +124,9 @@ const subgroupQuantizes = quantizes.map(withSubgroups);
 
 /** 16-bit floats as vectors of f16, in every linear. On an adapter without them only Dawn sees these. */
 const vectorKernels: readonly WgslSpec[] = [
-  ...[...linears, ...splitLinears, ...subgroupLinears].filter(({ problem }) => problem.dtype === 'f16'),
+  ...[...linears, ...splitLinears, ...sliceLinears, ...subgroupLinears].filter(
+    ({ problem }) => problem.dtype === 'f16',
+  ),
 ].map(withVectors);
 
 needsDawn('shaders of awkward shapes', () => {
@@ -114,7 +134,9 @@ needsDawn('shaders of awkward shapes', () => {
     [
       ...linears,
       ...splitLinears,
+      ...sliceLinears,
       ...scalarLinears,
+      ...[...sliceLinears.slice(2, 3), ...sliceLinears.slice(-1)].map(scalar),
       ...subgroupLinears,
       ...quantizes,
       ...subgroupQuantizes,
@@ -145,6 +167,8 @@ const nibbles = scalar(linear);
 const unpacked = scalar(linearShader({ n: 138, k: 700, outliers: 20, ...eight }, [16, 4, 2]));
 
 const lanes = scheduledLinear({ n: 138, k: 700, outliers: 20, epilogue: residual }, { ...split, tokens: 2 });
+
+const sliced = scheduledLinear({ n: 138, k: 700, outliers: 40, epilogue: residual }, slices);
 
 /** Each a slip of the pen: what stands in the text, and what somebody wrote in its place. */
 const slips: readonly (readonly [string, WgslSpec, string, string])[] = [
@@ -222,6 +246,22 @@ const slips: readonly (readonly [string, WgslSpec, string, string])[] = [
   ],
   ['another token', lanes, 'Share(sums1, share1)', 'Share(sums0, share1)'],
   ['no outliers', lanes, ' + whole0.outliers + bias', ' + bias'],
+  [
+    'a slice taken twice',
+    sliced,
+    'for (var segment = slice * kBase',
+    'for (var segment = (slice - 1u) * kBase',
+  ],
+  [
+    'a slice cut short',
+    sliced,
+    '(slice + 1u) * kBaseSegments / kSlices',
+    '(slice + 1u) * kBaseSegments / kSlices - 1u',
+  ],
+  ['a slice not added', sliced, 'var slice = 0u; slice < kSlices', 'var slice = 1u; slice < kSlices'],
+  ['shares of one another', sliced, '(slice * M + row)', '(slice * M)'],
+  ['outliers of one slice', sliced, 'outliers += bitcast', 'outliers = bitcast'],
+  ['outlier columns left out', sliced, 'let last = 4u * (', 'let last = 3u * ('],
   ['every other fold', floats, 'start += kStepsPerFold', 'start += 2u * kStepsPerFold'],
   ['a byte unsigned', floats, 'bitcast<vec4<i32>>(vec4<u32>(word)', 'bitcast<vec4<u32>>(vec4<u32>(word)'],
   ['levels that are one too few', quantize, 'const kLevels = 15.0;', 'const kLevels = 14.0;'],

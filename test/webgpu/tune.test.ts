@@ -15,8 +15,10 @@ import type { TemplateSet } from '../../compiler/render/template-set.ts';
 import { canonicalJson } from '../../compiler/support/hash.ts';
 import { pickTuned } from '../../compiler/tune/pick-tuned.ts';
 import { readRecords } from '../../compiler/tune/read-records.ts';
+import type { ScheduledKernel } from '../../ir/schedule-choice.ts';
 import { webgpu } from '../../targets/webgpu.ts';
 import { compileFixture, tinyLlama } from '../compiler/compile-fixture.ts';
+import { renderShader, scheduledLinear } from './shader-workbench.ts';
 
 const found = await findDawn(process.env);
 const needsDawn = describe.skipIf(!found.ok && !process.env['CI']);
@@ -94,6 +96,34 @@ needsDawn('quikc tune', () => {
     const text = explainKernel(tuned.manifest, measured[0]!);
     expect(text).toContain(`chosen by what was measured on ${name}`);
     expect(text).toMatch(/95 % interval/);
+  });
+
+  test('times a kernel of two dispatches, with a workspace of its own', async () => {
+    if (!found.ok) throw new Error(found.error.message);
+    const plane = await openAdapterPlane(webgpu, found.value, process.env);
+    if (!plane.ok) throw new Error(plane.error.message);
+    const specOf = (slices: number) =>
+      scheduledLinear(
+        {},
+        { kind: 'slice-split', slices, channelThreads: 32, tokens: 2, dot: 'packed', halves: 'words' },
+      );
+    const { device, close } = plane.value.open({
+      ...{ tokens: { from: 2, to: 8, at: 5 }, seed: 1, favourites: [], signal: new AbortController().signal },
+      kernelOf(key) {
+        const spec = specOf(Number(key));
+        const kernel = { ...(kernels[0] as never as ScheduledKernel), id: `s${key}`, spec };
+        return { kernel, text: renderShader(spec) };
+      },
+    });
+    // The second has twice the shares, and the first its own still.
+    for (const key of ['2', '4', '2']) {
+      const candidate = { key, features: [], modelled: 1 };
+      expect(await device.prepare(candidate)).toMatchObject({ ok: true });
+      const timed = await device.time(candidate);
+      expect(timed.ok && timed.value > 0).toBe(true);
+    }
+    close();
+    plane.value.close();
   });
 
   test('a template that computes wrong values gives no time to anything', async () => {

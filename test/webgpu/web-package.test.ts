@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { findDawn } from '../../compiler/build/find-dawn.ts';
 import type { Manifest } from '../../ir/manifest.ts';
 import { webgpu } from '../../targets/webgpu.ts';
-import { compileFixture, tinyLlama } from '../compiler/compile-fixture.ts';
+import { compileFixture, onlySlices, tinyLlama } from '../compiler/compile-fixture.ts';
 import { describeWith } from './describe-with.ts';
 import { makeSiteRun, readOutputs, writeRuns } from './site-runs.ts';
 
@@ -67,6 +67,26 @@ needsDawn('a site, quantize and linear, agrees with the float64 layer', slow, ()
       expect([elements > 0, failures], `${run.site}, M = ${run.M}`).toEqual([true, 0]);
       expect(worst).toBeLessThanOrEqual(1);
     }
+  });
+});
+
+needsDawn('a site whose linear adds up slices of K in a second dispatch', () => {
+  test('agrees with the float64 layer too', async () => {
+    const bundle = join(root, 'sliced');
+    const outputFor = () => bundle;
+    const sliced = await compileFixture(tinyLlama, { target: webgpu, outputFor, exclude: onlySlices });
+    const runs = ['o_proj', 'down_proj'].flatMap((site) =>
+      [1, 6, 37].map((tokens) => makeSiteRun(sliced.manifest, site, tokens)),
+    );
+    const two = sliced.manifest.kernels.filter(({ dispatches = [] }) => dispatches.length === 2);
+    expect(two.length).toBeGreaterThan(3);
+    const folder = join(root, 'sliced-runs');
+    writeRuns(folder, runs);
+    await execute('node', ['main.mjs', join(bundle, 'web', 'index.js'), folder, dawn()], { cwd: app });
+    for (const [index, run] of runs.entries())
+      expect(run.judge(readOutputs(folder, index)), `${run.site}, M = ${run.M}`).toMatchObject({
+        failures: 0,
+      });
   });
 });
 

@@ -48,7 +48,7 @@ function weightData(problem: LinearProblem, seed: number, kind: DatasetKind): We
 
 function makeBuffers(
   problem: LinearProblem,
-  { workspaceBytes }: LinearCover,
+  { workspaceBytes, scratchBytes }: LinearCover,
   m: number,
   weights: WeightData,
   activations: ActivationData,
@@ -101,6 +101,10 @@ function makeBuffers(
   if (workspaceBytes !== undefined) {
     const bytes = evaluate(workspaceBytes, m);
     list.push({ argument: 'workspace', bytes, access: 'workspace', fill: (_, into) => into.fill(0) });
+  }
+  if (scratchBytes !== undefined) {
+    const fill = (_: number, into: Uint8Array) => into.fill(untouchedByte);
+    list.push({ argument: 'workspace', bytes: evaluate(scratchBytes, m), access: 'workspace', fill });
   }
   return list;
 }

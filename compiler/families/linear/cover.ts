@@ -27,6 +27,8 @@ export interface LinearCover {
   placeOf(cta: CtaIndex): { readonly place: TilePlace; readonly slice: number };
   /** Bytes of the workspace that every launch leaves zero, tile after tile, channel tiles fastest. */
   readonly workspaceBytes?: Formula;
+  /** Bytes of a workspace that may hold anything, before and after. */
+  readonly scratchBytes?: Formula;
   /** Every CTA runs, whichever are compared: what lies around a compared tile is no stray write. */
   readonly runsWhole?: true;
   /** Tiles with which another dispatch begins, along the channels and along M tokens. */

@@ -55,6 +55,26 @@ export function findVariant(variants, name) {
 }
 
 /**
+ * The sites with the kernels of all variants: for what must do for any of them.
+ * @param {BundleTables} tables
+ * @returns {import('./tables.d.ts').Tables}
+ */
+export function tablesOfAll({ sites: byVariant, ...rest }) {
+  const all = Object.values(byVariant);
+  const [first = {}] = all;
+  const sites = Object.entries(first).map(([id, { linears }]) => [
+    id,
+    {
+      quantize: all.flatMap((sites) => sites[id]?.quantize ?? []),
+      linears: Object.fromEntries(
+        Object.keys(linears).map((name) => [name, all.flatMap((sites) => sites[id]?.linears[name] ?? [])]),
+      ),
+    },
+  ]);
+  return { ...rest, sites: Object.fromEntries(sites) };
+}
+
+/**
  * What a variant's sites are made by.
  * @param {BundleTables} tables
  * @param {string} name

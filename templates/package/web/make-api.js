@@ -1,6 +1,6 @@
 // Part of a package that quikc wrote; the same in each.
 import { BindGroups } from './bind-groups.js';
-import { chooseVariant, findVariant, supportedVariants, tablesOf } from './choose-variant.js';
+import { chooseVariant, findVariant, supportedVariants, tablesOf, tablesOfAll } from './choose-variant.js';
 import { compileKernels } from './compile-kernels.js';
 import { findMissing } from './find-missing.js';
 import { findSite, makeSite, siteBytes } from './make-site.js';
@@ -21,7 +21,7 @@ import { assertAlive, orLost } from './watch-device.js';
  */
 export function makeApi(tables, shaders) {
   const [least = ''] = Object.keys(tables.variants);
-  const some = tablesOf(tables, least);
+  const all = tablesOfAll(tables);
   return {
     /**
      * @param {GPUAdapter | null} adapter
@@ -39,16 +39,16 @@ export function makeApi(tables, shaders) {
      * @param {string} site
      * @param {number} M
      */
-    bytes: (site, M) => siteBytes(some, site, M),
+    bytes: (site, M) => siteBytes(all, site, M),
     /**
      * @param {GPUDevice} device
      * @param {string} layer
      * @param {Readonly<Record<string, import('./types.d.ts').ByteSource>>} source
      * @param {import('./types.d.ts').UploadOptions} [options]
      */
-    uploadWeights: (device, layer, source, options) => uploadWeights(some, device, layer, source, options),
+    uploadWeights: (device, layer, source, options) => uploadWeights(all, device, layer, source, options),
     /** @param {Blob | ArrayBuffer | ArrayBufferView | string | URL} source */
-    openSafetensors: (source) => openSafetensors(some, source),
+    openSafetensors: (source) => openSafetensors(all, source),
     /**
      * @param {GPUDevice} device
      * @param {PipelineOptions} [options]

@@ -1,11 +1,15 @@
 import { describe, expect, test } from 'vitest';
 import { wgslFamilies } from '../../../compiler/families/index.ts';
 import { tileOf } from '../../../compiler/families/linear/wgsl/tile-of.ts';
+import { rankSchedules, surveySchedules } from '../../../compiler/schedule/rank-schedules.ts';
 import { evaluate } from '../../../ir/formula.ts';
 import type { LinearProblem, QuantizeProblem } from '../../../ir/problem.ts';
+import type { SliceSplitSchedule } from '../../../ir/schedule.ts';
 import { webgpu } from '../../../targets/webgpu.ts';
 
 const { linear, quantize } = wgslFamilies;
+/** Promised what the variant `base` asks for. */
+const base = { ...webgpu, promised: webgpu.variants.find(({ name }) => name === 'base')! };
 
 const problem: LinearProblem = {
   ...{ family: 'linear', target: 'webgpu', n: 130, k: 200, outliers: 24, dtype: 'f16', columns: 'compact' },
@@ -36,7 +40,10 @@ describe('a linear', () => {
       legal += 1;
       const [dispatch, ...more] = linear.contract({ family: 'linear', problem, schedule }).dispatches;
       const { grid, block } = dispatch!;
-      expect(more).toEqual([]);
+      expect(more.map(({ entryPoint }) => entryPoint)).toEqual(
+        schedule.kind === 'slice-split' ? ['finish'] : [],
+      );
+      expect(evaluate(grid[2], m)).toBe(schedule.kind === 'slice-split' ? schedule.slices : 1);
       const [x, y] = [evaluate(grid[0], m), evaluate(grid[1], m)];
       const { channels, tokens, perThread } = tileOf(schedule);
       const perRow = schedule.kind === 'lane-split' ? schedule.lanes : 1;
@@ -47,7 +54,30 @@ describe('a linear', () => {
       expect((y - 1) * tokens).toBeLessThan(m);
     }
     expect(legal).toBeGreaterThan(20);
-    expect([...kinds]).toEqual(['register-tile', 'lane-split', 'broadcast-tile']);
+    expect([...kinds]).toEqual(['register-tile', 'lane-split', 'slice-split', 'broadcast-tile']);
+  });
+
+  test.each([
+    [640, 28_672, 32, 'slice-split'],
+    [512, 28_672, 1, 'lane-split'],
+    [4096, 11_008, 8, 'register-tile'],
+  ] as const)('of %d channels over K = %d is at %d tokens a %s', (n, k, m, kind) => {
+    const shape = { ...problem, n, k, outliers: 256, weightBits: 8, activationBits: 8 } as const;
+    const { legal } = surveySchedules(linear, shape, base);
+    const serving = legal.filter((schedule) => linear.servesRange(schedule, { from: 1, to: m }));
+    const [best] = rankSchedules(linear, shape, serving, base, m, 1);
+    expect(best?.schedule.kind).toBe(kind);
+  });
+
+  test('cuts K into slices for few tokens alone', () => {
+    const slices: SliceSplitSchedule = {
+      ...{ kind: 'slice-split', slices: 4, channelThreads: 32, tokens: 1 },
+      ...{ dot: 'packed', halves: 'words' },
+    };
+    expect(linear.servesRange(slices, { from: 2, to: 8 })).toBe(true);
+    expect(linear.servesRange(slices, { from: 33, to: 128 })).toBe(false);
+    expect(linear.servesRange(slices, { from: 129 })).toBe(false);
+    expect(linear.reject({ ...problem, k: 100 }, slices, base)?.kind).toBe('slices without K');
   });
 
   /** Microseconds of register tiles of one thread's work, so many threads along channels and along tokens. */
@@ -88,15 +118,22 @@ describe('a linear', () => {
       { outliers: 200 },
       { epilogue: [{ op: 'residual' }] as const },
     ]) {
-      const schedule = [...linear.enumerate(problem, webgpu)][0]!;
-      const spec = { family: 'linear', problem: { ...problem, ...change }, schedule } as const;
-      const buffers = linear.contract(spec).arguments.filter(({ kind }) => kind === 'buffer');
-      expect(buffers.length).toBeLessThanOrEqual(webgpu.limits.storageBuffersPerStage);
-      for (const buffer of buffers) {
-        if (buffer.kind === 'buffer') expect(evaluate(buffer.bytes, 1)).toBeGreaterThan(0);
+      for (const schedule of linear.enumerate(problem, webgpu)) {
+        const spec = { family: 'linear', problem: { ...problem, ...change }, schedule } as const;
+        const { arguments: all, dispatches } = linear.contract(spec);
+        const most = Math.max(...dispatches.map(({ buffers }) => buffers.length));
+        expect(most).toBeLessThanOrEqual(webgpu.limits.storageBuffersPerStage);
+        for (const buffer of all) {
+          if (buffer.kind !== 'buffer') continue;
+          expect(evaluate(buffer.bytes, 1)).toBeGreaterThan(0);
+          const users = dispatches.filter(({ buffers }) =>
+            buffers.some(({ argument }) => argument === buffer.name),
+          );
+          expect(users.length, buffer.name).toBe(buffer.name === 'workspace' ? 2 : 1);
+        }
+        const named = linear.describeResources(spec, webgpu);
+        expect(named).toMatchObject({ dialect: 'wgsl', storageBuffers: most });
       }
-      const named = linear.describeResources(spec, webgpu);
-      expect(named).toMatchObject({ dialect: 'wgsl', storageBuffers: buffers.length });
     }
   });
 

@@ -7,18 +7,21 @@ import type { LinearCover } from '../cover.ts';
 import { blockChannels } from '../geometry.ts';
 import { channelShards } from './channel-shards.ts';
 import { launchTokens } from './contract.ts';
+import { sharesArgument } from './slice-shares.ts';
 import { tileOf } from './tile-of.ts';
 
 /** A workgroup computes a tile: x along the channels, y along the tokens. */
-export function wgslCover({ problem, schedule }: SpecOf<'linear', 'wgsl'>): LinearCover {
+export function wgslCover(spec: SpecOf<'linear', 'wgsl'>): LinearCover {
+  const { problem, schedule } = spec;
   const { channels, tokens } = tileOf(schedule);
   return {
     tileN: channels,
     tileM: tokens,
     ctasPerTile: 1,
     runsWhole: true,
+    ...(schedule.kind === 'slice-split' ? { scratchBytes: sharesArgument(problem, schedule).bytes } : {}),
     seams: (m) => {
-      const launched = launchTokens(problem, tokens);
+      const launched = launchTokens(spec);
       const launches = Array.from({ length: ceilDiv(m, launched) - 1 }, (_, before) => before + 1);
       const [, ...shards] = channelShards(problem, schedule);
       return {

@@ -1,3 +1,4 @@
+import { evaluate } from '../../../../ir/formula.ts';
 import type { LinearProblem } from '../../../../ir/problem.ts';
 import type { IntegerDot, WgslLinearSchedule } from '../../../../ir/schedule.ts';
 import type { WgslTarget } from '../../../../targets/target.ts';
@@ -5,12 +6,15 @@ import { ceilDiv } from '../../../support/integer.ts';
 import type { CostEstimate, CostTerm } from '../../family.ts';
 import { linearGeometry, segmentBytes } from '../geometry.ts';
 import { linearWork } from '../work.ts';
+import { sharesArgument, shareVectors } from './slice-shares.ts';
 import { tileOf } from './tile-of.ts';
 
 /** Part of the time of all shorter terms that does not hide behind the longest. Stated. */
 const overlapLoss = 0.2;
 /** 16-byte loads that a core serves from its caches a clock. Stated. */
 const loadsPerCoreClock = 16;
+/** What a dispatch takes that waits for the one before it. Stated. */
+const dispatchMicroseconds = 10;
 /** Invocations that a core needs at once to hide the latency of its loads. Stated. */
 const threadsToHide = 512;
 
@@ -28,7 +32,8 @@ export function estimateLinear(
   const { gpu } = target;
   const { channelBlocks, baseSegments, outlierSegments } = linearGeometry(problem);
   const tile = tileOf(schedule);
-  const workgroups = ceilDiv(channelBlocks * 16, tile.channels) * ceilDiv(m, tile.tokens);
+  const tiles = ceilDiv(channelBlocks * 16, tile.channels) * ceilDiv(m, tile.tokens);
+  const workgroups = tiles * slicesOf(schedule);
   const threads = workgroups * tile.block[0] * tile.block[1];
   const perMicrosecond = gpu.coreCount * gpu.clockMHz;
   const filled = Math.min(1, threads / (gpu.coreCount * threadsToHide));
@@ -42,14 +47,15 @@ export function estimateLinear(
   const loads = threads * each.loads;
   const loading = loads / loadsPerCoreClock / perMicrosecond / used;
   const rowsBytes = (tile.channels + tile.tokens) * (baseSegments + outlierSegments) * segmentBytes;
-  const l2 = (workgroups * rowsBytes) / (gpu.l2GBps * 1e3) / used;
+  const l2 = (tiles * rowsBytes) / (gpu.l2GBps * 1e3) / used;
   const work = linearWork(problem, m);
   const bytes = Object.entries(work)
     .filter(([name]) => name.endsWith('Bytes'))
-    .reduce((sum, [, value]) => sum + value, 0);
+    .reduce((sum, [, value]) => sum + value, 2 * shareBytes(problem, schedule, m));
   const dram = bytes / (gpu.dramGBps * 1e3);
 
-  const microseconds = overlap([arithmetic, loading, l2, dram]);
+  const secondDispatch = schedule.kind === 'slice-split' ? dispatchMicroseconds : 0;
+  const microseconds = overlap([arithmetic, loading, l2, dram]) + secondDispatch;
   const ideal = Math.max(
     work.baseMacs / 4 / gpu.perCoreClock.dot4 / perMicrosecond +
       work.outlierMacs / gpu.perCoreClock.fma / perMicrosecond,
@@ -69,13 +75,16 @@ export function estimateLinear(
     {
       name: 'L2',
       microseconds: l2,
-      how: `${((workgroups * rowsBytes) / 1e6).toFixed(1)} MB at ${gpu.l2GBps} GB/s: ${workgroups} workgroups, ${tile.channels} channels and ${tile.tokens} tokens each`,
+      how: `${((tiles * rowsBytes) / 1e6).toFixed(1)} MB at ${gpu.l2GBps} GB/s: ${tiles} tiles of ${tile.channels} channels x ${tile.tokens} tokens`,
     },
     {
       name: 'DRAM',
       microseconds: dram,
       how: `${(bytes / 1e6).toFixed(1)} MB once at ${gpu.dramGBps} GB/s`,
     },
+    ...(secondDispatch === 0
+      ? []
+      : [{ name: 'second dispatch', microseconds: secondDispatch, how: 'drain, start and fill; stated' }]),
   ];
   const waves = threads / (gpu.coreCount * threadsToHide);
   return { microseconds, terms, waves, rooflineFraction: ideal / microseconds };
@@ -89,6 +98,15 @@ function overlap(terms: readonly number[]): number {
 
 /** Multiply-adds' worth of unpacking a code into an i32: two shifts. */
 const unpackCode = 2;
+
+function slicesOf(schedule: WgslLinearSchedule): number {
+  return schedule.kind === 'slice-split' ? schedule.slices : 1;
+}
+
+/** Bytes that go through the workspace, one way. */
+function shareBytes(problem: LinearProblem, schedule: WgslLinearSchedule, m: number): number {
+  return schedule.kind === 'slice-split' ? evaluate(sharesArgument(problem, schedule).bytes, m) : 0;
+}
 
 /** What a thread does: dot products and multiply-adds over the base columns, and 16-byte loads over all. */
 function baseWork(problem: LinearProblem, schedule: WgslLinearSchedule) {
@@ -121,6 +139,14 @@ function baseWork(problem: LinearProblem, schedule: WgslLinearSchedule) {
         outlierFmas: tokens * outlierSegments * 64,
         loads: segments * (8 + (8 * tokens) / lanes),
       };
+    }
+    case 'slice-split': {
+      const { slices, tokens, dot } = schedule;
+      const [share, outlierShare] = [ceilDiv(baseSegments, slices), ceilDiv(outlierSegments, slices)];
+      // The shares, once each way, are spread over the threads that made them.
+      const loads = (share + outlierShare) * (8 + 2 * tokens) + 2 * tokens * shareVectors(problem);
+      const outlierFmas = tokens * outlierShare * 64;
+      return { ...products(dot, tokens, share, codesPerSegment), outlierFmas, loads };
     }
     case 'lane-split': {
       const { lanes, tokens, dot } = schedule;

@@ -7,7 +7,7 @@ import { describeLinear, linearWidths } from '../describe.ts';
 import { sampleTiles } from '../sample-tiles.ts';
 import { linearTolerances } from '../tolerances.ts';
 import { linearWork } from '../work.ts';
-import { linearBuffers, linearContract } from './contract.ts';
+import { linearContract } from './contract.ts';
 import { wgslCover } from './cover.ts';
 import { estimateLinear } from './estimate.ts';
 import {
@@ -47,12 +47,12 @@ export const linear: KernelFamily<'linear', 'wgsl'> = {
   widths: linearWidths,
   describeProblem: describeLinear,
   view: linearView,
-  describeResources: ({ problem, schedule }) => ({
+  describeResources: (spec) => ({
     dialect: 'wgsl',
-    threads: tileOf(schedule).block[0] * tileOf(schedule).block[1],
-    workgroupBytes: workgroupBytes(schedule),
-    storageBuffers: linearBuffers(problem).length,
-    ...linearNeeds(schedule),
+    threads: tileOf(spec.schedule).block[0] * tileOf(spec.schedule).block[1],
+    workgroupBytes: workgroupBytes(spec.schedule),
+    storageBuffers: Math.max(...linearContract(spec).dispatches.map(({ buffers }) => buffers.length)),
+    ...linearNeeds(spec.schedule),
   }),
   tolerances: (spec) => linearTolerances(wgslCover(spec).roundings),
   sampleCtas: (spec, m, limit, seed) =>

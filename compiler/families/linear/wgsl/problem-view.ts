@@ -31,11 +31,12 @@ export const problemShape = {
 
 /** `rows`: whether token rows are read by the word, of codes or a pair of outliers, or four of them at once. */
 export function problemView(
-  { problem, schedule }: SpecOf<'linear', 'wgsl'>,
+  spec: SpecOf<'linear', 'wgsl'>,
   context: ViewContext,
   workgroup: string,
   rows: 'word' | 'four',
 ) {
+  const { problem, schedule } = spec;
   const { channelBlocks, baseSegments, outlierSegments } = linearGeometry(problem);
   const { pair, four } = halfTypes(problem.dtype, schedule);
   const types = {
@@ -46,6 +47,7 @@ export function problemView(
     row_meta: 'vec2<f32>',
     outlier_rows: rows === 'word' ? pair : four,
     residual: pair,
+    workspace: 'vec4<i32>',
   };
   const sharded = isSharded(problem, schedule);
   const contract = [
@@ -53,7 +55,7 @@ export function problemView(
     `A workgroup computes ${workgroup}.`,
     ...(sharded ? ['A dispatch computes a part of the channels: no binding holds all the weights.'] : []),
   ];
-  const buffers = linearBuffers(problem);
+  const buffers = linearBuffers(spec);
   return {
     banner: bannerView(context, contract),
     enables: wgslEnables(linearNeeds(schedule).features),

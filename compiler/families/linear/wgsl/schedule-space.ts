@@ -4,12 +4,16 @@ import type {
   BroadcastTileSchedule,
   LaneSplitSchedule,
   RegisterTileSchedule,
+  SliceSplitSchedule,
   WgslLinearSchedule,
 } from '../../../../ir/schedule.ts';
 import type { WgslTarget } from '../../../../targets/target.ts';
+import { ceilDiv } from '../../../support/integer.ts';
 import type { Rejection, TokenRange } from '../../family.ts';
 import { halfFeatures, rejectHalves } from '../../half-access.ts';
 import { rejectUnpromised } from '../../reject-unpromised.ts';
+import { blockChannels, linearGeometry } from '../geometry.ts';
+import { launchTokens } from './contract.ts';
 import { tileOf } from './tile-of.ts';
 
 const registerTiles = {
@@ -19,6 +23,11 @@ const registerTiles = {
 } as const;
 
 const laneSplits = { lanes: [8, 16, 32, 64], channelThreads: [4, 8, 16], tokens: [1, 2, 4, 8] } as const;
+
+const sliceSplits = { slices: [2, 4, 8, 16], channelThreads: [32, 64], tokens: [1, 2, 4, 8] } as const;
+
+/** Tokens beyond which shares take more room and traffic than slices can win. Stated. */
+const mostSplitTokens = 32;
 
 const broadcastTiles = { threads: [32, 64, 128], tokens: [8, 16], lanes: [4, 8, 16] } as const;
 
@@ -35,6 +44,7 @@ export function* enumerateLinears(): Iterable<WgslLinearSchedule> {
     for (const dot of forms.dot) {
       for (const tile of enumerateRegisterTiles()) yield { ...tile, dot, halves };
       for (const tile of enumerateLaneSplits()) yield { ...tile, dot, halves };
+      for (const tile of enumerateSliceSplits()) yield { ...tile, dot, halves };
     }
     for (const dot of forms.broadcastDot) {
       for (const tile of enumerateBroadcastTiles()) yield { ...tile, dot, halves };
@@ -61,6 +71,14 @@ function* enumerateLaneSplits(): Iterable<Tile<LaneSplitSchedule>> {
   }
 }
 
+function* enumerateSliceSplits(): Iterable<Tile<SliceSplitSchedule>> {
+  for (const slices of sliceSplits.slices) {
+    for (const channelThreads of sliceSplits.channelThreads) {
+      for (const tokens of sliceSplits.tokens) yield { kind: 'slice-split', slices, channelThreads, tokens };
+    }
+  }
+}
+
 function* enumerateBroadcastTiles(): Iterable<Tile<BroadcastTileSchedule>> {
   for (const threads of broadcastTiles.threads) {
     for (const tokens of broadcastTiles.tokens) {
@@ -76,6 +94,7 @@ export function linearNeeds(schedule: WgslLinearSchedule): DeviceNeeds {
   switch (schedule.kind) {
     case 'register-tile':
     case 'lane-split':
+    case 'slice-split':
       return { features: halves, languageFeatures, leastSubgroupSize: 1 };
     case 'broadcast-tile':
       return { features: [...halves, 'subgroups'], languageFeatures, leastSubgroupSize: schedule.lanes };
@@ -93,6 +112,21 @@ export function rejectLinear(
   if (schedule.kind === 'broadcast-tile' && schedule.tokens % schedule.lanes !== 0) {
     const { tokens, lanes } = schedule;
     return { kind: 'idle lanes', reason: () => `${tokens} tokens leave some of ${lanes} lanes without one` };
+  }
+  if (schedule.kind === 'slice-split') {
+    const { slices } = schedule;
+    const { baseSegments, outlierSegments, channelBlocks } = linearGeometry(problem);
+    const segments = Math.max(baseSegments, outlierSegments);
+    if (slices > segments)
+      return { kind: 'slices without K', reason: () => `${slices} slices of ${segments} segments` };
+    const workgroups = ceilDiv(channelBlocks * blockChannels, tileOf(schedule).channels);
+    const { workgroupsPerDimension } = target.limits;
+    if (workgroups > workgroupsPerDimension) {
+      const reason = () => `${workgroups} workgroups finish, ${workgroupsPerDimension} may be asked for`;
+      return { kind: 'too many channels at once', reason };
+    }
+    if (launchTokens({ family: 'linear', problem, schedule }) === 0)
+      return { kind: 'workspace too large', reason: () => 'the shares of one token do not fit a binding' };
   }
   const { channels, block } = tileOf(schedule);
   const threads = block[0] * block[1];
@@ -116,7 +150,9 @@ export function workgroupBytes(schedule: WgslLinearSchedule): number {
   return schedule.kind === 'lane-split' ? block[0] * block[1] * 32 : 0;
 }
 
-/** A tile no taller than needed: less than twice as many tokens as the range has. */
+/** A tile no taller than needed: less than twice as many tokens as the range has; slices for few tokens alone. */
 export function servesLinear(schedule: WgslLinearSchedule, range: TokenRange): boolean {
+  if (schedule.kind === 'slice-split' && !(range.to !== undefined && range.to <= mostSplitTokens))
+    return false;
   return tileOf(schedule).tokens < 2 * Math.max(1, range.to ?? Number.POSITIVE_INFINITY);
 }

@@ -7,6 +7,16 @@ import { launchTokens } from './contract.ts';
 /** Products are summed 256 (4 bit) times or once as large as they are: |sum| <= 2^14 a column. */
 const longestBase = 2 ** 17 - 1;
 
+/** What has to be bound does not depend on it. */
+const anySchedule = {
+  kind: 'register-tile',
+  channelThreads: 4,
+  tokenThreads: 8,
+  tokensPerThread: 1,
+  dot: 'scalar',
+  halves: 'words',
+} as const;
+
 /** Whether the WGSL template can serve `problem`, or the first reason why not. */
 export function supportsLinear(problem: LinearProblem, target: WgslTarget): Support {
   const { weightBits, activationBits, n, k } = problem;
@@ -37,7 +47,7 @@ export function supportsLinear(problem: LinearProblem, target: WgslTarget): Supp
       nearest: 'shards along N, each a linear of its own',
     };
   }
-  if (launchTokens(problem, 1) === 0) {
+  if (launchTokens({ family: 'linear', problem, schedule: anySchedule }) === 0) {
     const reason = `N = ${n}: the fewest rows of y that can be bound apart do not fit a binding of ${target.limits.bindingBytes} bytes`;
     return { supported: false, reason, nearest: 'shards along N, each a linear of its own' };
   }

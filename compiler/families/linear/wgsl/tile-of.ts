@@ -24,6 +24,10 @@ export function tileOf(schedule: WgslLinearSchedule): WorkgroupTile {
       const { threads, tokens } = schedule;
       return { channels: 4 * threads, tokens, block: [threads, 1], perThread: tokens };
     }
+    case 'slice-split': {
+      const { channelThreads, tokens } = schedule;
+      return { channels: 4 * channelThreads, tokens, block: [channelThreads, 1], perThread: tokens };
+    }
     case 'lane-split': {
       const { lanes, channelThreads, tokens } = schedule;
       return { channels: 4 * channelThreads, tokens, block: [lanes, channelThreads], perThread: tokens };

@@ -3,7 +3,7 @@
 // A workgroup computes 4 * kChannelThreads channels x kTokens tokens.
 // serves     proj (w8a8, 8 outlier columns, bf16)
 // why        M = 1: modelled 1.0 us at M = 1, 86 % of the roofline: DRAM 0.9, loads 0.7 us
-// why        best on Arc-140V of 22 legal schedules; next 1.0 us: t32x1 32x8 threads along K packed
+// why        best on Arc-140V of 38 legal schedules; next 1.0 us: t32x1 32x8 threads along K packed
 // made by    quikc <version>, templates <digest>, spec 61788a76ebc7
 
 // ---- The problem ---------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 // A workgroup computes 4 * kChannelThreads channels x kTokens tokens.
 // serves     proj (w4a4, 8 outlier columns, f16)
 // why        M = 1: modelled 0.7 us at M = 1, 66 % of the roofline: loads 0.6, DRAM 0.5 us
-// why        best on Arc-140V of 22 legal schedules; next 0.7 us: t32x1 32x8 threads along K packed
+// why        best on Arc-140V of 34 legal schedules; next 0.7 us: t32x1 32x8 threads along K packed
 // made by    quikc <version>, templates <digest>, spec d828dec62501
 
 // ---- The problem ---------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 // A workgroup computes 4 * kChannelThreads channels x kTokens tokens.
 // serves     layers.0-3.self_attn.o_proj (w4a4, 8 outlier columns, f16)
 // why        M = 1: modelled 0.5 us at M = 1, 38 % of the roofline: loads 0.5, DRAM 0.2 us
-// why        best on Arc-140V of 22 legal schedules; next 0.5 us: t32x1 16x8 threads along K packed
+// why        best on Arc-140V of 26 legal schedules; next 0.5 us: t32x1 16x8 threads along K packed
 // made by    quikc <version>, templates <digest>, spec 564c787383b0
 
 // ---- The problem ---------------------------------------------------------------------------------

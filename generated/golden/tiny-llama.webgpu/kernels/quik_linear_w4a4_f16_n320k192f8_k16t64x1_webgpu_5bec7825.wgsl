@@ -3,7 +3,7 @@
 // A workgroup computes 4 * kChannelThreads channels x kTokens tokens.
 // serves     layers.0-3.self_attn.qkv_proj (w4a4, 8 outlier columns, f16)
 // why        M = 1: modelled 0.6 us at M = 1, 60 % of the roofline: loads 0.5, DRAM 0.3 us
-// why        best on Arc-140V of 22 legal schedules; next 0.6 us: t32x1 16x8 threads along K packed
+// why        best on Arc-140V of 26 legal schedules; next 0.6 us: t32x1 16x8 threads along K packed
 // made by    quikc <version>, templates <digest>, spec 5bec78258f68
 
 // ---- The problem ---------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 // A workgroup computes 4 * kChannelThreads channels x kTokenThreads * kTokens tokens.
 // serves     layers.0-3.self_attn.qkv_proj (w4a4, 8 outlier columns, f16)
 // why        M 9-32: modelled 0.7 us at M = 32, 70 % of the roofline: loads 0.6, DRAM 0.5 us
-// why        best on Arc-140V of 180 legal schedules; next 0.8 us: t32x16 8x16 threads packed
+// why        best on Arc-140V of 196 legal schedules; next 0.8 us: t32x16 8x16 threads packed
 // made by    quikc <version>, templates <digest>, spec feaabe90cd57
 
 // ---- The problem ---------------------------------------------------------------------------------

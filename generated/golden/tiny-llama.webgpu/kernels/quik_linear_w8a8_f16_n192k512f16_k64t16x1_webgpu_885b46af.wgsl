@@ -3,7 +3,7 @@
 // A workgroup computes 4 * kChannelThreads channels x kTokens tokens.
 // serves     layers.0-3.mlp.down_proj (w8a8, 16 outlier columns, f16)
 // why        M = 1: modelled 0.9 us at M = 1, 86 % of the roofline: DRAM 0.8, loads 0.6 us
-// why        best on Arc-140V of 22 legal schedules; next 0.9 us: t16x1 64x4 threads along K scalar
+// why        best on Arc-140V of 38 legal schedules; next 0.9 us: t16x1 64x4 threads along K scalar
 // made by    quikc <version>, templates <digest>, spec 885b46af1453
 
 // ---- The problem ---------------------------------------------------------------------------------

@@ -12,7 +12,9 @@ import { fakeDevice } from './fake-device.ts';
 const { files, manifest } = await compileFixture(tinyLlama, { target: webgpu });
 const root = realpathSync(mkdtempSync(join(tmpdir(), 'quikc-web-')));
 writeBundle(join(root, 'bundle'), files);
-const bundle = await import(/* @vite-ignore */ pathToFileURL(join(root, 'bundle', 'web', 'index.js')).href);
+const load = (module: string) =>
+  import(/* @vite-ignore */ pathToFileURL(join(root, 'bundle', 'web', module)).href);
+const bundle = await load('index.js');
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
 const dot = 'packed_4x8_integer_dot_product';
@@ -74,6 +76,26 @@ describe('a variant that is named', () => {
       message: expect.stringMatching(/variants\['subgroups'\].*the feature subgroups is missing/),
     });
   });
+});
+
+test('bytes are enough for any variant: a workspace may be of one alone', async () => {
+  const { makeApi } = await load('make-api.js');
+  const kernel = (...rest: readonly number[]) => ({
+    arguments: rest.map((each) => ({
+      name: 'workspace',
+      access: 'read-write',
+      bytes: (m: number) => m * each,
+    })),
+    ...{ tokensAtOnce: 8, dispatches: [] },
+  });
+  const launch = (id: string) => [{ from: 1, to: 8, kernel: id }];
+  const sites = (id: string) => ({ o: { quantize: launch('none'), linears: { o: launch(id) } } });
+  const tables = {
+    ...{ kernels: { none: kernel(), some: kernel(5), more: kernel(7) }, layers: {} },
+    ...{ variants: { scalar: {}, base: {}, best: {} } },
+    sites: { scalar: sites('none'), base: sites('more'), best: sites('some') },
+  };
+  expect(makeApi(tables, {}).bytes('o', 3)).toEqual({ buffers: {}, linears: { o: { workspace: 21 } } });
 });
 
 test('without word of WGSL’s language features nothing is taken for granted', async () => {

@@ -8,7 +8,7 @@ import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { writeBundle } from '../../../../compiler/package/write-bundle.ts';
 import { webgpu } from '../../../../targets/webgpu.ts';
-import { compileFixture, tinyLlama } from '../../compile-fixture.ts';
+import { compileFixture, onlySlices, tinyLlama } from '../../compile-fixture.ts';
 import { fakeDevice } from './fake-device.ts';
 
 const { files } = await compileFixture(tinyLlama, { target: webgpu });
@@ -74,6 +74,32 @@ describe('encode', () => {
     const { site, request, pass, device } = await ready();
     Object.assign(device.limits, { maxComputeWorkgroupsPerDimension: 4 });
     expect(() => site.encode(pass, request(64))).toThrow(/64 x 1 x 1 workgroups, 4 a side/);
+  });
+});
+
+describe('a launch of two dispatches', () => {
+  test('takes the workspace that createBuffers made for as many tokens, or more', async () => {
+    const sliced = await compileFixture(tinyLlama, { target: webgpu, exclude: onlySlices });
+    writeBundle(join(root, 'sliced'), sliced.files);
+    const path = pathToFileURL(join(root, 'sliced', 'web', 'index.js')).href;
+    const { createPipelines, uploadWeights } = await import(/* @vite-ignore */ path);
+    const { device, pass, counts } = fakeDevice();
+    const site = (await createPipelines(device)).sites.o_proj;
+    const weights = await uploadWeights(device, layer, packed());
+    const made = await site.createBuffers(64);
+    const linears = { o_proj: { ...made.linears.o_proj, ...weights } };
+    // Of 32 tokens, the most that slices serve: 8 bytes a channel and slice.
+    expect(linears.o_proj.workspace.size % (32 * 192 * 8)).toBe(0);
+    for (const M of [6, 64]) site.encode(pass, { M, buffers: made.buffers, linears });
+    expect(counts.dispatches).toHaveLength(3 + 2);
+    expect(counts.dispatches[2]).toEqual([1, 6, 1]);
+    const { workspace: _, ...without } = linears.o_proj;
+    expect(() => site.encode(pass, { M: 6, buffers: made.buffers, linears: { o_proj: without } })).toThrow(
+      /the buffer "workspace" is missing/,
+    );
+    expect(() =>
+      site.encode(pass, { M: 64, buffers: made.buffers, linears: { o_proj: without } }),
+    ).not.toThrow();
   });
 });
 

@@ -1,9 +1,9 @@
-// quik_linear_w4a4_f16_n192k576f8_k8t32x2_scalar_webgpu_1bc14353
+// quik_linear_w4a4_f16_n192k576f8_s4t128x1_scalar_webgpu_b58842bb
 // y[M, N] = dequantised(codes * weights) + outlier_rows * outlier_weights + bias (+ residual), one kernel.
-// A workgroup computes 4 * kChannelThreads channels x kTokens tokens.
+// A workgroup computes the shares that a slice of K has in 4 * kChannelThreads channels x kTokens tokens.
 // serves     test (test)
 // why        chosen by a test
-// made by    quikc test, templates test, spec 1bc14353acf8
+// made by    quikc test, templates test, spec b58842bbef93
 
 // ---- The problem ---------------------------------------------------------------------------------
 const kN = 192u;  // output channels
@@ -13,19 +13,21 @@ const kOutlierSegments = 1u;  // of 16 outlier columns, padded with value 0
 const kHalf = 8.0;  // 2^(bits - 1): what a code is off from the quantised level
 
 // ---- The schedule --------------------------------------------------------------------------------
-const kLanes = 8u;  // that share K
-const kChannelThreads = 8u;  // of 4 channels each
-const kTokens = 2u;
+const kSlices = 4u;  // of K, each with threads of its own
+const kChannelThreads = 32u;  // of 4 channels each
+const kTokens = 1u;
+const kShare = 2u;  // vectors that a slice has for 4 channels of a token: code sums, bits of outlier sums
 
 // ---- Bindings: layouts as in docs/layouts.md -----------------------------------------------------
 @group(0) @binding(0) var<uniform> M: u32;  // tokens
 @group(0) @binding(1) var<storage, read> weights: array<vec4<u32>>;  // base weight codes
 @group(0) @binding(2) var<storage, read> column_meta: array<vec4<f32>>;  // {s_w, R, bias, 0} per output channel; R = s_w * sum of its base codes
 @group(0) @binding(3) var<storage, read> outlier_weights: array<vec4<u32>>;  // weights of the outlier columns, in the order of outlier_rows
-@group(0) @binding(4) var<storage, read> codes: array<u32>;  // activation codes of the base columns
+@group(0) @binding(4) var<storage, read> codes: array<vec4<u32>>;  // activation codes of the base columns
 @group(0) @binding(5) var<storage, read> row_meta: array<vec2<f32>>;  // {scale, minimum} of a token row; {NaN, NaN} makes its output NaN
-@group(0) @binding(6) var<storage, read> outlier_rows: array<u32>;  // activations of the outlier columns, zero-padded to a multiple of 16
+@group(0) @binding(6) var<storage, read> outlier_rows: array<vec4<u32>>;  // activations of the outlier columns, zero-padded to a multiple of 16
 @group(0) @binding(7) var<storage, read_write> y: array<u32>;  // the result
+@group(0) @binding(8) var<storage, read_write> workspace: array<vec4<i32>>;  // shares of the slices of K: scratch between the two dispatches
 
 // Two f16 values in a word, the lower first.
 alias Pair = u32;
@@ -86,61 +88,60 @@ fn settle(sums: vec4<i32>) -> vec4<f32> {
   return vec4<f32>(sums);
 }
 
-// A lane's share of channels n, n + 8, n + 1, n + 9 for one token: code products, and the outlier columns.
-struct Share {
-  sums: vec4<i32>,
-  outliers: vec4<f32>,
+// Where `workspace` has what a slice contributes to channels n, n + 8, n + 1, n + 9 of a token; `place` counts by 4 channels.
+fn share_at(slice: u32, row: u32, place: u32) -> u32 {
+  return ((slice * M + row) * 4u * kBlocks + place) * kShare;
 }
 
-var<workgroup> scratch: array<Share, kLanes * kChannelThreads>;
-
-// What the lanes of a row of the workgroup have together, in a tree; every lane gets it.
-fn add_lanes(share: Share, lane: u32, thread: u32) -> Share {
-  scratch[thread] = share;
-  workgroupBarrier();  // before the first shares are read
-  for (var half = kLanes / 2u; half > 0u; half /= 2u) {
-    if (lane < half) {
-      let other = scratch[thread + half];
-      scratch[thread] = Share(scratch[thread].sums + other.sums, scratch[thread].outliers + other.outliers);
-    }
-    workgroupBarrier();  // before this round's results are read
-  }
-  let whole = scratch[thread - lane];
-  workgroupBarrier();  // all have read before `scratch` is used again
-  return whole;
-}
-
-// ---- Kernel --------------------------------------------------------------------------------------
-// kLanes threads compute channels n, n + 1, n + 8, n + 9 of a block (g = n % 16 is even) for kTokens tokens. A step is the words
-// t and t + 4 of a row's 256 bits; a lane takes every kLanes-th. Threads past the last block repeat it, for barriers need
-// them all, and store nothing; tokens past M repeat the last.
-@compute @workgroup_size(kLanes, kChannelThreads)
-fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>,
-        @builtin(local_invocation_index) thread: u32) {
-  let place = workgroup.x * kChannelThreads + local.y;
-  let block = min(place / 4u, kBlocks - 1u);
-  let g = 2u * (place % 4u);
-  let first = workgroup.y * kTokens;
+// ---- First dispatch ------------------------------------------------------------------------------
+// A thread walks its slice of the base columns, then of the outlier columns, for 4 channels of a block (g = n % 16 is even) and
+// kTokens tokens, as the register tile does. Tokens past M repeat the last and are not stored.
+@compute @workgroup_size(kChannelThreads)
+fn multiply(@builtin(global_invocation_id) thread: vec3<u32>) {
+  let block = thread.x / 4u;
+  let g = 2u * (thread.x % 4u);
+  let first = thread.y * kTokens;
+  let slice = thread.z;
+  let place = thread.x;
+  if (place >= 4u * kBlocks) { return; }
   let row0 = min(first + 0u, M - 1u);
   var sums0 = vec4<i32>();
-  var share0 = vec4<f32>();
-  let row1 = min(first + 1u, M - 1u);
-  var sums1 = vec4<i32>();
-  var share1 = vec4<f32>();
 
-  for (var step = local.x; step < 4u * kBaseSegments; step += kLanes) {
-    let at = (block * kBaseSegments + step / 4u) * 32u + g * 4u + step % 4u;
-    let w = prepare(weights[at]);
-    let v = prepare(weights[at + 4u]);
-    let at0 = (row0 * kBaseSegments + step / 4u) * 8u + step % 4u;
-    sums0 += vec4<i32>(dot_pair(w, codes[at0], codes[at0 + 4u]),
-      dot_pair(v, codes[at0], codes[at0 + 4u]));
-    let at1 = (row1 * kBaseSegments + step / 4u) * 8u + step % 4u;
-    sums1 += vec4<i32>(dot_pair(w, codes[at1], codes[at1 + 4u]),
-      dot_pair(v, codes[at1], codes[at1 + 4u]));
+  let past = (slice + 1u) * kBaseSegments / kSlices;
+  for (var segment = slice * kBaseSegments / kSlices; segment < past; segment++) {
+    let low0 = codes[2u * (row0 * kBaseSegments + segment)];
+    let high0 = codes[2u * (row0 * kBaseSegments + segment) + 1u];
+    let at = (block * kBaseSegments + segment) * 32u + g * 4u;
+    {
+      let w = prepare(weights[at + 0u]);
+      let v = prepare(weights[at + 0u + 4u]);
+      sums0 += vec4<i32>(dot_pair(w, low0.x, high0.x),
+        dot_pair(v, low0.x, high0.x));
+    }
+    {
+      let w = prepare(weights[at + 1u]);
+      let v = prepare(weights[at + 1u + 4u]);
+      sums0 += vec4<i32>(dot_pair(w, low0.y, high0.y),
+        dot_pair(v, low0.y, high0.y));
+    }
+    {
+      let w = prepare(weights[at + 2u]);
+      let v = prepare(weights[at + 2u + 4u]);
+      sums0 += vec4<i32>(dot_pair(w, low0.z, high0.z),
+        dot_pair(v, low0.z, high0.z));
+    }
+    {
+      let w = prepare(weights[at + 3u]);
+      let v = prepare(weights[at + 3u + 4u]);
+      sums0 += vec4<i32>(dot_pair(w, low0.w, high0.w),
+        dot_pair(v, low0.w, high0.w));
+    }
   }
+  if (first + 0u < M) { workspace[share_at(slice, row0, place)] = sums0; }
 
-  for (var step = local.x; step < 4u * kOutlierSegments; step += kLanes) {
+  var share0 = vec4<f32>();
+  let last = 4u * ((slice + 1u) * kOutlierSegments / kSlices);
+  for (var step = 4u * (slice * kOutlierSegments / kSlices); step < last; step++) {
     let at = (block * kOutlierSegments + step / 4u) * 32u + g * 4u + step % 4u;
     let w = outlier_weights[at];
     let v = outlier_weights[at + 4u];
@@ -148,16 +149,29 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     let high = array(unpack_pair(w[2]), unpack_pair(w[3]), unpack_pair(v[2]), unpack_pair(v[3]));
     let columns = mat4x4<f32>(low[0].x, low[1].x, low[2].x, low[3].x, low[0].y, low[1].y, low[2].y, low[3].y,
       high[0].x, high[1].x, high[2].x, high[3].x, high[0].y, high[1].y, high[2].y, high[3].y);
-    let at0 = (row0 * kOutlierSegments + step / 4u) * 8u + step % 4u;
-    share0 += columns
-      * vec4<f32>(unpack_pair(outlier_rows[at0]), unpack_pair(outlier_rows[at0 + 4u]));
-    let at1 = (row1 * kOutlierSegments + step / 4u) * 8u + step % 4u;
-    share1 += columns
-      * vec4<f32>(unpack_pair(outlier_rows[at1]), unpack_pair(outlier_rows[at1 + 4u]));
+    let at0 = 2u * (row0 * kOutlierSegments + step / 4u);
+    share0 += columns * vec4<f32>(unpack_pair(outlier_rows[at0][step % 4u]),
+      unpack_pair(outlier_rows[at0 + 1u][step % 4u]));
+  }
+  if (first + 0u < M) { workspace[share_at(slice, row0, place) + 1u] = bitcast<vec4<i32>>(share0); }
+}
+
+// ---- Second dispatch -----------------------------------------------------------------------------
+// A thread adds up the shares of 4 channels of a token, slice after slice: in the same order every time.
+@compute @workgroup_size(kChannelThreads)
+fn finish(@builtin(global_invocation_id) thread: vec3<u32>) {
+  let place = thread.x;
+  let row = thread.y;
+  if (place >= 4u * kBlocks) { return; }
+  var sums = vec4<i32>();
+  var outliers = vec4<f32>();
+  for (var slice = 0u; slice < kSlices; slice++) {
+    sums += workspace[share_at(slice, row, place)];
+    outliers += bitcast<vec4<f32>>(workspace[share_at(slice, row, place) + 1u]);
   }
 
   // Dequantise: y = sums * s_a * s_w + (z + half * s_a) * R.
-  let n = block * 16u + g;
+  let n = place / 4u * 16u + 2u * (place % 4u);
   let meta0 = column_meta[n];
   let meta1 = column_meta[n + 8u];
   let meta2 = column_meta[n + 1u];
@@ -165,19 +179,9 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
   let scale = vec4<f32>(meta0.x, meta1.x, meta2.x, meta3.x);
   let reduced = vec4<f32>(meta0.y, meta1.y, meta2.y, meta3.y);
   let bias = vec4<f32>(meta0.z, meta1.z, meta2.z, meta3.z);
-  let stores = local.x == 0u && place / 4u < kBlocks;
-  let whole0 = add_lanes(Share(sums0, share0), local.x, thread);
-  if (stores && first + 0u < M) {
-    let own = row_meta[row0];
-    let dequantised = settle(whole0.sums) * (own.x * scale) + (own.y + kHalf * own.x) * reduced;
-    store(row0, n, dequantised + whole0.outliers + bias);
-  }
-  let whole1 = add_lanes(Share(sums1, share1), local.x, thread);
-  if (stores && first + 1u < M) {
-    let own = row_meta[row1];
-    let dequantised = settle(whole1.sums) * (own.x * scale) + (own.y + kHalf * own.x) * reduced;
-    store(row1, n, dequantised + whole1.outliers + bias);
-  }
+  let own = row_meta[row];
+  let dequantised = settle(sums) * (own.x * scale) + (own.y + kHalf * own.x) * reduced;
+  store(row, n, dequantised + outliers + bias);
 }
 
 // Two words of y, channels n, n + 1 and n + 8, n + 9, unless they are padding.
