@@ -10,7 +10,7 @@ import type { Bundle } from '../package/read-bundle.ts';
 import { variantsOf } from '../package/variants-of.ts';
 import { assert } from '../support/assert.ts';
 import { fail, type Result, succeed } from '../support/result.ts';
-import type { AdapterReply } from '../verify/run-on-adapter.ts';
+import type { AdapterFault, AdapterReply } from '../verify/run-on-adapter.ts';
 import type { KernelVerification, PlannedLaunch, UnrunKernel } from '../verify/verification.ts';
 import { verifyShader } from '../verify/verify-shader.ts';
 import type { CommandContext } from './command.ts';
@@ -74,11 +74,7 @@ export async function verifyShaders(
         results.push(failure(entry.id, message));
         continue;
       }
-      return fail(
-        kind === 'no-adapter'
-          ? diagnose('QK703', { message: 'no WebGPU adapter here' })
-          : diagnose('QK616', { message: 'verify was interrupted' }),
-      );
+      return fail(diagnoseAdapter(kind, `${entry.id}: ${message}`));
     }
     adapter = verified.value.adapter;
     results.push(verified.value.result);
@@ -116,6 +112,22 @@ function shaderLaunches(
   return [...kept, ...more].map(({ tokens, tiles }) =>
     full === true || tiles === undefined ? { tokens } : { tokens, tiles },
   );
+}
+
+function diagnoseAdapter(
+  kind: Exclude<AdapterFault['kind'], 'failed' | 'unsupported'>,
+  message: string,
+): Diagnostic {
+  switch (kind) {
+    case 'no-adapter':
+      return diagnose('QK703', { message: 'no WebGPU adapter here' });
+    case 'device-lost':
+      return diagnose('QK704', { message });
+    case 'no-memory':
+      return diagnose('QK705', { message });
+    case 'cancelled':
+      return diagnose('QK616', { message: 'verify was interrupted' });
+  }
 }
 
 function failure(id: string, message: string): KernelVerification {

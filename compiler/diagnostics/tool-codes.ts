@@ -65,6 +65,8 @@ export const toolCodes: CodeTable = {
     'no WebGPU adapter',
     'install a Vulkan driver (without a GPU a software one, e.g. Mesa lavapipe 24 or newer, or SwiftShader) and name its ICD file in VK_ICD_FILENAMES',
   ),
+  QK704: error('the adapter was lost', 'run verify again, with fewer tokens (--m) or on another adapter'),
+  QK705: error('the adapter has no room', 'verify fewer tokens at once with --m'),
   QK801: error('no C++ compiler', 'install one, e.g. `apt-get install g++`'),
   QK802: error('the runner does not compile', 'try another C++17 compiler'),
   QK803: error('cannot write', 'free some space, or point QUIKC_CACHE elsewhere'),

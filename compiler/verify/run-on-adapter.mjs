@@ -1,7 +1,8 @@
 // Runs a WGSL kernel on a WebGPU adapter, in a process of its own: node run-on-adapter.mjs <webgpu module> <folder>. The
 // folder has kernel.wgsl and job.json: { needs: { features, languageFeatures, leastSubgroupSize }, runs: [{ buffers: [{ name,
 // bytes, file, output }], dispatches: [{ entryPoint, workgroups, uniforms: [{ binding, value }], buffers: [{ binding, buffer,
-// offset, bytes }] }] }] }; an output is read back into its file. One JSON line a run on stdout, the first about the adapter.
+// offset, bytes }] }] }] }; an output is read back into its file. One JSON line a run on stdout, the first about the adapter;
+// an error's line may say of what kind it is.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -19,8 +20,8 @@ else {
   const job = JSON.parse(readFileSync(join(folder, 'job.json'), 'utf8'));
   const missing = findMissing(job.needs);
   if (missing.length > 0) stop({ unsupported: missing.join('; ') }, 4);
-  // What is pending when a device goes fails too, and after it: the loss is told first, by its own handler.
-  else await run(job).catch((error) => setTimeout(() => stop({ error: error.message }, 1), 100));
+  // What is pending when a device goes fails too, sometimes before the loss is told: that has a moment to be first.
+  else await run(job).catch(({ message, kind }) => setTimeout(() => stop({ error: message, kind }, 1), 100));
 }
 
 /** WebGPU knows no subgroups of fewer than 4 invocations: what holds where an adapter does not tell. */
@@ -48,9 +49,13 @@ async function run({ needs, runs }) {
   });
   say({ adapter: { name: description || model || vendor, vendor, fallback: isFallbackAdapter === true } });
   device.lost.then(
-    ({ reason, message }) => reason !== 'destroyed' && stop({ error: `the device is lost: ${message}` }, 1),
+    ({ reason, message }) =>
+      reason !== 'destroyed' && stop({ error: `the device is lost: ${message}`, kind: 'device-lost' }, 1),
   );
-  device.onuncapturederror = ({ error }) => stop({ error: error.message }, 1);
+  device.onuncapturederror = ({ error }) => {
+    const kind = error.constructor.name === 'GPUOutOfMemoryError' ? 'no-memory' : undefined;
+    stop({ error: error.message, kind }, 1);
+  };
   const module = device.createShaderModule({ code: readFileSync(join(folder, 'kernel.wgsl'), 'utf8') });
   const pipelines = new Map();
   const pipelineOf = async (entryPoint) => {
@@ -99,12 +104,16 @@ async function load(device, { name, bytes, file, output }) {
 async function allocate(device, name, size, usage) {
   const { maxBufferSize } = device.limits;
   if (size > maxBufferSize)
-    throw new Error(`no buffer of ${size} bytes for ${name}: the adapter allows ${maxBufferSize}`);
+    throw noMemory(`${name} takes ${size} bytes, the adapter allows a buffer ${maxBufferSize}`);
   device.pushErrorScope('out-of-memory');
   const buffer = device.createBuffer({ size, usage });
   const fault = await device.popErrorScope();
-  if (fault !== null) throw new Error(`no memory for the ${size} bytes of ${name}: ${fault.message}`);
+  if (fault !== null) throw noMemory(`no memory for the ${size} bytes of ${name}: ${fault.message}`);
   return buffer;
+}
+
+function noMemory(message) {
+  return Object.assign(new Error(message), { kind: 'no-memory' });
 }
 
 function encode(device, encoder, { pipeline, workgroups, uniforms, buffers }, made) {

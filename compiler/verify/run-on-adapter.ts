@@ -40,10 +40,11 @@ export interface AdapterReply {
   read(run: number, name: string): Uint8Array;
 }
 
-export type AdapterFault = {
-  readonly kind: 'no-adapter' | 'unsupported' | 'cancelled' | 'failed';
+export interface AdapterFault {
+  /** `failed`: what the kernel did, or how it was called. The others say nothing of the kernel. */
+  readonly kind: 'no-adapter' | 'unsupported' | 'device-lost' | 'no-memory' | 'cancelled' | 'failed';
   readonly message: string;
-};
+}
 
 /** What is run: a shader's text, and what it asks of the adapter. */
 export interface AdapterShader {
@@ -57,7 +58,7 @@ const exitNoAdapter = 3;
 const lineSchema = z.union([
   z.object({ adapter: z.object({ name: z.string(), vendor: z.string(), fallback: z.boolean() }) }),
   z.object({ run: z.number(), milliseconds: z.number() }),
-  z.object({ error: z.string() }),
+  z.object({ error: z.string(), kind: z.enum(['device-lost', 'no-memory']).optional() }),
   z.object({ unsupported: z.string() }),
   z.object({ done: z.boolean() }),
 ]);
@@ -132,13 +133,13 @@ function interpret(
     .split('\n')
     .filter((line) => line.startsWith('{'))
     .map((line) => lineSchema.parse(JSON.parse(line)));
-  const error = lines.flatMap((line) => ('error' in line ? [line.error] : []))[0];
-  if (outcome.code === exitNoAdapter) return fail({ kind: 'no-adapter', message: error ?? '' });
+  const [told] = lines.flatMap((line) => ('error' in line ? [line] : []));
+  if (outcome.code === exitNoAdapter) return fail({ kind: 'no-adapter', message: told?.error ?? '' });
   const unsupported = lines.flatMap((line) => ('unsupported' in line ? [line.unsupported] : []))[0];
   if (unsupported !== undefined) return fail({ kind: 'unsupported', message: unsupported });
   const adapter = lines.flatMap((line) => ('adapter' in line ? [line.adapter] : []))[0];
-  if (outcome.code !== 0 || error !== undefined || adapter === undefined)
-    return fail({ kind: 'failed', message: error ?? outcome.stderr.slice(-400) });
+  if (outcome.code !== 0 || told !== undefined || adapter === undefined)
+    return fail({ kind: told?.kind ?? 'failed', message: told?.error ?? outcome.stderr.slice(-400) });
   return succeed({
     adapter,
     milliseconds: lines.flatMap((line) => ('run' in line ? [line.milliseconds] : [])),

@@ -6,14 +6,15 @@ export interface CommandRun {
   readonly err: string;
 }
 
-/** Runs a command in this process, with its output kept: no colours, nothing from the environment. */
+/** Runs a command in this process, with its output kept: no colours, nothing from the environment but what is given. */
 export async function runCommand(
   command: (context: CommandContext) => Promise<ExitCode>,
+  env: CommandContext['env'] = {},
 ): Promise<CommandRun> {
   let out = '';
   let err = '';
   const code = await command({
-    env: {},
+    env,
     debug: 0,
     color: { out: false, err: false },
     out: (text) => {

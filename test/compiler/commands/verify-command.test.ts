@@ -1,4 +1,4 @@
-import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -9,6 +9,7 @@ import { type VerifySelection, verifyTasks } from '../../../compiler/commands/ve
 import { type Bundle, readBundle } from '../../../compiler/package/read-bundle.ts';
 import { writeBundle } from '../../../compiler/package/write-bundle.ts';
 import type { ManifestFile } from '../../../ir/manifest.ts';
+import { webgpu } from '../../../targets/webgpu.ts';
 import { compileFixture, tinyLlama } from '../compile-fixture.ts';
 import { runCommand } from './run-command.ts';
 
@@ -79,3 +80,26 @@ test('--device takes the number of a GPU, and says where there is none', async (
   expect(await ask('-1')).toBe('QK701');
   expect(await ask('0', { ...process.env, QUIKC_LIBCUDA: join(root, 'no-driver.so') })).toBe('QK810');
 }, 60_000);
+
+// One that runs well has still no subgroups.
+test.each([
+  ['none', 'QK703', 'no WebGPU adapter here'],
+  ['well', 'QK703', 'the adapter lacks the feature subgroups'],
+  ['lost', 'QK704', 'the device is lost: the driver went'],
+  ['small', 'QK705', 'the adapter allows a buffer 64'],
+])('an adapter that is %s is nobody’s fault but its own: %s', async (way, expected, words) => {
+  const wgsl = join(root, `wgsl ${way}`);
+  const { files, manifest } = await compileFixture(tinyLlama, { target: webgpu });
+  writeBundle(wgsl, files);
+  const { id } = manifest.kernels.find(({ id }) => id.includes(way === 'well' ? '_subgroups_' : 'quantize'))!;
+  const dawn = join(root, `dawn ${way}`);
+  mkdirSync(dawn);
+  writeFileSync(join(dawn, 'package.json'), '{ "version": "0.0.0", "type": "module" }');
+  copyFileSync('test/compiler/verify/fake-dawn.mjs', join(dawn, 'index.js'));
+  const env = { ...process.env, QUIKC_DAWN: dawn, FAKE_DAWN: way };
+  const { code, err } = await runCommand(
+    (context) => verify(wgsl, { kernel: id }, context, pathToFileURL('no-worker.js')),
+    env,
+  );
+  expect([code, err.includes(expected), err.includes(words)]).toEqual([3, true, true]);
+});
