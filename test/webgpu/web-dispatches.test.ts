@@ -11,7 +11,7 @@ import { findDawn } from '../../compiler/build/find-dawn.ts';
 import type { Manifest } from '../../ir/manifest.ts';
 import { webgpu } from '../../targets/webgpu.ts';
 import { compileFixture } from '../compiler/compile-fixture.ts';
-import { makeSiteRun, readOutputs, writeRuns } from './site-runs.ts';
+import { makeSiteRun, readOutputs, type SiteRun, writeRuns } from './site-runs.ts';
 import { useSmallBindings } from './small-bindings.ts';
 
 useSmallBindings(160 * 1024);
@@ -34,7 +34,12 @@ afterAll(() => rmSync(root, { recursive: true, force: true }));
 
 needsDawn('a site in several dispatches', () => {
   const run = async (counts: readonly number[], change: (module: string) => string) => {
-    const runs = counts.map((tokens) => makeSiteRun(manifest, 'proj', tokens));
+    return runAll(
+      counts.map((tokens) => makeSiteRun(manifest, 'proj', tokens)),
+      change,
+    );
+  };
+  const runAll = async (runs: readonly SiteRun[], change = (module: string) => module) => {
     const folder = join(root, 'run');
     writeRuns(folder, runs);
     const web = join(root, 'bundle', 'web');
@@ -57,6 +62,13 @@ needsDawn('a site in several dispatches', () => {
       expect([elements > 0, failures]).toEqual([true, 0]);
       expect(worst).toBeLessThanOrEqual(1);
     }
+  });
+
+  test('and a NaN is found in whichever launch its row is', async () => {
+    const run = makeSiteRun(manifest, 'proj', 130);
+    const { x } = run.inputs;
+    new DataView(x!.buffer).setUint16(2 * (129 * 576 + 575), 0x7e00, true);
+    await expect(runAll([run])).rejects.toThrow(/in row 129 of proj/);
   });
 
   test.each([

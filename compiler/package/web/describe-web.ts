@@ -1,4 +1,5 @@
 import type { Variant } from '../../../ir/device-needs.ts';
+import type { ActivationDtype } from '../../../ir/dtype.ts';
 import type { Manifest, ManifestKernel, ManifestLayer, ManifestSite } from '../../../ir/manifest.ts';
 import type { ProblemHash } from '../../../ir/plan.ts';
 import { assert } from '../../support/assert.ts';
@@ -7,7 +8,8 @@ import { type PackageNeeds, packageNeeds } from './package-needs.ts';
 /** A bundle as the package for browsers tells it: sites, their linears by readable names, layers. */
 export interface WebBundle {
   readonly model: string;
-  /** With the kernels of every variant: of one problem, they have the same buffers. */
+  readonly dtype: ActivationDtype;
+  /** With the kernels of every variant: of one problem, they have the same buffers, but for workspaces. */
   readonly sites: readonly WebSite[];
   readonly variants: readonly WebVariant[];
   readonly layers: readonly WebLayer[];
@@ -57,6 +59,7 @@ export function describeWeb(manifest: Manifest): WebBundle {
   assert(target.dialect === 'wgsl', 'the package is for WebGPU');
   return {
     model: manifest.model,
+    dtype: manifest.dtype,
     sites,
     variants: target.variants.map((variant) => describeVariant(variant, manifest, kernels)),
     layers: manifest.layers.map((layer) => describeLayer(layer, manifest, sites)),

@@ -31,7 +31,7 @@ export function writeFunctions(): FunctionDeclarationStructure[] {
       ...declared,
       name: 'createPipelines',
       docs: [
-        `Compiles the kernels of all sites, or of those named, at once and asynchronously: those of the variant named,\nor of the best that the device was made for. ${given}`,
+        `Compiles the kernels of all sites, or of those named, at once and asynchronously: those of the variant named,\nor of the best that the device was made for. ${given}\n\`checkFinite: false\` leaves out the look at what each quantize was given: see Pipelines.assertFinite.`,
       ],
       typeParameters: [device, { name: 'S', constraint: 'keyof Sites', default: 'keyof Sites' }],
       parameters: [
@@ -39,7 +39,7 @@ export function writeFunctions(): FunctionDeclarationStructure[] {
         {
           name: 'options',
           hasQuestionToken: true,
-          type: '{ readonly sites?: readonly S[]; readonly variant?: VariantName; readonly gpu?: LanguageLike }',
+          type: '{ readonly sites?: readonly S[]; readonly variant?: VariantName; readonly gpu?: LanguageLike; readonly checkFinite?: boolean }',
         },
       ],
       returnType: 'Promise<Pipelines<D, Pick<Sites<BufferOf<D>>, S>> & { readonly variant: VariantName }>',

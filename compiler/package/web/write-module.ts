@@ -11,13 +11,13 @@ import type { PackageNeeds } from './package-needs.ts';
 
 /** index.js: tables of kernels, sites and layers, and the functions that work by them. */
 export function writeModule(
-  { model, variants, layers }: WebBundle,
+  { model, dtype, variants, layers }: WebBundle,
   kernels: readonly ManifestKernel[],
   banner: string,
 ): SourceFileStructure {
   const [least] = variants;
   assert(least !== undefined, 'a bundle for WebGPU has variants');
-  const given = `{ model: ${JSON.stringify(model)}, variants, kernels, sites, layers }`;
+  const given = `{ model: ${JSON.stringify(model)}, dtype: '${dtype}', variants, kernels, sites, layers }`;
   return {
     kind: StructureKind.SourceFile,
     statements: [

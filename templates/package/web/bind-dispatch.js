@@ -26,3 +26,17 @@ export function bindDispatch({ arguments: all, tokensAtOnce }, dispatch, ranges,
     };
   });
 }
+
+/**
+ * A kernel's dispatches for M tokens, in order: all of them for as many tokens as it takes at once, then for the next.
+ * @param {KernelTable} kernel
+ * @param {number} m
+ */
+export function planDispatches({ dispatches, tokensAtOnce }, m) {
+  const planned = [];
+  for (let first = 0; first < m; first += tokensAtOnce) {
+    const tokens = Math.min(tokensAtOnce, m - first);
+    planned.push(...dispatches.map((dispatch, index) => ({ index, dispatch, first, tokens })));
+  }
+  return planned;
+}

@@ -1,5 +1,6 @@
 // Part of a package that quikc wrote; the same in each.
 import { BindGroups } from './bind-groups.js';
+import { FiniteCheck } from './check-finite.js';
 import { chooseVariant, findVariant, supportedVariants, tablesOf, tablesOfAll } from './choose-variant.js';
 import { compileKernels } from './compile-kernels.js';
 import { findMissing } from './find-missing.js';
@@ -12,7 +13,7 @@ import { assertAlive, orLost } from './watch-device.js';
 
 /** @typedef {import('./tables.d.ts').BundleTables} BundleTables */
 /** @typedef {import('./find-missing.js').Language} Language */
-/** @typedef {{ sites?: readonly string[], variant?: string, gpu?: Language }} PipelineOptions */
+/** @typedef {{ sites?: readonly string[], variant?: string, gpu?: Language, checkFinite?: boolean }} PipelineOptions */
 
 /**
  * The functions of index.js, whose types index.d.ts has.
@@ -68,7 +69,7 @@ async function createPipelines(bundle, shaders, device, options = {}) {
   const { gpu = globalThis.navigator?.gpu } = options;
   const variant = chooseVariant(bundle, device, options.variant, gpu);
   const tables = tablesOf(bundle, variant);
-  const { sites = Object.keys(tables.sites) } = options;
+  const { sites = Object.keys(tables.sites), checkFinite = true } = options;
   const wanted = new Map();
   for (const id of sites) {
     const { quantize, linears } = findSite(tables, id);
@@ -76,8 +77,11 @@ async function createPipelines(bundle, shaders, device, options = {}) {
       wanted.set(kernel, { kernel: tables.kernels[kernel], shader: shaders[kernel] ?? '' });
   }
   const compiled = await compileKernels(device, wanted);
+  const finite = checkFinite ? new FiniteCheck(device, tables.dtype, sites) : undefined;
+  const quantizes = sites.flatMap((id) => findSite(tables, id).quantize);
+  await finite?.compile(quantizes.flatMap(({ kernel }) => tables.kernels[kernel] ?? []));
   const shared = { uniforms: new UniformValues(device), bindGroups: new BindGroups(device) };
-  const context = { device, kernels: tables.kernels, compiled, ...shared };
+  const context = { device, kernels: tables.kernels, compiled, finite, ...shared };
   return {
     device,
     variant,
@@ -91,6 +95,10 @@ async function createPipelines(bundle, shaders, device, options = {}) {
      * @param {GPUBuffer} buffer
      * @param {number} [bytes]
      */
-    read: (buffer, bytes) => readBuffer(device, buffer, bytes),
+    async read(buffer, bytes) {
+      const [content] = await Promise.all([readBuffer(device, buffer, bytes), finite?.assert()]);
+      return content;
+    },
+    assertFinite: async () => finite?.assert(),
   };
 }

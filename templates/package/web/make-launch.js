@@ -1,8 +1,9 @@
 // Part of a package that quikc wrote; the same in each.
 
-import { bindDispatch } from './bind-dispatch.js';
+import { bindDispatch, planDispatches } from './bind-dispatch.js';
 import { BundleError } from './bundle-error.js';
 import { checkBindings } from './check-bindings.js';
+import { checkRows } from './check-rows.js';
 import { assertAlive } from './watch-device.js';
 
 /** @typedef {import('./tables.d.ts').LaunchTable} LaunchTable */
@@ -17,6 +18,7 @@ import { assertAlive } from './watch-device.js';
  * @property {ReadonlyMap<string, readonly Compiled[]>} compiled
  * @property {import('./uniform-values.js').UniformValues} uniforms
  * @property {import('./bind-groups.js').BindGroups} bindGroups
+ * @property {import('./check-finite.js').FiniteCheck | undefined} finite absent where nobody wants it
  */
 /** @typedef {GPUCommandEncoder | GPUComputePassEncoder} Target */
 
@@ -25,8 +27,9 @@ import { assertAlive } from './watch-device.js';
  * @param {Context} context
  * @param {string} owner
  * @param {LaunchTable} table
+ * @param {string} [checkedSite] of a quantize: the site under whose name its rows are checked
  */
-export function makeLaunch(context, owner, table) {
+export function makeLaunch(context, owner, table, checkedSite) {
   const names = launchNames(context.kernels, table);
   /**
    * @param {number} m
@@ -63,23 +66,10 @@ export function makeLaunch(context, owner, table) {
         pass.setBindGroup(0, context.bindGroups.get(made.layout, uniforms, bound), offsets);
         pass.dispatchWorkgroups(...workgroups);
       }
+      if (checkedSite !== undefined) checkRows(context, checkedSite, kernel, ranges, m)(pass);
     };
   };
   return { names, prepare };
-}
-
-/**
- * A kernel's dispatches for M tokens, in order: all of them for as many tokens as it takes at once, then for the next.
- * @param {KernelTable} kernel
- * @param {number} m
- */
-function planDispatches({ dispatches, tokensAtOnce }, m) {
-  const planned = [];
-  for (let first = 0; first < m; first += tokensAtOnce) {
-    const tokens = Math.min(tokensAtOnce, m - first);
-    planned.push(...dispatches.map((dispatch, index) => ({ index, dispatch, first, tokens })));
-  }
-  return planned;
 }
 
 /**

@@ -18,7 +18,7 @@ import { makeLaunch, pickKernel, record } from './make-launch.js';
 export function makeSite(tables, context, id) {
   const table = findSite(tables, id);
   const { device } = context;
-  const quantize = makeLaunch(context, `${id}.quantize`, table.quantize);
+  const quantize = makeLaunch(context, `${id}.quantize`, table.quantize, id);
   const linears = mapValues(table.linears, (buckets, name) =>
     makeLaunch(context, `${id}.linears.${name}`, buckets),
   );

@@ -17,6 +17,7 @@ export interface VariantTable {
 /** A variant's part of it. */
 export interface Tables {
   readonly model: string;
+  readonly dtype: 'f16' | 'bf16';
   readonly kernels: Readonly<Record<string, KernelTable>>;
   readonly sites: Readonly<Record<string, SiteTable>>;
   readonly layers: Readonly<Record<string, LayerTable>>;

@@ -15,6 +15,8 @@ export type BundleErrorCode =
   | 'tokens'
   /** Packed weights are truncated, of another layer or of another model. */
   | 'weights'
+  /** A token's row had a NaN or an infinity. */
+  | 'non-finite'
   /** No such site or layer. */
   | 'usage';
 
@@ -119,7 +121,12 @@ export interface Pipelines<D, Sites> {
   readonly sites: Sites;
   /** `promise`, or a rejection (code device-lost) once the device is lost: so that nothing waits for ever. */
   orLost<T>(promise: Promise<T>): Promise<T>;
-  /** The first `bytes` of a buffer, or all, once what was submitted before is done. Submits a copy of its own. */
+  /**
+   * Rejects (code non-finite) if a quantize that was submitted since this was last asked had a row with a NaN or an infinity:
+   * WGSL does not say what comes of it. Does nothing where createPipelines was told not to check.
+   */
+  assertFinite(): Promise<void>;
+  /** The first `bytes` of a buffer, or all, once what was submitted before is done, and finite. Submits copies of its own. */
   read(buffer: BufferLike, bytes?: number): Promise<ArrayBuffer>;
 }
 

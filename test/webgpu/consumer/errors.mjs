@@ -86,6 +86,29 @@ device.queue.submit([encoder.finish()]);
 await pipelines.orLost(device.queue.onSubmittedWorkDone());
 say('right', {});
 
+// Values that are no numbers: told when results are read, once, and not where nobody wants to know.
+const unchecked = await bundle.createPipelines(device, { sites: ['o_proj'], checkFinite: false });
+const columns = new Int32Array([3, 5, 7, 11, 13, 17, 19, 23]);
+device.queue.writeBuffer(made.buffers.outlier_columns, 0, columns);
+async function runOn(row, column, bits, { sites, read } = pipelines) {
+  const x = new Uint16Array(192 * M);
+  if (bits !== undefined) x[192 * row + column] = bits;
+  device.queue.writeBuffer(made.buffers.x, 0, x);
+  const recorded = device.createCommandEncoder();
+  sites.o_proj.encode(recorded, request);
+  device.queue.submit([recorded.finish()]);
+  await read(linears.o_proj.y);
+}
+await expectFault('NaN', () => runOn(2, 191, 0x7e00));
+await expectFault('infinite outlier', () => runOn(3, 17, 0xfc00));
+await expectFault('outlier in the other half of a word', () => runOn(2, 13, 0x7c00));
+await expectFault('first of all', () => runOn(0, 18, 0x7c00));
+await expectFault('largest', () => runOn(1, 4, 0x7bff));
+await expectFault('largest outlier', () => runOn(1, 17, 0xfbff));
+await expectFault('finite again', () => runOn(0, 0));
+await expectFault('NaN that nobody asks of', () => runOn(2, 191, 0x7e00, unchecked));
+await expectFault('nothing to ask of', () => pipelines.assertFinite());
+
 // A device that goes: while pipelines are made, and before anything else.
 const doomed = await newDevice();
 const pending = bundle.createPipelines(doomed, { sites: ['down_proj'] });
