@@ -30,6 +30,7 @@ export interface AdapterOptions {
   readonly dawn: string;
   readonly env: Environment;
   readonly signal?: AbortSignal | undefined;
+  /** For all runs; without it each has ten minutes, for kernels of a 70B model take as long on a slow machine. */
   readonly timeoutMs?: number;
 }
 
@@ -52,7 +53,7 @@ export interface AdapterShader {
   readonly needs: DeviceNeeds;
 }
 
-const defaultTimeoutMs = 600_000;
+const mostRunMs = 600_000;
 const exitNoAdapter = 3;
 
 const lineSchema = z.union([
@@ -73,7 +74,7 @@ export async function runOnAdapter<T>(
   options: AdapterOptions,
   use: (reply: AdapterReply) => T,
 ): Promise<Result<T, AdapterFault>> {
-  const { dawn, env, signal, timeoutMs = defaultTimeoutMs } = options;
+  const { dawn, env, signal, timeoutMs = mostRunMs * Math.max(1, runs.length) } = options;
   const folder = makeScratchFolder(env['TMPDIR'] || tmpdir(), 'adapter');
   try {
     writeJob(folder, shader, runs);
@@ -85,7 +86,7 @@ export async function runOnAdapter<T>(
       timeoutMs,
       signal,
     });
-    const said = interpret(outcome);
+    const said = interpret(outcome, timeoutMs);
     if (!said.ok) return said;
     const read = (run: number, name: string) => readFileSync(join(folder, outputName(run, name)));
     return succeed(use({ ...said.value, read }));
@@ -126,8 +127,13 @@ function writeJob(folder: string, { text, needs }: AdapterShader, runs: readonly
 
 function interpret(
   outcome: ProcessOutcome,
+  timeoutMs: number,
 ): Result<Pick<AdapterReply, 'adapter' | 'milliseconds'>, AdapterFault> {
   if (outcome.kind === 'cancelled') return fail({ kind: 'cancelled', message: 'interrupted' });
+  if (outcome.kind === 'timed-out') {
+    const message = `the adapter did not end within ${timeoutMs / 1000} s: it hangs, or is too slow for so many tokens`;
+    return fail({ kind: 'failed', message });
+  }
   if (outcome.kind !== 'exited') return fail({ kind: 'failed', message: `the process ${outcome.kind}` });
   const lines = outcome.stdout
     .split('\n')

@@ -47,7 +47,10 @@ describe('an adapter that', () => {
   test('hangs is given up on', async () => {
     const options = { dawn, env: { ...process.env, FAKE_DAWN: 'hangs' }, timeoutMs: 1500 };
     const ran = await runOnAdapter(shader, [run], options, () => 0);
-    expect(ran).toMatchObject({ ok: false, error: { kind: 'failed' } });
+    expect(ran).toMatchObject({
+      ok: false,
+      error: { kind: 'failed', message: expect.stringContaining('did not end within 1.5 s') },
+    });
   });
 
   test('does as it should gives what it wrote', async () => {
