@@ -136,7 +136,7 @@ async function verifyOnAdapter(
     };
     context.out(`${JSON.stringify(report, null, 2)}\n`);
   } else if (options.quiet !== true || !passed) {
-    const where = `executed on ${adapter.name}${adapter.fallback ? ', a software adapter' : ''}: whole grids run, numbers compared; WGSL hides races`;
+    const where = `executed on ${adapter.name}${adapter.fallback ? ', a software adapter' : ''}: whole grids run, numbers compared, beside seams between dispatches too; WGSL hides races`;
     context.out(
       formatVerification(manifest, {
         kernels,

@@ -125,6 +125,20 @@ needsDawn('a slip in how a kernel is called shows', () => {
     expect([passed, faults.length > 0]).toEqual([false, true]);
   });
 
+  test('and so does a fault beside a seam where two tiles were asked for', async () => {
+    // Of the first shard's 8 tiles, the last is left out.
+    const change = withDispatch(0, ({ grid: [, ...rest] }) => ({ grid: [constant(7), ...rest] }));
+    const [text, right] = [renderShader(registers), contractOf(registers)];
+    const sampled = async (contract: WgslContract) => {
+      const ran = await runShader(registers, text, [3], contract, 2);
+      if ('lacks' in ran) throw new Error(ran.lacks);
+      return [ran.passed, ran.cases.map(({ ctas }) => ctas)];
+    };
+    // Both corners, and both sides of two seams.
+    expect(await sampled(right)).toEqual([true, [6, 6]]);
+    expect(await sampled(change(right))).toEqual([false, [6, 6]]);
+  });
+
   test.for([
     ['register-tile', registers],
     ['lane-split', scheduledLinear(wide, lanes)],

@@ -128,20 +128,21 @@ export function contractOf(spec: WgslSpec): WgslContract {
 }
 
 /**
- * Runs a text as the kernel of `spec` on the adapter, called as it should be or otherwise, all tiles compared; or says what
- * the adapter lacks for it.
+ * Runs a text as the kernel of `spec` on the adapter, called as it should be or otherwise, all tiles compared, or a sample; or
+ * says what the adapter lacks for it.
  */
 export async function runShader(
   spec: WgslSpec,
   text: string,
   tokens: readonly number[],
   contract: WgslContract = contractOf(spec),
+  tiles = 10_000,
 ): Promise<KernelVerification | { readonly lacks: string }> {
   const own = spec as SpecOf<FamilyName, 'wgsl'>;
   const family = shaderFamily(spec);
   const job = {
     ...{ id: family.kernelId(own), spec, contract, text, needs: needsOf(spec), seed: 1 },
-    launches: tokens.map((count) => ({ tokens: count, tiles: 10_000 })),
+    launches: tokens.map((count) => ({ tokens: count, tiles })),
   };
   const { module } = await requireDawn();
   const verified = await verifyShader(job, { dawn: module, env: process.env });
