@@ -105,6 +105,23 @@ describeWith(['QUIKC_CHROMIUM', 'QUIKC_PLAYWRIGHT'], 'in a browser', (executable
     }
   });
 
+  test('what goes wrong is told by code and in words, and nothing waits for ever', async () => {
+    copyFileSync(resolve('test/webgpu/consumer/faults.html'), join(root, 'faults.html'));
+    await page.goto(`http://localhost:${(server.address() as AddressInfo).port}/faults.html`);
+    await page.waitForFunction('window.faults !== undefined', undefined, { timeout: 60_000 });
+    expect(await page.evaluate('window.faults')).toEqual({
+      feature: expect.stringMatching(/^unsupported: .*the feature [\w-]+ is missing/),
+      truncated: expect.stringMatching(/^weights: .*18431 bytes, expected 18432: they are truncated/),
+      'truncated file': expect.stringMatching(/^weights: .*ends within its header/),
+      'other model': expect.stringMatching(/^weights: .*weights of the model another/),
+      'too large': expect.stringMatching(/^buffer: .*maxBufferSize/),
+      NaN: expect.stringMatching(/^non-finite: .*row 1 of o_proj/),
+      'lost while waiting': expect.stringMatching(/^device-lost: /),
+      'lost read': expect.stringMatching(/^device-lost: /),
+      'lost upload': expect.stringMatching(/^device-lost: /),
+    });
+  });
+
   test("README.md's page, as it stands there, shows 23.5", async () => {
     const [, example = ''] = /```html\n([\s\S]*?)```/.exec(readFileSync('README.md', 'utf8')) ?? [];
     cpSync(join(root, 'bundle'), join(root, 'tiny'), { recursive: true });
