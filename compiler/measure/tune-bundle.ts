@@ -7,6 +7,8 @@ import { firstTrials } from '../tune/propose.ts';
 import { tuneUnit } from '../tune/tune-unit.ts';
 import { type BundleUnit, type UnitSource, unitsOf } from './units-of.ts';
 
+const defaultGraceMs = 10_000;
+
 export interface TuneRequest extends UnitSource {
   /** Root of the records. */
   readonly root: string;
@@ -16,6 +18,8 @@ export interface TuneRequest extends UnitSource {
   readonly budget: number;
   /** Schedules to try of each unit, not counting those in use by further variants. */
   readonly most: number;
+  /** Milliseconds that a trial still in flight may take when the time of its unit is over; then it is given up. */
+  readonly graceMs?: number;
   readonly seed: number;
   readonly signal: AbortSignal;
   readonly onFraction: (fraction: number) => void;
@@ -82,16 +86,17 @@ export async function tuneBundle(request: TuneRequest): Promise<Result<TunedBund
 
 async function searchUnit(
   unit: BundleUnit,
-  { plane, root, most, seed, signal }: TuneRequest,
+  { plane, root, most, seed, signal, graceMs = defaultGraceMs }: TuneRequest,
   budget: number,
   onTrial: (done: number) => void,
 ): Promise<Result<TuningRecord, Diagnostic>> {
   const { tokens } = unit.key;
   const favourites = favouritesOf(unit, most);
-  const opened = plane.open({ tokens, seed, signal, favourites, kernelOf: unit.kernelOf });
+  const limited = AbortSignal.any([signal, AbortSignal.timeout(Math.ceil(budget + graceMs))]);
+  const opened = plane.open({ tokens, seed, signal: limited, favourites, kernelOf: unit.kernelOf });
   try {
     const now = () => performance.now();
-    return await tuneUnit(unit, opened.device, { root, budget, most, seed, now, signal, onTrial });
+    return await tuneUnit(unit, opened.device, { root, budget, most, seed, now, signal: limited, onTrial });
   } finally {
     opened.close();
   }
