@@ -46,6 +46,25 @@ export function writeFunctions(): FunctionDeclarationStructure[] {
     },
     {
       ...declared,
+      name: 'open',
+      docs: [
+        `Asks for an adapter and a device of it, and makes pipelines of the best variant that the adapter can run, or of the\none named. Rejects where there is no adapter, or it lacks something. ${given}`,
+      ],
+      typeParameters: [
+        { ...device, default: 'AmbientDevice' },
+        { name: 'S', constraint: 'keyof Sites', default: 'keyof Sites' },
+      ],
+      parameters: [
+        {
+          name: 'options',
+          hasQuestionToken: true,
+          type: '{ readonly sites?: readonly S[]; readonly variant?: VariantName; readonly gpu?: GpuLike<D>; readonly checkFinite?: boolean }',
+        },
+      ],
+      returnType: 'Promise<Pipelines<D, Pick<Sites<BufferOf<D>>, S>> & { readonly variant: VariantName }>',
+    },
+    {
+      ...declared,
       name: 'bytes',
       docs: ['Bytes that each buffer of a site takes for up to M tokens.'],
       typeParameters: [{ name: 'S', constraint: 'keyof Sites' }],

@@ -37,7 +37,7 @@ export function writeModule(
       define('layers', keyed(layers.map((layer) => [layer.layer.id, layerTable(layer)])), 'export '),
       '\n// index.d.ts says what each does.',
       `const tables = ${given};`,
-      'export const { supportedVariants, unsupported, createPipelines, bytes, uploadWeights, openSafetensors } = makeApi(tables, shaders);',
+      'export const { open, supportedVariants, unsupported, createPipelines, bytes, uploadWeights, openSafetensors } = makeApi(tables, shaders);',
     ],
   };
 }

@@ -16,7 +16,7 @@ import { writeFunctions } from './write-functions.ts';
 type Property = Omit<PropertySignatureStructure, 'kind'>;
 
 const imported =
-  'AdapterLike, BufferLike, BufferOf, ByteSource, DeviceLike, LanguageLike, Pipelines, Site, Sizes, Tensor, UploadOptions';
+  'AdapterLike, AmbientDevice, BufferLike, BufferOf, ByteSource, DeviceLike, GpuLike, LanguageLike, Pipelines, Site, Sizes, Tensor, UploadOptions';
 
 /** index.d.ts: the buffers of every launch with shapes and sizes, and the functions, typed by them. */
 export function writeTypes({ sites, variants, layers }: WebBundle, banner: string): SourceFileStructure {

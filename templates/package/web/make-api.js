@@ -1,5 +1,6 @@
 // Part of a package that quikc wrote; the same in each.
 import { BindGroups } from './bind-groups.js';
+import { BundleError } from './bundle-error.js';
 import { FiniteCheck } from './check-finite.js';
 import { chooseVariant, findVariant, supportedVariants, tablesOf, tablesOfAll } from './choose-variant.js';
 import { compileKernels } from './compile-kernels.js';
@@ -13,6 +14,7 @@ import { assertAlive, orLost } from './watch-device.js';
 
 /** @typedef {import('./tables.d.ts').BundleTables} BundleTables */
 /** @typedef {import('./find-missing.js').Language} Language */
+/** @typedef {Omit<PipelineOptions, 'gpu'> & { gpu?: GPU }} OpenOptions */
 /** @typedef {{ sites?: readonly string[], variant?: string, gpu?: Language, checkFinite?: boolean }} PipelineOptions */
 
 /**
@@ -55,6 +57,8 @@ export function makeApi(tables, shaders) {
      * @param {PipelineOptions} [options]
      */
     createPipelines: (device, options) => createPipelines(tables, shaders, device, options),
+    /** @param {OpenOptions} [options] */
+    open: (options) => open(tables, shaders, options),
   };
 }
 
@@ -101,4 +105,23 @@ async function createPipelines(bundle, shaders, device, options = {}) {
     },
     assertFinite: async () => finite?.assert(),
   };
+}
+
+/**
+ * @param {BundleTables} bundle
+ * @param {Readonly<Record<string, string>>} shaders
+ * @param {OpenOptions} [options]
+ */
+async function open(bundle, shaders, options = {}) {
+  const gpu = options.gpu ?? globalThis.navigator?.gpu;
+  const adapter = (await gpu?.requestAdapter()) ?? null;
+  const [best = Object.keys(bundle.variants)[0] ?? ''] = supportedVariants(bundle, adapter, gpu);
+  const variant = options.variant ?? best;
+  const needs = findVariant(bundle.variants, variant);
+  const missing = findMissing(needs, adapter, gpu);
+  if (adapter === null || missing.length > 0) throw new BundleError('unsupported', missing.join('; '));
+  const device = await adapter.requestDevice(
+    /** @type {GPUDeviceDescriptor} */ (/** @type {unknown} */ (needs)),
+  );
+  return createPipelines(bundle, shaders, device, { ...options, gpu, variant });
 }

@@ -48,6 +48,20 @@ export interface LanguageLike {
   readonly wgslLanguageFeatures: { has(name: string): boolean };
 }
 
+/** What gives adapters, which give devices: navigator.gpu. */
+export interface GpuLike<D extends DeviceLike> extends LanguageLike {
+  requestAdapter(): Promise<(AdapterLike & { requestDevice(): Promise<D> }) | null>;
+}
+
+/** The device of navigator.gpu, where the types of WebGPU are known. */
+export type AmbientDevice = typeof globalThis extends {
+  navigator: { gpu: { requestAdapter(...options: never): Promise<infer A> } };
+}
+  ? NonNullable<A> extends { requestDevice(...options: never): Promise<infer D extends DeviceLike> }
+    ? D
+    : DeviceLike
+  : DeviceLike;
+
 export interface PassLike {
   dispatchWorkgroups(x: number, y?: number, z?: number): void;
 }

@@ -112,3 +112,40 @@ test('a subgroup that may be too small is a reason, one that is not told of is t
     'a subgroup may have 2 invocations, 4 are needed',
   ]);
 });
+
+describe('open', () => {
+  const gpuOf = (features: readonly string[], ...words: readonly string[]) => {
+    const { device, counts } = having(features);
+    const asked: unknown[] = [];
+    const requestDevice = async (needs: unknown) => {
+      asked.push(needs);
+      return device;
+    };
+    const adapter = Object.assign(Object.create(device), { requestDevice });
+    return { gpu: { ...language(...words), requestAdapter: async () => adapter }, asked, counts };
+  };
+
+  test('asks the adapter for what its best variant needs, and makes the pipelines of that', async () => {
+    const { gpu, asked } = gpuOf(['subgroups'], dot);
+    const made = await bundle.open({ gpu, sites: ['o_proj'] });
+    expect([made.variant, Object.keys(made.sites)]).toEqual(['subgroups', ['o_proj']]);
+    expect(asked).toEqual([bundle.variants.subgroups]);
+  });
+
+  test('takes the variant that is named', async () => {
+    const { gpu, asked } = gpuOf(['subgroups'], dot);
+    expect((await bundle.open({ gpu, variant: 'base' })).variant).toBe('base');
+    expect(asked).toEqual([bundle.variants.base]);
+  });
+
+  test.each([
+    ['no WebGPU', undefined, {}, /there is no WebGPU adapter/],
+    ['no adapter', { ...language(dot), requestAdapter: async () => null }, {}, /there is no WebGPU adapter/],
+    ['a feature lacking', gpuOf([], dot).gpu, { variant: 'subgroups' }, /the feature subgroups is missing/],
+  ])('says what is lacking: %s', async (_name, gpu, options, message) => {
+    await expect(bundle.open({ ...options, gpu })).rejects.toMatchObject({
+      code: 'unsupported',
+      message: expect.stringMatching(message),
+    });
+  });
+});

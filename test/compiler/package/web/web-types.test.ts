@@ -47,7 +47,7 @@ function check(programs: Readonly<Record<string, string>>, types: readonly strin
 }
 
 const program = (body: string) => `
-import { bytes, createPipelines, layers, openSafetensors, requiredFeatures, requiredLimits, supportedVariants, unsupported, uploadWeights, type VariantName, variants } from 'tiny-llama.webgpu';
+import { bytes, createPipelines, layers, open, openSafetensors, requiredFeatures, requiredLimits, supportedVariants, unsupported, uploadWeights, type VariantName, variants } from 'tiny-llama.webgpu';
 export async function run(adapter: GPUAdapter, encoder: GPUCommandEncoder, pass: GPUComputePassEncoder, own: GPUBuffer) {
   const missing: string[] = unsupported(adapter, navigator.gpu);
   const names: VariantName[] = supportedVariants(adapter, navigator.gpu);
@@ -73,7 +73,10 @@ const right = program(`
     ...next.buffers, ...next.linears.down_proj, residual: linears.o_proj.y,
     ...(await uploadWeights(device, 'layers/mlp.down_proj', { weights: new ArrayBuffer(1), column_meta: new Uint8Array(1), outlier_weights: new Blob([]) })) } });
   const few = await createPipelines(device, { sites: ['qkv_proj'], variant: 'subgroups', gpu: navigator.gpu });
-  few.sites.qkv_proj.encode;`);
+  few.sites.qkv_proj.encode;
+  const opened = await open({ sites: ['o_proj'] });
+  opened.device.queue.writeBuffer((await opened.sites.o_proj.createBuffers(1)).buffers.x, 0, new Uint16Array(192));
+  (await open({ gpu: navigator.gpu, variant: 'scalar' })).device.queue;`);
 
 /** What somebody wrote, and words of what the compiler answers. */
 const slips: readonly (readonly [string, string, RegExp])[] = [
@@ -112,6 +115,11 @@ const slips: readonly (readonly [string, string, RegExp])[] = [
   [
     'a site that was not compiled',
     "(await createPipelines(device, { sites: ['qkv_proj'] })).sites.o_proj;",
+    /'o_proj' does not exist/,
+  ],
+  [
+    'a site that was not opened',
+    "(await open({ sites: ['qkv_proj'] })).sites.o_proj;",
     /'o_proj' does not exist/,
   ],
   [
