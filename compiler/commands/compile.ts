@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Manifest } from '../../ir/manifest.ts';
+import type { TargetId } from '../../ir/problem.ts';
 import type { Target } from '../../targets/target.ts';
 import { type Compilation, compile as compileModel } from '../compile.ts';
 import { devicesOf, type PickedRecords, pickTuned } from '../tune/pick-tuned.ts';
@@ -34,8 +35,8 @@ export async function compile(
     reportDiagnostics([target.error], options, context);
     return 2;
   }
-  const records = readAllRecords(context.env, options.records);
   const { id, gpu } = target.value;
+  const records = readAllRecords(id, context.env, options.records);
   const picked = pickTuned(records.records, { target: id, device: options.tuned, referenceGpu: gpu.name });
   if (!picked.ok) {
     reportDiagnostics([picked.error], options, context);
@@ -56,9 +57,13 @@ export async function compile(
   return report(compiled.value, records, options, context);
 }
 
-/** quikc's own records, and those of this machine or of the folder that was named. */
-function readAllRecords(env: CommandContext['env'], named: string | undefined): FoundRecords {
-  const found = [shippedRecordsRoot(), recordsRoot(env, named)].map(readRecords);
+/** quikc's own records for a target, and those of this machine or of the folder that was named. */
+function readAllRecords(
+  target: TargetId,
+  env: CommandContext['env'],
+  named: string | undefined,
+): FoundRecords {
+  const found = [join(shippedRecordsRoot(), target), recordsRoot(env, named)].map(readRecords);
   return {
     records: found.flatMap(({ records }) => records),
     warnings: found.flatMap(({ warnings }) => warnings),
