@@ -98,11 +98,7 @@ fn value_of(row: u32, column: u32) -> f32 {
   return select(pair.x, pair.y, column % 2u == 1u);
 }
 
-fn is_outlier(column: u32) -> bool {
-  return ((atomicLoad(&marked[column / 32u]) >> (column % 32u)) & 1u) != 0u;
-}
-
-// The column of the base column at `place`: the last word with no more base columns before it, then bit by bit.
+// The column of the base column at `place`: the last word with no more base columns before it, then its halves.
 fn column_of(place: u32) -> u32 {
   var first = 0u;
   var last = kColumnWords - 1u;
@@ -110,13 +106,21 @@ fn column_of(place: u32) -> u32 {
     let middle = (first + last + 1u) / 2u;
     if (middle * 32u - before[middle] <= place) { first = middle; } else { last = middle - 1u; }
   }
-  var column = first * 32u;
-  var skip = place - (column - before[first]);
-  while (skip > 0u || is_outlier(column)) {
-    if (!is_outlier(column)) { skip--; }
-    column++;
+  let base = ~atomicLoad(&marked[first]);
+  var skip = place - (first * 32u - before[first]);
+  var bit = 0u;
+  for (var width = 16u; width > 0u; width /= 2u) {
+    let passed = countOneBits((base >> bit) & ((1u << width) - 1u));
+    if (skip >= passed) {
+      skip -= passed;
+      bit += width;
+    }
   }
-  return column;
+  return first * 32u + bit;
+}
+
+fn is_outlier(column: u32) -> bool {
+  return ((atomicLoad(&marked[column / 32u]) >> (column % 32u)) & 1u) != 0u;
 }
 
 fn column_after(column: u32) -> u32 {
@@ -152,12 +156,13 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
   for (var i = thread; i < kColumns / 2u; i += kThreads) {
     let word = row_pair(row, i);
     let pair = unpack_pair(word);
-    if (!is_outlier(2u * i)) {
+    let outliers = atomicLoad(&marked[i / 16u]) >> (i % 16u * 2u);  // the pair's, in the lowest bits
+    if ((outliers & 1u) == 0u) {
       low = min(low, pair.x);
       high = max(high, pair.x);
       if (is_not_finite(word)) { atomicStore(&lost, 1u); }
     }
-    if (!is_outlier(2u * i + 1u)) {
+    if ((outliers & 2u) == 0u) {
       low = min(low, pair.y);
       high = max(high, pair.y);
       if (is_not_finite(word >> 16u)) { atomicStore(&lost, 1u); }
