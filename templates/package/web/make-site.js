@@ -7,6 +7,7 @@ import { makeLaunch, pickKernel, record } from './make-launch.js';
 /** @typedef {import('./make-launch.js').Context} Context */
 /** @typedef {import('./make-launch.js').Given} Given */
 /** @typedef {import('./make-launch.js').Target} Target */
+/** @typedef {{ M: number, buffers: Given, linears: Readonly<Record<string, Given>> }} Request */
 /** @typedef {Record<string, number>} Sizes */
 
 /**
@@ -34,9 +35,15 @@ export function makeSite(tables, context, id) {
   return {
     quantize: single(quantize),
     linears: mapValues(linears, single),
+    /** @param {Request} request */
+    run(request) {
+      const encoder = device.createCommandEncoder();
+      this.encode(encoder, request);
+      device.queue.submit([encoder.finish()]);
+    },
     /**
      * @param {Target} target
-     * @param {{ M: number, buffers: Given, linears: Readonly<Record<string, Given>> }} request
+     * @param {Request} request
      */
     encode(target, { M, buffers, linears: given }) {
       for (const name of Object.keys(given)) {

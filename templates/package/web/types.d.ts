@@ -107,19 +107,20 @@ export interface Launch<Buffers> {
 /** Argument names that hold a layer's packed weights. */
 type Packed = 'weights' | 'column_meta' | 'outlier_weights';
 
+export interface Request<Quantize, Linears> {
+  readonly M: number;
+  readonly buffers: Bindings<Quantize>;
+  readonly linears: { readonly [L in keyof Linears]: Bindings<Omit<Linears[L], keyof Quantize>> };
+}
+
 /** A quantize and the linears that share what it writes. */
 export interface Site<Quantize, Linears> {
   readonly quantize: Launch<Quantize>;
   readonly linears: { readonly [L in keyof Linears]: Launch<Linears[L]> };
   /** Records the quantize and then all linears, for M tokens. What they share is given once, in `buffers`. */
-  encode(
-    target: EncoderLike | PassLike,
-    request: {
-      readonly M: number;
-      readonly buffers: Bindings<Quantize>;
-      readonly linears: { readonly [L in keyof Linears]: Bindings<Omit<Linears[L], keyof Quantize>> };
-    },
-  ): void;
+  encode(target: EncoderLike | PassLike, request: Request<Quantize, Linears>): void;
+  /** The same in a command encoder of its own, submitted at once. */
+  run(request: Request<Quantize, Linears>): void;
   /**
    * New buffers for up to M tokens, usable as source and target of copies: all but packed weights, which uploadWeights
    * makes. `gamma` and `outlier_columns` are a layer's own, the rest may be shared by layers that run one after another.

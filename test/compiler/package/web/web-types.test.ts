@@ -65,6 +65,7 @@ export async function run(adapter: GPUAdapter, encoder: GPUCommandEncoder, pass:
 
 const right = program(`
   site.encode(encoder, { M: 8, buffers, linears: { o_proj: all } });
+  site.run({ M: 8, buffers, linears: { o_proj: all } });
   site.quantize.encode(pass, { M: 8, buffers: { ...buffers, x: own } });
   site.encode(pass, { M: 8, buffers, linears: { o_proj: { ...all, y: { buffer: linears.o_proj.y, offset: 256 } } } });
   device.queue.writeBuffer(buffers.x, 0, new Uint16Array(8 * 192));
