@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { runOnDevice } from '../../compiler/device/run-on-device.ts';
 import { succeed } from '../../compiler/support/result.ts';
@@ -11,11 +11,13 @@ import { recordVectors } from './record-vectors.ts';
 
 // As far as there is no GPU: a stand-in for libcuda.so.1 that launches nothing takes every driver call.
 
+// The runner is built once for all tests: its cache goes by content.
+const runnerCache = resolve('.cache', 'test-runner');
 const root = mkdtempSync(join(tmpdir(), 'quikc conformance '));
 const folder = join(root, 'vectors');
 const env = {
   PATH: process.env['PATH'] ?? '',
-  QUIKC_CACHE: join(root, 'cache'),
+  QUIKC_CACHE: runnerCache,
   QUIKC_LIBCUDA: join(root, 'libfake.so'),
   FAKE_LOG: join(root, 'log'),
   TMPDIR: root,

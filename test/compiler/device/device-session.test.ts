@@ -1,16 +1,18 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { DeviceJob } from '../../../compiler/device/device-job.ts';
 import { type DeviceSession, openDeviceSession } from '../../../compiler/device/device-session.ts';
 
+// The runner is built once for all tests: its cache goes by content.
+const runnerCache = resolve('.cache', 'test-runner');
 const root = mkdtempSync(join(tmpdir(), 'quikc session '));
 const work = join(root, 'work');
 const env = {
   PATH: process.env['PATH'] ?? '',
-  QUIKC_CACHE: join(root, 'cache'),
+  QUIKC_CACHE: runnerCache,
   QUIKC_LIBCUDA: join(root, 'libfake.so'),
   FAKE_LOG: join(root, 'log'),
   TMPDIR: work,

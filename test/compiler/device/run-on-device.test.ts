@@ -1,19 +1,21 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { buildRunner } from '../../../compiler/device/build-runner.ts';
 import type { DeviceJob, DeviceLaunch } from '../../../compiler/device/device-job.ts';
 import { runOnDevice } from '../../../compiler/device/run-on-device.ts';
 
 const compiler = 'g++';
+// The runner is built once for all tests: its cache goes by content.
+const runnerCache = resolve('.cache', 'test-runner');
 const root = mkdtempSync(join(tmpdir(), 'quikc device '));
 const work = join(root, 'work');
 const library = join(root, 'libfake.so');
 const env = {
   PATH: process.env['PATH'] ?? '',
-  QUIKC_CACHE: join(root, 'cache'),
+  QUIKC_CACHE: runnerCache,
   QUIKC_LIBCUDA: library,
   FAKE_LOG: join(root, 'log'),
   TMPDIR: work,
@@ -166,13 +168,14 @@ describe('runOnDevice', () => {
 
 describe('buildRunner', () => {
   test('compiles once, and again when the program was damaged', async () => {
-    const first = await buildRunner(env);
+    const own = { ...env, QUIKC_CACHE: join(root, 'cache') }; // other tests use the one that all share
+    const first = await buildRunner(own);
     if (!first.ok) throw new Error(first.error.message);
-    const noCompiler = { ...env, PATH: '/nonexistent' };
+    const noCompiler = { ...own, PATH: '/nonexistent' };
     expect(await buildRunner(noCompiler)).toEqual(first);
     writeFileSync(first.value, 'damaged');
     expect(await buildRunner(noCompiler)).toMatchObject({ ok: false, error: { code: 'QK801' } });
-    expect(await buildRunner(env)).toEqual(first);
-    expect(await runOnDevice(job(), { env })).toMatchObject({ ok: true });
+    expect(await buildRunner(own)).toEqual(first);
+    expect(await runOnDevice(job(), { env: own })).toMatchObject({ ok: true });
   }, 30_000);
 });
