@@ -6,6 +6,7 @@ import {
   readFileSync,
   realpathSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
@@ -46,8 +47,30 @@ export function writeBundle(folder: string, files: BundleFiles): Result<string, 
   }
 }
 
+/** Looks at a folder that is replaced meanwhile. */
+const mostLooks = 10;
+
 /** The real path at which a bundle may be put: nothing is there, an empty folder, or a bundle and nothing else. */
 export function checkOutput(folder: string): Result<string, Diagnostic> {
+  for (let look = 1; ; look++) {
+    // Another compile may put its bundle there meanwhile: then the files are of one and the manifest is of another.
+    const before = identityOf(folder);
+    const checked = lookAtOutput(folder);
+    if (checked.ok || look === mostLooks || before === identityOf(folder)) return checked;
+  }
+}
+
+/** What a folder has that another one put in its place has not; undefined where none can be seen. */
+function identityOf(folder: string): string | undefined {
+  try {
+    const { ino, ctimeMs } = statSync(folder);
+    return `${ino} ${ctimeMs}`;
+  } catch {
+    return undefined;
+  }
+}
+
+function lookAtOutput(folder: string): Result<string, Diagnostic> {
   // An empty name would resolve to the working directory.
   if (folder === '') return fail(bundleFault.cannotWrite("''", new Error('the name of the folder is empty')));
   recoverBundle(folder);
