@@ -1,5 +1,6 @@
+import { askDevice } from '../device/ask-device.ts';
 import { cudaVersion } from '../device/cuda-version.ts';
-import { type DeviceReply, runOnDevice } from '../device/run-on-device.ts';
+import type { DeviceReply } from '../device/run-on-device.ts';
 import { diagnose } from '../diagnostics/codes.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import { quoteText } from '../diagnostics/escape-text.ts';
@@ -25,8 +26,8 @@ export async function findGpu(
     return fail(diagnose('QK701', { message, expected: 'the number of a GPU, from 0 on' }));
   }
   const place = { device: Number(number), env: { ...env } };
-  const asked = await runOnDevice({ modules: [], buffers: [], launches: [], device: place.device }, { env });
+  const asked = await askDevice(place.device, { env });
   if (!asked.ok) return asked;
-  const { device } = asked.value;
+  const device = asked.value;
   return succeed({ place, name: `${device.name}, driver for CUDA ${cudaVersion(device.driver)}`, device });
 }

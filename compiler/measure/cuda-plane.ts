@@ -1,9 +1,9 @@
 import { availableParallelism } from 'node:os';
 import type { CudaTarget } from '../../targets/target.ts';
 import { cudaBackEnd } from '../cuda-back-end.ts';
+import { askDevice } from '../device/ask-device.ts';
 import { cudaVersion } from '../device/cuda-version.ts';
 import { openDeviceSession } from '../device/device-session.ts';
-import { runOnDevice } from '../device/run-on-device.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import { fail, type Result, succeed } from '../support/result.ts';
 import { finalists, launchesPerTrial } from '../tune/tune-candidates.ts';
@@ -54,8 +54,8 @@ export async function openCudaPlane(
 /** Undefined where there is none. */
 async function askGpu(options: CudaPlaneOptions): Promise<Result<Gpu | undefined, Diagnostic>> {
   const { env, signal, device } = options;
-  const asked = await runOnDevice({ modules: [], buffers: [], launches: [], device }, { env, signal });
-  if (asked.ok) return succeed(asked.value.device);
+  const asked = await askDevice(device, { env, signal });
+  if (asked.ok) return asked;
   return asked.error.code === 'QK810' ? succeed(undefined) : fail(asked.error);
 }
 

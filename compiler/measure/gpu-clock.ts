@@ -1,12 +1,12 @@
 import type { FamilyName, SpecOf } from '../../ir/kernel-spec.ts';
 import type { DeviceBuffer } from '../device/device-job.ts';
 import type { DeviceSession } from '../device/device-session.ts';
-import type { CaseBuffer, CudaFamily, VerificationCase } from '../families/family.ts';
+import type { CudaFamily } from '../families/family.ts';
 import { cudaFamilies } from '../families/index.ts';
 import { assert } from '../support/assert.ts';
 import { hashValue } from '../support/hash.ts';
 import { fail, succeed } from '../support/result.ts';
-import { toCaseJob } from '../verify/case-job.ts';
+import { makeContent, readerOf, toCaseJob } from '../verify/case-job.ts';
 import type { CudaClock } from './cuda-candidates.ts';
 import type { Gpu } from './cuda-plane-options.ts';
 
@@ -44,7 +44,7 @@ export function timeOnGpu({ l2Bytes }: Gpu, session: DeviceSession, device: numb
       if (!ran.ok) return fail(`${ran.error.code}: ${ran.error.message}`);
       if (!isProven) {
         const ctas = family.sampleCtas(own, at, comparedTiles, seed);
-        const comparison = data.compare(readerOf(data, ran.value.outputs), ctas, 'whole-grid');
+        const comparison = data.compare(readerOf(data, ran.value), ctas, 'whole-grid');
         if (comparison.failures > 0) return fail(`wrong on the GPU: ${comparison.worstAt}`);
         proven.add(run);
       }
@@ -55,21 +55,6 @@ export function timeOnGpu({ l2Bytes }: Gpu, session: DeviceSession, device: numb
   };
 }
 
-/** A buffer's bytes; one for all where they are equal, which a GPU fills faster than it reads a file. */
-function makeContent({ bytes, fill }: CaseBuffer): Uint8Array | number {
-  const content = new Uint8Array(bytes);
-  fill?.(0, content);
-  const first = content[0] ?? 0;
-  return content.every((byte) => byte === first) ? first : content;
-}
-
 function withoutDownload(buffer: DeviceBuffer): DeviceBuffer {
   return { ...buffer, download: false };
-}
-
-function readerOf(data: VerificationCase, outputs: ReadonlyMap<number, Uint8Array>) {
-  return (argument: string, offset: number, length: number): Uint8Array => {
-    const index = data.buffers.findIndex((buffer) => buffer.argument === argument);
-    return (outputs.get(index) ?? new Uint8Array()).slice(offset, offset + length);
-  };
 }

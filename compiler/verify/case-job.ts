@@ -1,6 +1,7 @@
 import type { CudaContract } from '../../ir/call-contract.ts';
 import { evaluate } from '../../ir/formula.ts';
 import type { DeviceArgument, DeviceBuffer, DeviceJob } from '../device/device-job.ts';
+import type { DeviceReply } from '../device/run-on-device.ts';
 import type { CaseBuffer, VerificationCase } from '../families/family.ts';
 
 /** One launch of a kernel on a verification case, for a GPU; every buffer that the kernel writes comes back. */
@@ -24,10 +25,20 @@ export function toCaseJob(
   return { modules: [ptx], buffers, launches: [{ ...launch, arguments: list }] };
 }
 
-function makeContent({ bytes, fill }: CaseBuffer): Uint8Array {
+/** A buffer's bytes; one for all where they are equal, which a GPU fills faster than it reads a file. */
+export function makeContent({ bytes, fill }: Pick<CaseBuffer, 'bytes' | 'fill'>): Uint8Array | number {
   const content = new Uint8Array(bytes);
   fill?.(0, content);
-  return content;
+  const first = content[0] ?? 0;
+  return content.every((byte) => byte === first) ? first : content;
+}
+
+/** Reads what a case's launch wrote, by argument, as a comparison asks for it. */
+export function readerOf(data: VerificationCase, { outputs }: Pick<DeviceReply, 'outputs'>) {
+  return (argument: string, offset: number, length: number): Uint8Array => {
+    const index = data.buffers.findIndex((buffer) => buffer.argument === argument);
+    return (outputs.get(index) ?? new Uint8Array()).slice(offset, offset + length);
+  };
 }
 
 /** The grid at M tokens. */

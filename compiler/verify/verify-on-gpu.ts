@@ -4,10 +4,10 @@ import type { DeviceArgument, DeviceBuffer, DeviceJob } from '../device/device-j
 import type { DeviceReply } from '../device/run-on-device.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import type { BufferSpec } from '../executor/index.ts';
-import type { CudaFamily, VerificationCase } from '../families/family.ts';
+import type { CudaFamily } from '../families/family.ts';
 import { cudaFamilies } from '../families/index.ts';
 import type { Result } from '../support/result.ts';
-import { extentOf, toCaseJob } from './case-job.ts';
+import { extentOf, makeContent, readerOf, toCaseJob } from './case-job.ts';
 import { failedChain, makeChainCase } from './chain-case.ts';
 import type {
   CaseResult,
@@ -63,13 +63,6 @@ export async function verifyKernelOnGpu(
   };
 }
 
-function readerOf(data: VerificationCase, { outputs }: DeviceReply) {
-  return (argument: string, offset: number, length: number): Uint8Array => {
-    const index = data.buffers.findIndex((buffer) => buffer.argument === argument);
-    return (outputs.get(index) ?? new Uint8Array()).slice(offset, offset + length);
-  };
-}
-
 /** A chain on a GPU: both kernels one after the other, whole grids; what the executor compares is compared. */
 export async function verifyChainOnGpu(job: ChainJob, run: RunJob): Promise<ChainVerification> {
   const chain = makeChainCase(job);
@@ -91,9 +84,7 @@ export async function verifyChainOnGpu(job: ChainJob, run: RunJob): Promise<Chai
 }
 
 function toDeviceBuffer({ bytes, access, data, fill }: BufferSpec): DeviceBuffer {
-  const content = new Uint8Array(bytes);
-  if (data === undefined) fill?.(0, content);
-  else content.set(data);
+  const content = data ?? makeContent({ bytes, ...(fill === undefined ? {} : { fill }) });
   return { bytes, content, download: access !== 'input' };
 }
 

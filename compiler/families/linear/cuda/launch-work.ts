@@ -53,8 +53,8 @@ export function launchWork(problem: LinearProblem, target: CudaTarget, m: number
 }
 
 /** What every launch costs, where a target says so. */
-export function launchTerm({ launchMicroseconds, source }: LaunchTiming): readonly CostTerm[] {
+export function launchTerm({ launchMicroseconds }: LaunchTiming): readonly CostTerm[] {
   if (launchMicroseconds === 0) return [];
-  const [how = ''] = source.split(',');
+  const how = `${launchMicroseconds} us beside its work`;
   return [{ name: 'launch', microseconds: launchMicroseconds, how }];
 }
