@@ -1,8 +1,7 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { createInterface } from 'node:readline';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
+import { type LineProcess, startLineProcess } from '../support/line-process.ts';
 import { fail, type Result } from '../support/result.ts';
 import { makeScratchFolder, sweepScratchFolders } from '../support/scratch-folder.ts';
 import { buildRunner } from './build-runner.ts';
@@ -78,55 +77,16 @@ export function openDeviceSession({
   };
 }
 
-interface Server {
+interface Server extends LineProcess {
   readonly folder: string;
   readonly files: ContentFiles;
-  ask(file: string, timeoutMs: number): Promise<Result<string, string>>;
-  kill(): void;
 }
 
 function startServer(runner: string, folder: string, env: DeviceOptions['env']): Server {
-  const child: ChildProcess = spawn(runner, ['--serve'], {
-    cwd: folder,
-    env: { ...env },
-    stdio: ['pipe', 'pipe', 'pipe'],
-    // Ctrl-C is for quikc to hear, which ends this process; if quikc is gone itself, stdin ends.
-    detached: true,
-  });
-  let said = '';
-  let ended: string | undefined;
-  let receive: ((answer: Result<string, string>) => void) | undefined;
-  const end = (why: string) => {
-    ended ??= `${why}${said.trim() === '' ? '' : `: ${said.trim().slice(-300)}`}`;
-    receive?.(fail(ended));
+  const child = startLineProcess({ file: runner, args: ['--serve'], cwd: folder, env });
+  const kill = () => {
+    child.kill();
+    rmSync(folder, { recursive: true, force: true });
   };
-  child.stderr?.on('data', (text: Buffer) => {
-    said = `${said}${text.toString('utf8')}`.slice(-2000);
-  });
-  child.stdin?.on('error', () => {}); // the end is told by 'close'
-  child.on('error', (error) => end(`it does not start: ${error.message}`));
-  child.on('close', (code, signal) => end(`it ended with ${signal ?? code}`));
-  if (child.stdout !== null)
-    createInterface({ input: child.stdout }).on('line', (value) => receive?.({ ok: true, value }));
-  return {
-    folder,
-    files: contentFiles(folder),
-    ask(file, timeoutMs) {
-      if (ended !== undefined) return Promise.resolve(fail(ended));
-      return new Promise((resolve) => {
-        const timer = setTimeout(() => receive?.(fail(`no answer within ${timeoutMs / 1000} s`)), timeoutMs);
-        receive = (answer) => {
-          clearTimeout(timer);
-          receive = undefined;
-          resolve(answer);
-        };
-        child.stdin?.write(`${file}\n`);
-      });
-    },
-    kill() {
-      child.kill('SIGKILL');
-      end('it was stopped');
-      rmSync(folder, { recursive: true, force: true });
-    },
-  };
+  return { ...child, kill, folder, files: contentFiles(folder) };
 }

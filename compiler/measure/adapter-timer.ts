@@ -1,8 +1,7 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { z } from 'zod';
 import type { PlannedDispatch } from '../../ir/plan-dispatches.ts';
+import { startLineProcess } from '../support/line-process.ts';
 import { packageRoot } from '../support/package-root.ts';
 import type { Environment } from '../support/quikc-cache-root.ts';
 import { fail, type Result, succeed } from '../support/result.ts';
@@ -147,63 +146,12 @@ interface Child {
 
 function startChild({ dawn, env }: TimerOptions): Child {
   const script = join(packageRoot(), 'compiler', 'measure', 'time-on-adapter.mjs');
-  const child: ChildProcess = spawn(process.execPath, [script, dawn], {
-    env: { ...env },
-    stdio: ['pipe', 'pipe', 'pipe'],
-    // Ctrl-C is for the search to hear, which ends this process in good order; if it is gone itself, stdin ends.
-    detached: true,
-  });
-  let alive = true;
-  let said = '';
-  const waiting: ((reply: Reply) => void)[] = [];
-  const replies: Reply[] = [];
-  const hand = (reply: Reply) => {
-    const receiver = waiting.shift();
-    if (receiver === undefined) replies.push(reply);
-    else receiver(reply);
-  };
-  const end = (why: string) => {
-    if (!alive) return;
-    alive = false;
-    const detail = said.trim().split('\n').at(-1) ?? '';
-    hand({ error: detail === '' ? why : `${why}: ${detail.slice(0, 300)}` });
-  };
-  child.stderr?.on('data', (text: Buffer) => {
-    said = `${said}${text.toString('utf8')}`.slice(-2000);
-  });
-  child.stdin?.on('error', () => {}); // the end is told by 'close'
-  child.on('error', (error) => end(`the process does not start: ${error.message}`));
-  child.on('close', (code, signal) => end(`the process ended with ${signal ?? code}`));
-  if (child.stdout !== null) {
-    createInterface({ input: child.stdout }).on('line', (line) => {
-      if (line.startsWith('{')) hand(replySchema.parse(JSON.parse(line)));
-    });
-  }
-  const kill = () => {
-    child.kill('SIGKILL');
-    alive = false;
-  };
-  const next = (timeoutMs: number): Promise<Reply> => {
-    const ready = replies.shift();
-    if (ready !== undefined) return Promise.resolve(ready);
-    return new Promise((resolve) => {
-      const timer = setTimeout(() => {
-        kill();
-        resolve({ error: `no answer within ${timeoutMs / 1000} s` });
-      }, timeoutMs);
-      waiting.push((reply) => {
-        clearTimeout(timer);
-        resolve(reply);
-      });
-    });
-  };
+  const child = startLineProcess({ file: process.execPath, args: [script, dawn], env });
+  const read = (answer: Result<string, string>): Reply =>
+    answer.ok ? replySchema.parse(JSON.parse(answer.value)) : { error: answer.error };
   return {
-    isAlive: () => alive,
-    kill,
-    next,
-    ask(request, timeoutMs) {
-      child.stdin?.write(`${JSON.stringify(request)}\n`);
-      return next(timeoutMs);
-    },
+    ...child,
+    next: async (timeoutMs) => read(await child.next(timeoutMs)),
+    ask: async (request, timeoutMs) => read(await child.ask(JSON.stringify(request), timeoutMs)),
   };
 }
