@@ -9,7 +9,8 @@ import { suggestName } from '../diagnostics/suggest-name.ts';
 import type { Result } from '../support/result.ts';
 import { fail, succeed } from '../support/result.ts';
 import type { Draft, DraftBlock, DraftNode } from './draft.ts';
-import type { BlockJson, GraphJson, NodeJson, WeightJson } from './model-schema.ts';
+import type { BlockJson, GraphJson, NodeJson } from './schema-graph.ts';
+import type { WeightJson } from './schema-values.ts';
 import { toRopeScaling } from './to-rope-scaling.ts';
 
 /** The explicit form: nodes as the model lists them. What a block receives is called "input" in it. */

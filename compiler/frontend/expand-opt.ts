@@ -5,7 +5,8 @@ import type { Result } from '../support/result.ts';
 import { fail, succeed } from '../support/result.ts';
 import type { Draft, DraftBlock, DraftLinear, DraftNode } from './draft.ts';
 import { draftAdd, draftLinear, type Part } from './draft-nodes.ts';
-import type { ModelJson, OptFacts } from './model-schema.ts';
+import type { ModelJson } from './model-schema.ts';
+import type { OptFacts } from './schema-facts.ts';
 import { settleHeads } from './settle-heads.ts';
 import { type TensorNames, tensorNames } from './tensor-names.ts';
 

@@ -1,5 +1,5 @@
 import type { Origin } from '../../ir/graph.ts';
-import type { OutliersJson, SchemeJson, SparsityJson, TokensJson } from './model-schema.ts';
+import type { OutliersJson, SchemeJson, SparsityJson, TokensJson } from './schema-layer.ts';
 
 /** What may be said of a layer, in any place that says it. */
 export interface LayerFields {

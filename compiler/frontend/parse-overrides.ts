@@ -7,7 +7,7 @@ import { suggestName } from '../diagnostics/suggest-name.ts';
 import type { Result } from '../support/result.ts';
 import { fail, succeed } from '../support/result.ts';
 import type { LayerFields, LayerRule, Overrides, ParsedOverrides } from './layer-rule.ts';
-import { largestSize } from './model-schema.ts';
+import { largestSize } from './schema-values.ts';
 
 /** Reads `--scheme`, `--outliers` and `--layer '<glob>=quik-8b,outliers=896'`. */
 export function parseOverrides(overrides: Overrides): Result<ParsedOverrides, readonly Diagnostic[]> {

@@ -5,7 +5,7 @@ import { diagnose } from '../diagnostics/codes.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import { placeOf, within } from '../diagnostics/origin.ts';
 import type { LayerFields } from './layer-rule.ts';
-import type { OutliersJson, SchemeJson, SparsityJson } from './model-schema.ts';
+import type { OutliersJson, SchemeJson, SparsityJson } from './schema-layer.ts';
 
 /** Fields said of a layer, and where. */
 export interface FieldSource {

@@ -1,5 +1,5 @@
 import type { RopeScaling, WeightReference } from '../../ir/graph.ts';
-import type { RopeScalingJson } from './model-schema.ts';
+import type { RopeScalingJson } from './schema-rope.ts';
 
 /** Rope scaling with its defaults filled in; nothing where the model has none. `divisors` is where its tensor lies, if it has one. */
 export function toRopeScaling(

@@ -1,4 +1,5 @@
-import type { FalconFactsInput, LlamaFactsInput, ModelInput, OptFactsInput } from '../model-schema.ts';
+import type { ModelInput } from '../model-schema.ts';
+import type { FalconFactsInput, LlamaFactsInput, OptFactsInput } from '../schema-facts.ts';
 
 /** What a checkpoint says of its model, in the words of model.json. */
 export interface CheckpointFacts

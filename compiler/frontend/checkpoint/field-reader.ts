@@ -2,7 +2,7 @@ import { diagnose } from '../../diagnostics/codes.ts';
 import type { Diagnostic } from '../../diagnostics/diagnostic.ts';
 import { quoteText } from '../../diagnostics/escape-text.ts';
 import { toPointer } from '../../diagnostics/locate-diagnostics.ts';
-import { largestSize } from '../model-schema.ts';
+import { largestSize } from '../schema-values.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 

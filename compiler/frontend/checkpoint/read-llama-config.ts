@@ -1,5 +1,5 @@
 import { quoteText } from '../../diagnostics/escape-text.ts';
-import type { LlamaFactsInput } from '../model-schema.ts';
+import type { LlamaFactsInput } from '../schema-facts.ts';
 import type { CheckpointFacts } from './checkpoint-facts.ts';
 import type { FieldReader } from './field-reader.ts';
 import { readRope } from './read-rope.ts';

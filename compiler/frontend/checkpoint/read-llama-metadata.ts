@@ -1,6 +1,7 @@
 import type { StoredTensor } from '../../checkpoint/stored-tensor.ts';
 import { quoteText } from '../../diagnostics/escape-text.ts';
-import type { LlamaFactsInput, RopeScalingInput } from '../model-schema.ts';
+import type { LlamaFactsInput } from '../schema-facts.ts';
+import type { RopeScalingInput } from '../schema-rope.ts';
 import type { CheckpointFacts } from './checkpoint-facts.ts';
 import type { FieldReader } from './field-reader.ts';
 

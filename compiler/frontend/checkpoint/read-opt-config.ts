@@ -1,4 +1,4 @@
-import type { OptFactsInput } from '../model-schema.ts';
+import type { OptFactsInput } from '../schema-facts.ts';
 import type { CheckpointFacts } from './checkpoint-facts.ts';
 import type { FieldReader } from './field-reader.ts';
 

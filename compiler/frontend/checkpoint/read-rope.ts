@@ -1,5 +1,5 @@
 import { quoteText } from '../../diagnostics/escape-text.ts';
-import type { RopeScalingInput } from '../model-schema.ts';
+import type { RopeScalingInput } from '../schema-rope.ts';
 import type { FieldReader } from './field-reader.ts';
 
 interface Rope {
