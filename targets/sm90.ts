@@ -1,8 +1,8 @@
 import type { CudaTarget } from './target.ts';
 
 /**
- * Hopper, compute capability 9.0, through warp-level MMA; reference GPU H200. It has no s4 MMA (ptxas emulates it, some
- * fifteen times slower), so 4-bit codes are widened to s8 in registers.
+ * Hopper, compute capability 9.0, through warp-level MMA; reference GPU H200. It has no s4 MMA (ptxas emulates it, up to
+ * sixteen times slower, bench/cuda/results.md), so 4-bit codes are widened to s8 in registers.
  */
 export const sm90: CudaTarget = {
   dialect: 'cuda',
