@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type Manifest, manifestAbi } from './manifest.ts';
+import { bundlePath, type Manifest, manifestAbi } from './manifest.ts';
 import {
   argumentSchema,
   count,
@@ -19,11 +19,8 @@ import { explainSchema, specSchema, toolchainSchema } from './manifest-schema-sp
 
 const bits = z.literal([4, 8]);
 
-/** Plain names, at most one folder deep: a path never leaves the bundle. */
-const pathPattern = /^(?:[a-z]+\/)?[A-Za-z0-9_][A-Za-z0-9_.-]*$/;
-
 const fileSchema = z.strictObject({
-  path: z.string().regex(pathPattern),
+  path: z.string().regex(bundlePath),
   bytes: count,
   sha256: digest,
 });
@@ -200,7 +197,7 @@ export const manifestSchema: z.ZodType<ReadableManifest> = z.strictObject({
   sites: z.array(siteSchema),
   layers: z.array(layerSchema),
   plan: planSchema(formulaSchema, weightSchema),
-  callers: z.array(z.string().regex(pathPattern)).exactOptional(),
+  callers: z.array(z.string().regex(bundlePath)).exactOptional(),
   toolchain: toolchainSchema.exactOptional(),
   provenance: z.strictObject({
     quikc: z.string(),

@@ -18,6 +18,9 @@ import type { RangeChoice } from './schedule-choice.ts';
 
 export const manifestAbi = 1;
 
+/** Of a file in a bundle: plain names, at most two folders deep; never out of the bundle. */
+export const bundlePath = /^(?:[a-z]+\/){0,2}[A-Za-z0-9_][A-Za-z0-9_.-]*$/;
+
 export interface Manifest {
   readonly abi: typeof manifestAbi;
   readonly model: string;

@@ -31,7 +31,7 @@ export function describeKernel(
   };
 }
 
-/** Paths of a kernel's files within the bundle. */
+/** Paths of a kernel's files within the bundle: shaders lie in the npm package, for whoever installs that alone. */
 export function kernelPath(id: string, kind: 'cu' | 'wgsl' | 'ptx' | 'cubin'): ManifestFile['path'] {
-  return `kernels/${id}.${kind}`;
+  return `${kind === 'wgsl' ? 'web/' : ''}kernels/${id}.${kind}`;
 }

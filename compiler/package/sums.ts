@@ -1,3 +1,4 @@
+import { bundlePath } from '../../ir/manifest.ts';
 import { sha256 } from '../support/hash.ts';
 
 export const sumsFile = 'SHA256SUMS';
@@ -20,7 +21,6 @@ export function parseSums(text: string): ReadonlyMap<string, string> | undefined
   return sums;
 }
 
-/** Whether `path` is one that quikc writes: plain names, at most one folder deep, never out of the bundle. */
 function isBundlePath(path: string): boolean {
-  return path.length <= 255 && /^(?:[a-z]+\/)?[A-Za-z0-9_][A-Za-z0-9_.-]*$/.test(path) && path !== sumsFile;
+  return path.length <= 255 && bundlePath.test(path) && path !== sumsFile;
 }

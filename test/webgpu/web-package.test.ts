@@ -34,7 +34,7 @@ beforeAll(async () => {
   writeFileSync(join(app, 'package.json'), '{ "private": true }');
   const quiet = ['--install-links', '--offline', '--no-audit', '--no-fund', '--silent'];
   await execute('npm', ['install', ...quiet, join(bundle, 'web')], { cwd: app });
-  for (const name of ['run-site.mjs', 'main.mjs', 'errors.mjs'])
+  for (const name of ['run-site.mjs', 'main.mjs', 'errors.mjs', 'out-of-memory.mjs'])
     copyFileSync(resolve('test/webgpu/consumer', name), join(app, name));
 });
 afterAll(() => rmSync(root, { recursive: true, force: true }));
@@ -168,5 +168,20 @@ needsDawn('a mistake is told by code and in words', () => {
     expect(said.get('aborted')?.message).toMatch(/abort/i);
     expect(said.get('uncaptured')).toBeUndefined();
     expect(said.has('right')).toBe(true);
+  });
+});
+
+needsDawn('memory that runs out', () => {
+  // lavapipe hands out buffers that it has no memory for, and ends the process when they are used.
+  const lavapipe = /lvp/.test(process.env['VK_ICD_FILENAMES'] ?? '');
+  test.skipIf(lavapipe)('is told, by a driver that had none', async () => {
+    const folder = join(app, 'node_modules', 'tiny-llama.webgpu');
+    // Of address space, in kB: Node and Dawn take 1.5 of the 8 GB.
+    const limited = ['-c', 'ulimit -v 8000000; exec node out-of-memory.mjs "$0" "$1"', folder, dawn()];
+    const ended = await execute('bash', limited, { cwd: app }).catch((error: { stdout: string }) => error);
+    const { code, message, kept } = JSON.parse(ended.stdout);
+    expect(code).toBe('out-of-memory');
+    expect(message).toMatch(/^o_proj(\.o_proj)?: no memory for \d+ bytes: /);
+    expect(kept).toBeGreaterThan(6);
   });
 });

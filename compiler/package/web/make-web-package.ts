@@ -45,7 +45,7 @@ function describePackage(model: string, version: string) {
     version,
     description: `Kernels of ${model} for WebGPU, written by quikc`,
     type: 'module',
-    exports: { '.': { types: './index.d.ts', default: './index.js' } },
+    exports: { '.': { types: './index.d.ts', default: './index.js' }, './kernels/*': './kernels/*' },
     types: './index.d.ts',
     sideEffects: false,
   };

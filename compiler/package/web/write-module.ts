@@ -42,7 +42,7 @@ export function writeModule(
   };
 }
 
-/** shaders.js: the text of each kernel, as kernels/<id>.wgsl has it. */
+/** shaders.js: the text of each kernel, as kernels/<id>.wgsl beside it has it: no way to load a file is the same in Node and in a page. */
 export function writeShaders(texts: ReadonlyMap<string, string>, banner: string): SourceFileStructure {
   const quoted = (text: string) => `/* wgsl */ \`${text.replace(/[\\`]|\$\{/g, '\\$&')}\``;
   const shaders = keyed([...texts].map(([id, text]) => [id, quoted(text)]));

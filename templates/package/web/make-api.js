@@ -4,6 +4,7 @@ import { BundleError } from './bundle-error.js';
 import { FiniteCheck } from './check-finite.js';
 import { chooseVariant, findVariant, supportedVariants, tablesOf, tablesOfAll } from './choose-variant.js';
 import { compileKernels } from './compile-kernels.js';
+import { decodeFloats } from './decode-floats.js';
 import { findMissing } from './find-missing.js';
 import { findSite, makeSite, siteBytes } from './make-site.js';
 import { openSafetensors } from './open-safetensors.js';
@@ -86,6 +87,14 @@ async function createPipelines(bundle, shaders, device, options = {}) {
   await finite?.compile(quantizes.flatMap(({ kernel }) => tables.kernels[kernel] ?? []));
   const shared = { uniforms: new UniformValues(device), bindGroups: new BindGroups(device) };
   const context = { device, kernels: tables.kernels, compiled, finite, ...shared };
+  /**
+   * @param {GPUBuffer} buffer
+   * @param {number} [bytes]
+   */
+  async function read(buffer, bytes) {
+    const [content] = await Promise.all([readBuffer(device, buffer, bytes), finite?.assert()]);
+    return content;
+  }
   return {
     device,
     variant,
@@ -95,17 +104,22 @@ async function createPipelines(bundle, shaders, device, options = {}) {
      * @param {Promise<T>} promise
      */
     orLost: (promise) => orLost(device, promise),
+    read,
     /**
      * @param {GPUBuffer} buffer
-     * @param {number} [bytes]
+     * @param {number} [count]
      */
-    async read(buffer, bytes) {
-      const [content] = await Promise.all([readBuffer(device, buffer, bytes), finite?.assert()]);
-      return content;
-    },
+    readFloats: async (buffer, count = buffer.size / 2) =>
+      decodeFloats(new Uint16Array(await read(buffer, 2 * count)), tables.dtype),
     assertFinite: async () => finite?.assert(),
   };
 }
+
+/**
+ * What devices were asked of: Dawn for Node takes them with it when it is collected.
+ * @type {Set<GPU>}
+ */
+const held = new Set();
 
 /**
  * @param {BundleTables} bundle
@@ -123,5 +137,6 @@ async function open(bundle, shaders, options = {}) {
   const device = await adapter.requestDevice(
     /** @type {GPUDeviceDescriptor} */ (/** @type {unknown} */ (needs)),
   );
+  held.add(gpu);
   return createPipelines(bundle, shaders, device, { ...options, gpu, variant });
 }

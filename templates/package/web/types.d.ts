@@ -143,6 +143,8 @@ export interface Pipelines<D, Sites> {
   assertFinite(): Promise<void>;
   /** The first `bytes` of a buffer, or all, once what was submitted before is done, and finite. Submits copies of its own. */
   read(buffer: BufferLike, bytes?: number): Promise<ArrayBuffer>;
+  /** The same of a buffer in the model's 16-bit format (x, y, residual, gamma), as numbers: the first `count`, or all. */
+  readFloats(buffer: BufferLike, count?: number): Promise<Float32Array>;
 }
 
 // ---- Weights ----

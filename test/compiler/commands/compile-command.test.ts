@@ -83,7 +83,7 @@ test('for webgpu the same: shaders are written, and without Dawn nobody has chec
   const read = readBundle(output);
   if (!read.ok) throw new Error(JSON.stringify(read.error));
   expect(read.value.manifest).toMatchObject({ built: false, target: { dialect: 'wgsl', id: 'webgpu' } });
-  expect(readdirSync(join(output, 'kernels')).every((name) => name.endsWith('.wgsl'))).toBe(true);
+  expect(readdirSync(join(output, 'web', 'kernels')).every((name) => name.endsWith('.wgsl'))).toBe(true);
   const { out } = await runCommand((context) =>
     explain(output, 'quik_quantize_silumul_a8_f16_k512f16_t256_webgpu', {}, context),
   );

@@ -201,7 +201,8 @@ describe('a bundle is refused, by digest and by name, when', () => {
       '/etc/passwd',
       'kernels/../../secret',
       'kernels/..',
-      'a/b/c',
+      'a/../c',
+      'a/b/c/d',
       'kernels\\x',
     ]) {
       write();

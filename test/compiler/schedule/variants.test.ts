@@ -8,7 +8,7 @@ import { compileFixture, llama7b, tinyLlama } from '../compile-fixture.ts';
 const { manifest, files } = await compileFixture(llama7b, { target: webgpu });
 const cuda = await compileFixture(tinyLlama);
 
-const textOf = (id: string) => Buffer.from(files.get(`kernels/${id}.wgsl`) ?? '').toString('utf8');
+const textOf = (id: string) => Buffer.from(files.get(`web/kernels/${id}.wgsl`) ?? '').toString('utf8');
 
 describe.each(webgpu.variants)('the variant $name', (variant) => {
   const kernels = manifest.kernels.filter(({ id }) => variantsOf(id, manifest.sites).includes(variant.name));

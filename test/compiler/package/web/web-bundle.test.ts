@@ -11,6 +11,7 @@ import { formatSums } from '../../../../compiler/package/sums.ts';
 import { formatFormula } from '../../../../compiler/package/web/format-formula.ts';
 import { makeWebPackage } from '../../../../compiler/package/web/make-web-package.ts';
 import { writeBundle } from '../../../../compiler/package/write-bundle.ts';
+import { narrowFloat } from '../../../../compiler/reference/narrow-float.ts';
 import { constant, evaluate, type Formula, tokens } from '../../../../ir/formula.ts';
 import type { Manifest } from '../../../../ir/manifest.ts';
 import { webgpu } from '../../../../targets/webgpu.ts';
@@ -71,6 +72,27 @@ test('it is an npm package of quikc’s version that depends on nothing', () => 
     );
     if (/^web\/.*\.js$/.test(path)) expect(specifiers.filter((name) => !name?.startsWith('./'))).toEqual([]);
   }
+});
+
+test('its shaders are files too, the texts that the modules have, and can be asked for by name', async () => {
+  writeBundle(join(root, 'files'), files);
+  const { shaders } = await import(
+    /* @vite-ignore */ pathToFileURL(join(root, 'files', 'web', 'shaders.js')).href
+  );
+  const paths = [...files.keys()].filter((path) => path.endsWith('.wgsl'));
+  expect(paths.toSorted()).toEqual(manifest.kernels.map(({ id }) => `web/kernels/${id}.wgsl`).toSorted());
+  for (const { id } of manifest.kernels) expect(text(files.get(`web/kernels/${id}.wgsl`))).toBe(shaders[id]);
+  expect(JSON.parse(text(files.get('web/package.json'))).exports['./kernels/*']).toBe('./kernels/*');
+});
+
+test.each(['f16', 'bf16'] as const)('its decoder reads every %s as quikc’s own does', async (dtype) => {
+  writeBundle(join(root, dtype), files);
+  const { decodeFloats } = await import(
+    /* @vite-ignore */ pathToFileURL(join(root, dtype, 'web', 'decode-floats.js')).href
+  );
+  const bits = Uint16Array.from({ length: 65_536 }, (_, value) => value);
+  const { decode } = narrowFloat(dtype);
+  expect(decodeFloats(bits, dtype)).toEqual(Float32Array.from(bits, decode));
 });
 
 test('a formula in JavaScript has the values of the formula', () => {

@@ -15,7 +15,7 @@ beforeAll(async () => {
   const folder = join(app, 'node_modules', 'tiny-llama.webgpu');
   mkdirSync(folder, { recursive: true });
   for (const [path, bytes] of files) {
-    if (path.startsWith('web/')) writeFileSync(join(folder, path.slice('web/'.length)), bytes);
+    if (/^web\/[^/]+$/.test(path)) writeFileSync(join(folder, path.slice('web/'.length)), bytes);
   }
   symlinkSync(resolve('node_modules/@webgpu'), join(app, 'node_modules', '@webgpu'));
   writeFileSync(join(app, 'package.json'), '{ "type": "module" }');
