@@ -58,8 +58,9 @@ export async function calibrateWeights(
   const threads = worker === undefined ? 1 : (choices.threads ?? availableParallelism());
   const pool = worker === undefined ? undefined : await openMultiplyPool(worker, threads);
   let spill: string | undefined;
+  let walk: ReturnType<typeof walkLayers> | undefined;
   try {
-    const walk = walkLayers({
+    walk = walkLayers({
       ...{ graph, tokens: tokens.value, signal },
       read: openWeights(tensors, folder, { dtype: graph.dtype, keep: false, shared: threads > 1 }),
       ...(pool === undefined ? {} : { multiply: pool.multiply }),
@@ -73,12 +74,12 @@ export async function calibrateWeights(
       ...{ grams: choices.grams, onFraction },
       onGroup: ({ linears: [first] }, statistics) => writer.add(first?.name ?? '', statistics),
     });
-    walk.value.close();
     const finished = done.ok ? writer.finish() : done;
     if (!finished.ok) return fail([finished.error]);
     return succeed({ ...facts, linears: groups.flatMap(({ linears }) => linears).length, warnings });
   } finally {
     writer.abandon();
+    if (walk?.ok === true) walk.value.close();
     await pool?.close();
     if (spill !== undefined) rmSync(spill, { recursive: true, force: true });
   }
