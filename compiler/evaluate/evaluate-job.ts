@@ -1,12 +1,20 @@
 import { type MultiplyJob, runMultiplyJob } from '../reference/float-model/multiply-pool.ts';
 import { type OracleJob, runOracleJob } from './oracle-job.ts';
+import { type PtxJob, runPtxJob } from './ptx-job.ts';
 
 /** What threads of an evaluation are given. */
 export type EvaluateJob =
   | { readonly kind: 'multiply'; readonly job: MultiplyJob }
-  | { readonly kind: 'oracle'; readonly job: OracleJob };
+  | { readonly kind: 'oracle'; readonly job: OracleJob }
+  | { readonly kind: 'ptx'; readonly job: PtxJob };
 
 export function runEvaluateJob(each: EvaluateJob): void {
-  if (each.kind === 'multiply') runMultiplyJob(each.job);
-  else runOracleJob(each.job);
+  switch (each.kind) {
+    case 'multiply':
+      return runMultiplyJob(each.job);
+    case 'oracle':
+      return runOracleJob(each.job);
+    case 'ptx':
+      return runPtxJob(each.job);
+  }
 }

@@ -11,7 +11,7 @@ import {
   type ForwardRun,
   surroundRepetition,
   unwrap,
-  WeightFault,
+  NodeFault,
 } from '../reference/float-model/surround-repetition.ts';
 import { narrowFloat } from '../reference/narrow-float.ts';
 import { assert } from '../support/assert.ts';
@@ -56,7 +56,7 @@ export function createQuantisedModel<Rows>(
     const columns = outlierColumnsOf(node, block, layer);
     if (columns !== undefined) return columns;
     const message = `${layerName(block, node.id.replace(/\.quantize$/, ''), layer)} keeps ${node.outliers} outlier columns, and the model does not list them`;
-    throw new WeightFault(diagnose('QK190', { message }));
+    throw new NodeFault(diagnose('QK190', { message }));
   };
   const last = graph.blocks.at(-1);
   const round = roundMatrix(graph);
@@ -100,7 +100,7 @@ export function createQuantisedModel<Rows>(
           value = await evaluateBlock(block, value, { session, read: weights.read, multiply });
         }
       } catch (cause) {
-        if (cause instanceof WeightFault) return fail(cause.fault as Diagnostic);
+        if (cause instanceof NodeFault) return fail(cause.fault as Diagnostic);
         throw cause;
       }
       session.tokens += ids.length;

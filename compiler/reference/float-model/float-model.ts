@@ -6,7 +6,7 @@ import { evaluateNode } from './evaluate-node.ts';
 import { type Matrix, makeMatrix, rowOf } from './matrix.ts';
 import { type MultiplyWeights, multiplyWeights } from './multiply-weights.ts';
 import { newSession, type ReadWeight, type Session } from './session.ts';
-import { type ForwardRun, surroundRepetition, WeightFault } from './surround-repetition.ts';
+import { type ForwardRun, surroundRepetition, NodeFault } from './surround-repetition.ts';
 
 export { newSession, type ReadWeight, type Session };
 
@@ -39,7 +39,7 @@ export function createFloatModel<E>(
           value = evaluateBlock(block, value, { session, read: readWeight, multiply });
         }
       } catch (cause) {
-        if (cause instanceof WeightFault) return fail((cause as WeightFault<E>).fault);
+        if (cause instanceof NodeFault) return fail((cause as NodeFault<E>).fault);
         throw cause;
       }
       session.tokens += ids.length;

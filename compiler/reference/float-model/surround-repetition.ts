@@ -46,17 +46,17 @@ export function surroundRepetition<E>(
   };
 }
 
-/** Carries what reading a weight failed with out of the nodes. */
-export class WeightFault<E> extends Error {
+/** Carries what a node failed with, e.g. reading a weight, out of its evaluation. */
+export class NodeFault<E> extends Error {
   readonly fault: E;
   constructor(fault: E) {
-    super('a weight cannot be read');
+    super('a node cannot be evaluated');
     this.fault = fault;
   }
 }
 
-/** The value of a result, or a WeightFault thrown. */
+/** The value of a result, or a NodeFault thrown. */
 export function unwrap<T, E>(result: Result<T, E>): T {
   if (result.ok) return result.value;
-  throw new WeightFault(result.error);
+  throw new NodeFault(result.error);
 }
