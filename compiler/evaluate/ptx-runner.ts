@@ -4,12 +4,12 @@ import type { Manifest, ManifestKernel } from '../../ir/manifest.ts';
 import { diagnose } from '../diagnostics/codes.ts';
 import { NodeFault, unwrap } from '../reference/float-model/surround-repetition.ts';
 import { narrowFloat } from '../reference/narrow-float.ts';
-import { packQuantised } from '../reference/pack-quantised.ts';
 import { type EvaluatePool, noPool } from './evaluate-pool.ts';
 import { findSiteKernel } from './find-site-kernel.ts';
 import { type Buffers, launchPtx } from './launch-ptx.ts';
 import type { LinearOperands } from './linear-operands.ts';
-import { bytesOfValues, type QuantisedBytes, readRows, valuesOfBytes } from './row-bytes.ts';
+import { packLinear } from './pack-linear.ts';
+import { bytesOfArray, bytesOfValues, type QuantisedBytes, readRows, valuesOfBytes } from './row-bytes.ts';
 import type { Place, SiteRunner } from './site-runner.ts';
 
 /** A CUDA bundle, and the PTX of each of its kernels. */
@@ -26,6 +26,12 @@ export function createPtxRunner(
 ): SiteRunner<QuantisedBytes> {
   const float = narrowFloat(dtype);
   const packed = new Map<string, Buffers>();
+  const packOnce = (place: Place<QuikLinearNode>, operands: LinearOperands): Buffers => {
+    const name = `${place.block.name} ${place.layer} ${place.node.id}`;
+    const made = packed.get(name) ?? packLinear(place.node, operands, dtype);
+    packed.set(name, made);
+    return made;
+  };
   const launch = (place: Parameters<typeof findSiteKernel>[1], m: number, inputs: Buffers): Buffers => {
     const kernel = unwrap(findSiteKernel(manifest, place, m));
     const launched = launchPtx(kernel, ptxOf(kernel), m, inputs, pool);
@@ -37,14 +43,14 @@ export function createPtxRunner(
       const written = launch({ block, node }, x.rows, {
         x: bytesOfValues(x.data, float),
         ...(gamma === undefined ? {} : { gamma: bytesOfValues(gamma, float) }),
-        outlier_columns: bytesOf(outlierColumns),
+        outlier_columns: bytesOfArray(outlierColumns),
       });
       const { codes = empty, row_meta: rowMeta = empty, outlier_rows: outlierRows = empty } = written;
       return { rows: x.rows, node, outlierColumns, codes, rowMeta, outlierRows };
     },
     async linear(place, { rows, codes, rowMeta, outlierRows }, operands, residual) {
       const written = launch(place, rows, {
-        ...packOnce(packed, place, operands, dtype),
+        ...packOnce(place, operands),
         ...{ codes, row_meta: rowMeta, outlier_rows: outlierRows },
         ...(residual === undefined ? {} : { residual: bytesOfValues(residual.data, float) }),
       });
@@ -56,31 +62,3 @@ export function createPtxRunner(
 }
 
 const empty = new Uint8Array(0);
-
-/** The weight-side arguments of a linear, packed when it is first asked for. */
-export function packOnce(
-  known: Map<string, Buffers>,
-  { block, layer, node }: Place<QuikLinearNode>,
-  { weights, bias }: LinearOperands,
-  dtype: ActivationDtype,
-): Buffers {
-  const name = `${block.name} ${layer} ${node.id}`;
-  const kept = known.get(name);
-  if (kept !== undefined) return kept;
-  const columns = node.columns?.mode ?? 'compact';
-  const { columnMeta, outlierWeights, weights: codes } = packQuantised(weights, { dtype, columns, bias });
-  const made = {
-    weights: bytesOf(codes),
-    column_meta: bytesOf(columnMeta),
-    outlier_weights: bytesOf(outlierWeights),
-  };
-  known.set(name, made);
-  return made;
-}
-
-/** The same bytes in memory that threads share. */
-function bytesOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array {
-  const shared = new Uint8Array(new SharedArrayBuffer(byteLength));
-  shared.set(new Uint8Array(buffer, byteOffset, byteLength));
-  return shared;
-}

@@ -23,6 +23,13 @@ export function bytesOfValues(values: ArrayLike<number>, { encode }: NarrowFloat
   return new Uint8Array(bits.buffer);
 }
 
+/** The bytes of an array, in memory that threads share. */
+export function bytesOfArray({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array {
+  const shared = new Uint8Array(new SharedArrayBuffer(byteLength));
+  shared.set(new Uint8Array(buffer, byteOffset, byteLength));
+  return shared;
+}
+
 export function valuesOfBytes(bytes: Uint8Array, rows: number, columns: number, float: NarrowFloat): Matrix {
   const matrix = makeMatrix(rows, columns);
   const { data } = matrix;
