@@ -19,17 +19,20 @@ export function findSiteStep(
   return fail(diagnose('QK195', { message }));
 }
 
-/** The kernel of a bundle that computes a node for M tokens. */
+/** The kernel of a bundle that computes a node for M tokens; `variant`: of which set, where the bundle has several. */
 export function findSiteKernel(
   manifest: Manifest,
   place: Pick<Place<GraphNode>, 'block' | 'node'>,
   m: number,
+  variant?: string,
 ): Result<ManifestKernel, Diagnostic> {
   const step = findSiteStep(manifest, place);
   if (!step.ok) return step;
   const { site, problem } = step.value;
   const buckets = manifest.sites.find(({ id }) => id === site)?.buckets ?? [];
-  const bucket = buckets.find(({ from, to = Number.POSITIVE_INFINITY }) => from <= m && m <= to);
+  const bucket = buckets
+    .filter((candidate) => candidate.variant === variant)
+    .find(({ from, to = Number.POSITIVE_INFINITY }) => from <= m && m <= to);
   const id = bucket?.launches.find((launch) => launch.problem === problem)?.kernel;
   const kernel = manifest.kernels.find((candidate) => candidate.id === id);
   if (kernel !== undefined) return succeed(kernel);

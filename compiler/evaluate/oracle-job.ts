@@ -44,7 +44,8 @@ export function runOracleJob(job: OracleJob): void {
   }
 }
 
-function widen(codes: Int8Array, first: number, end: number, k: number) {
+/** Rows of codes as integer products take them. */
+export function widen(codes: Int8Array, first: number, end: number, k: number) {
   const wide = makeCodeRows(end - first, k);
   for (let row = first; row < end; row++)
     wide.codes.set(codes.subarray(row * k, (row + 1) * k), (row - first) * wide.stride);

@@ -1,6 +1,6 @@
 import type { ActivationDtype } from '../../ir/dtype.ts';
 import type { QuantizeNode } from '../../ir/graph.ts';
-import { type Matrix, rowOf } from '../reference/float-model/matrix.ts';
+import { type Matrix, mapRows, rowOf } from '../reference/float-model/matrix.ts';
 import { type NarrowFloat, narrowFloat } from '../reference/narrow-float.ts';
 import { baseColumnsOf } from '../reference/outlier-columns.ts';
 import { type PrologueRoundings, runPrologue } from '../reference/prologue.ts';
@@ -9,7 +9,7 @@ import { ceilDiv } from '../support/integer.ts';
 import { type EvaluatePool, noPool } from './evaluate-pool.ts';
 import type { LinearOperands } from './linear-operands.ts';
 import type { OracleJob } from './oracle-job.ts';
-import type { QuantisedRows, QuantizeOperands, SiteRunner } from './site-runner.ts';
+import type { QuantisedRows, SiteRunner } from './site-runner.ts';
 
 /** The numerics of docs/numerics.md: codes as the CUDA kernel rounds them, exact integer products, all else in float64. */
 export function createOracleRunner(
@@ -17,7 +17,8 @@ export function createOracleRunner(
   pool: EvaluatePool = noPool,
 ): SiteRunner<QuantisedRows> {
   return {
-    quantize: async ({ node }, x, operands) => quantiseRows(node, x, operands, narrowFloat(dtype)),
+    quantize: async ({ node }, x, { gamma, outlierColumns }) =>
+      quantiseRows(node, runPrologues(node, x, gamma, narrowFloat(dtype)), outlierColumns),
     linear: async (_place, rows, operands, residual) =>
       multiplyCodes(dtype, pool, rows, operands, residual),
     reveal: (rows) => rows,
@@ -28,22 +29,30 @@ export function createOracleRunner(
 /** No operation of the prologue rounds before its result does. */
 const exact: PrologueRoundings = { norm: 0, silu: () => 0 };
 
-function quantiseRows(
-  { k, bits, prologue }: QuantizeNode,
+/** Rows after a quantize's prologue, rounded to 16 bit. */
+export function runPrologues(
+  { k, prologue }: QuantizeNode,
   x: Matrix,
-  { gamma, outlierColumns }: QuantizeOperands,
+  gamma: Float32Array | undefined,
   float: NarrowFloat,
-): QuantisedRows {
+): Matrix {
+  if (prologue.op === 'none') return x;
+  const weights = gamma === undefined ? {} : { gamma: Float64Array.from(gamma) };
+  return mapRows(x, k, (values, to) =>
+    to.set(runPrologue(prologue, { values, ...weights, roundings: exact }, float).low),
+  );
+}
+
+/** Codes of rows after their prologue. */
+export function quantiseRows({ k, bits }: QuantizeNode, x: Matrix, outlierColumns: Int32Array): QuantisedRows {
   const base = baseColumnsOf(k, outlierColumns);
   const outlierCount = outlierColumns.length;
   const codes = new Int8Array(new SharedArrayBuffer(x.rows * k));
   const meta = sharedFloats(2 * x.rows);
   const outliers = sharedFloats(x.rows * outlierCount);
-  const weights = gamma === undefined ? {} : { gamma: Float64Array.from(gamma) };
   const baseValues = new Float64Array(base.length);
   for (let row = 0; row < x.rows; row++) {
-    const input = { values: rowOf(x, row), ...weights, roundings: exact };
-    const { low: values } = runPrologue(prologue, input, float);
+    const values = rowOf(x, row);
     for (let i = 0; i < base.length; i++) baseValues[i] = values[base[i] ?? 0] ?? 0;
     const quantised = quantiseRow(baseValues, bits);
     for (let i = 0; i < base.length; i++) codes[row * k + (base[i] ?? 0)] = quantised.codes[i] ?? 0;
