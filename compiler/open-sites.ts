@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { Graph, QuantizeNode, QuikLinearNode } from '../ir/graph.ts';
 import type { Manifest, ManifestKernel } from '../ir/manifest.ts';
 import { findTarget } from '../targets/index.ts';
@@ -59,10 +59,15 @@ export async function openSites(request: SitesRequest): Promise<Result<OpenedSit
   return request.on === 'ptx' ? openPtx(request, bundle) : openWeb(request, bundle);
 }
 
-async function compileBundle({ on, load, graph, buildOptions }: SitesRequest): Promise<Result<Bundle, Faults>> {
+async function compileBundle({
+  on,
+  load,
+  graph,
+  buildOptions,
+}: SitesRequest): Promise<Result<Bundle, Faults>> {
   const target = on === 'ptx' ? sm80 : webgpu;
   const { file, overrides, columns } = load;
-  const name = `${graph.name}.${target.id}.${hashValue({ file, overrides, columns }).slice(0, 8)}`;
+  const name = `${graph.name}.${target.id}.${hashValue({ file: resolve(file), overrides, columns }).slice(0, 8)}`;
   const output = join(quikcCacheRoot(buildOptions.env), 'evaluate', name);
   const { onGraph: _dump, ...model } = load;
   const compiled = await compile({ ...model, target, build: true, buildOptions, outputFor: () => output });

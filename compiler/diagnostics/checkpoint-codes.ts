@@ -71,4 +71,5 @@ export const checkpointCodes: CodeTable = {
   ),
   QK194: error('the text cannot be used', 'tokens are little-endian 16-bit ids, texts are UTF-8'),
   QK195: error('no bundle for this model', 'compile the model with the same options, or leave --bundle out'),
+  QK196: error('usage of eval or run', 'see quikc eval --help and quikc run --help'),
 };

@@ -25,7 +25,11 @@ function toEvaluatePool({ threads, run }: Pick<WorkPool<EvaluateJob>, 'threads' 
   const runAll = <Kind extends EvaluateJob['kind']>(
     kind: Kind,
     jobs: readonly Extract<EvaluateJob, { kind: Kind }>['job'][],
-  ) => run(jobs.map((job) => ({ kind, job }) as EvaluateJob), runEvaluateJob);
+  ) =>
+    run(
+      jobs.map((job) => ({ kind, job }) as EvaluateJob),
+      runEvaluateJob,
+    );
   return {
     threads,
     multiply: multiplyOnPool(threads, (jobs) => runAll('multiply', jobs)),

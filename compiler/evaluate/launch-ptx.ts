@@ -45,8 +45,7 @@ function toArgument(argument: ManifestKernel['arguments'][number], m: number, in
   const { name, access } = argument;
   const size = evaluate(argument.bytes, m);
   if (access === 'read-write') return { kind: 'workspace', name, size };
-  if (access === 'write')
-    return { kind: 'output', name, bytes: new Uint8Array(new SharedArrayBuffer(size)) };
+  if (access === 'write') return { kind: 'output', name, bytes: new Uint8Array(new SharedArrayBuffer(size)) };
   const bytes = inputs[name];
   assert(bytes?.length === size, `${name} has ${size} bytes, not ${bytes?.length}`);
   return { kind: 'input', name, bytes };

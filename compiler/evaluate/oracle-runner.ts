@@ -19,8 +19,7 @@ export function createOracleRunner(
   return {
     quantize: async ({ node }, x, { gamma, outlierColumns }) =>
       quantiseRows(node, runPrologues(node, x, gamma, narrowFloat(dtype)), outlierColumns),
-    linear: async (_place, rows, operands, residual) =>
-      multiplyCodes(dtype, pool, rows, operands, residual),
+    linear: async (_place, rows, operands, residual) => multiplyCodes(dtype, pool, rows, operands, residual),
     reveal: (rows) => rows,
     close: () => Promise.resolve(),
   };
@@ -44,7 +43,11 @@ export function runPrologues(
 }
 
 /** Codes of rows after their prologue. */
-export function quantiseRows({ k, bits }: QuantizeNode, x: Matrix, outlierColumns: Int32Array): QuantisedRows {
+export function quantiseRows(
+  { k, bits }: QuantizeNode,
+  x: Matrix,
+  outlierColumns: Int32Array,
+): QuantisedRows {
   const base = baseColumnsOf(k, outlierColumns);
   const outlierCount = outlierColumns.length;
   const codes = new Int8Array(new SharedArrayBuffer(x.rows * k));

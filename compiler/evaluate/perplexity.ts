@@ -2,10 +2,11 @@ import { type Matrix, rowOf } from '../reference/float-model/matrix.ts';
 import { newSession, type Session } from '../reference/float-model/session.ts';
 import { fail, type Result, succeed } from '../support/result.ts';
 
-/** Logits of all `ids` at once, as models give them. */
+/** Logits of `ids`, which follow what `session` has seen, or of the rows in `wanted`, as models give them. */
 export type Forward<E> = (
   ids: readonly number[],
   session: Session,
+  wanted?: readonly number[],
 ) => Result<Matrix, E> | Promise<Result<Matrix, E>>;
 
 /** How well a model foresees a text: the mean of -ln p of its tokens. */

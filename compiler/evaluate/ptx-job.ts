@@ -49,7 +49,8 @@ export function runPtxJob(job: PtxJob): void {
       const fill = (at: number, into: Uint8Array) => into.set(bytes.subarray(at, at + into.length));
       return memory.add({ name, bytes: bytes.length, access: 'input', fill });
     }
-    const [bytes, value] = argument.kind === 'output' ? [argument.bytes.length, unwritten] : [argument.size, 0];
+    const [bytes, value] =
+      argument.kind === 'output' ? [argument.bytes.length, unwritten] : [argument.size, 0];
     return memory.add({ name, bytes, access: 'workspace', fill: (_, into) => into.fill(value) });
   });
   const { grid, launch, ctas } = job;

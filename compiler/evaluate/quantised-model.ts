@@ -9,9 +9,9 @@ import { type MultiplyWeights, multiplyWeights } from '../reference/float-model/
 import type { Session } from '../reference/float-model/session.ts';
 import {
   type ForwardRun,
+  NodeFault,
   surroundRepetition,
   unwrap,
-  NodeFault,
 } from '../reference/float-model/surround-repetition.ts';
 import { narrowFloat } from '../reference/narrow-float.ts';
 import { assert } from '../support/assert.ts';

@@ -55,10 +55,7 @@ export function readRows(bytes: QuantisedBytes, float: NarrowFloat): QuantisedRo
     meta[2 * row] = view.getFloat32(row * rowMetaStride, true);
     meta[2 * row + 1] = view.getFloat32(row * rowMetaStride + 4, true);
     const kept = bytes.outlierRows.subarray(row * outlierStride, (row + 1) * outlierStride);
-    outliers.set(
-      valuesOfBytes(kept, 1, outlierColumns.length, float).data,
-      row * outlierColumns.length,
-    );
+    outliers.set(valuesOfBytes(kept, 1, outlierColumns.length, float).data, row * outlierColumns.length);
     // In place, any code may stand at an outlier column: its weight code is 0.
     for (const column of outlierColumns) codes[row * k + column] = 0;
   }

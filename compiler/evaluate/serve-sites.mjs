@@ -57,7 +57,8 @@ async function answer(request, { bundle, pipelines, weights }) {
   try {
     for (const [argument, file] of Object.entries(inputs)) write(device, own[argument], readFileSync(file));
     const encoder = device.createCommandEncoder();
-    const launch = linear === undefined ? pipelines.sites[site].quantize : pipelines.sites[site].linears[linear];
+    const launch =
+      linear === undefined ? pipelines.sites[site].quantize : pipelines.sites[site].linears[linear];
     launch.encode(encoder, { M, buffers: { ...known, ...own } });
     device.queue.submit([encoder.finish()]);
     for (const [argument, file] of Object.entries(outputs)) {

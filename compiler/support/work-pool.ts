@@ -1,4 +1,11 @@
-import { MessageChannel, type MessagePort, parentPort, receiveMessageOnPort, Worker, workerData } from 'node:worker_threads';
+import {
+  MessageChannel,
+  type MessagePort,
+  parentPort,
+  receiveMessageOnPort,
+  Worker,
+  workerData,
+} from 'node:worker_threads';
 import { assert } from './assert.ts';
 
 /** What a thread is started with. */
@@ -46,7 +53,7 @@ export async function openWorkPool<Job>(workerUrl: URL, threads: number): Promis
       const [first, ...others] = jobs;
       if (others.length > 0) {
         Atomics.store(control, controlWord.done, 0);
-        members.forEach(({ port }, index) => port.postMessage(others[index] ?? null));
+        for (const [index, { port }] of members.entries()) port.postMessage(others[index] ?? null);
         Atomics.add(control, controlWord.asked, 1);
         Atomics.notify(control, controlWord.asked);
       }

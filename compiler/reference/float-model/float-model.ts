@@ -6,7 +6,7 @@ import { evaluateNode } from './evaluate-node.ts';
 import { type Matrix, makeMatrix, rowOf } from './matrix.ts';
 import { type MultiplyWeights, multiplyWeights } from './multiply-weights.ts';
 import { newSession, type ReadWeight, type Session } from './session.ts';
-import { type ForwardRun, surroundRepetition, NodeFault } from './surround-repetition.ts';
+import { type ForwardRun, NodeFault, surroundRepetition } from './surround-repetition.ts';
 
 export { newSession, type ReadWeight, type Session };
 

@@ -30,7 +30,10 @@ const leastWork = 2 ** 21;
  */
 export async function openMultiplyPool(workerUrl: URL, threads: number): Promise<MultiplyPool> {
   const pool = await openWorkPool<MultiplyJob>(workerUrl, threads);
-  return { multiply: multiplyOnPool(pool.threads, (jobs) => pool.run(jobs, runMultiplyJob)), close: pool.close };
+  return {
+    multiply: multiplyOnPool(pool.threads, (jobs) => pool.run(jobs, runMultiplyJob)),
+    close: pool.close,
+  };
 }
 
 /** multiplyWeights by whatever runs up to `threads` jobs at once. */
