@@ -19,8 +19,8 @@ export interface ForwardRequest {
   readonly pool: EvaluatePool;
   readonly bundle?: string | undefined;
   readonly buildOptions: BuildOptions;
-  /** In place of the oracle's own. */
-  readonly runner?: SiteRunner<unknown> | undefined;
+  /** In place of the oracle itself: one that looks at it. */
+  readonly oracle?: SiteRunner<unknown> | undefined;
 }
 
 export interface OpenedForward {
@@ -50,7 +50,7 @@ export async function openForward(
       });
     }
     case 'oracle': {
-      const runner = request.runner ?? createOracleRunner(graph.dtype, pool);
+      const runner = request.oracle ?? createOracleRunner(graph.dtype, pool);
       const model = createQuantisedModel(graph, weights, runner, pool);
       return succeed({ forward: model.forward, where: "the oracle's numerics, in float64", close: nothing });
     }

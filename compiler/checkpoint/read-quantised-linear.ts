@@ -67,7 +67,7 @@ export function readQuantisedLinear(
   if (!reducedValues.ok) return reducedValues;
   const outlierWeights = readFloats(kept.value);
   if (!outlierWeights.ok) return outlierWeights;
-  const outlierColumns = new Int32Array(columnBytes.value.slice().buffer);
+  const outlierColumns = new Int32Array(Uint8Array.from(columnBytes.value).buffer);
   const linear = {
     ...{ bits, n, k, codes: unpackRows(codeBytes.value, expected), outlierColumns },
     ...{ scales: scaleValues.value, reduced: reducedValues.value, outlierWeights: outlierWeights.value },

@@ -2,7 +2,6 @@ import { diagnose } from '../diagnostics/codes.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import { cutWindows, limitsOf } from '../evaluate/cut-windows.ts';
 import { type EvaluatePool, openEvaluatePool } from '../evaluate/evaluate-pool.ts';
-import { LayerErrors } from '../evaluate/layer-errors.ts';
 import { type LoadedEvaluation, loadEvaluation } from '../load-evaluation.ts';
 import { fail, type Result, succeed } from '../support/result.ts';
 import { type CommandContext, type ExitCode, reportResult } from './command.ts';
@@ -14,7 +13,7 @@ import {
   readThreads,
 } from './evaluation-options.ts';
 import { formatEvaluation, type PlaceResult } from './format-evaluation.ts';
-import { type Measurement, measurePlace } from './measure-place.ts';
+import { measurePlace } from './measure-place.ts';
 import { toLoadRequest } from './model-options.ts';
 import { readText, type TextOptions } from './read-text.ts';
 import { reportEvaluationFaults } from './report-evaluation.ts';
@@ -35,20 +34,25 @@ export async function evaluate(
 ): Promise<ExitCode> {
   const prepared = await prepare(file, options);
   if (!prepared.ok) return reportEvaluationFaults(prepared.error, options, context);
-  const { places, threads, loaded, windows } = prepared.value;
+  const { threads, loaded, windows } = prepared.value;
   const pool = await openEvaluatePool(worker, threads);
   try {
     const measured = await measureAll(prepared.value, pool, file, options, context);
     if (!measured.ok) return reportEvaluationFaults(measured.error, options, context);
-    const { results, layers } = measured.value;
+    const results = measured.value;
     const { name: model, dtype } = loaded.graph;
     const tokens = windows.reduce((sum, ids) => sum + ids.length, 0);
-    const report = { model, dtype, windows: windows.length, tokens, places, results, layers };
+    const report = { model, dtype, windows: windows.length, tokens, results };
     reportResult({ json: report, text: formatEvaluation(report) }, loaded.warnings, options, context);
-    return layers?.some(({ kernels }) => (kernels?.outside ?? 0) > 0) === true ? 4 : 0;
+    return results.some(isOutside) ? 4 : 0;
   } finally {
     await pool.close();
   }
+}
+
+/** Kernels that did not compute what they have to. */
+function isOutside({ layers = [] }: PlaceResult): boolean {
+  return layers.some(({ kernels }) => kernels !== undefined && kernels.outside > 0);
 }
 
 interface Prepared {
@@ -110,19 +114,13 @@ async function measureAll(
   file: string,
   options: EvalOptions,
   context: CommandContext,
-): Promise<
-  Result<
-    { results: readonly PlaceResult[]; layers?: ReturnType<LayerErrors['report']> },
-    readonly Diagnostic[]
-  >
-> {
-  const errors = options.layers === true ? new LayerErrors() : undefined;
+): Promise<Result<readonly PlaceResult[], readonly Diagnostic[]>> {
   const results: PlaceResult[] = [];
   for (const place of places) {
-    const measurement: Measurement = { place, loaded, windows, pool, load: toLoadRequest(file, options) };
-    const measured = await measurePlace(measurement, errors, options, context);
+    const measurement = { place, loaded, windows, pool, load: toLoadRequest(file, options) };
+    const measured = await measurePlace(measurement, options, context);
     if (!measured.ok) return measured;
     results.push(measured.value);
   }
-  return succeed({ results, ...(errors === undefined ? {} : { layers: errors.report() }) });
+  return succeed(results);
 }

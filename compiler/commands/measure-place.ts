@@ -1,6 +1,6 @@
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import type { EvaluatePool } from '../evaluate/evaluate-pool.ts';
-import type { LayerErrors } from '../evaluate/layer-errors.ts';
+import { LayerErrors } from '../evaluate/layer-errors.ts';
 import { createMeasuringRunner } from '../evaluate/measuring-runner.ts';
 import { measureLoss } from '../evaluate/perplexity.ts';
 import { createQuantisedModel } from '../evaluate/quantised-model.ts';
@@ -21,24 +21,28 @@ export interface Measurement {
   readonly load: LoadRequest;
 }
 
+/** Options of `quikc eval` that this asks. */
+export interface MeasureOptions extends EvaluationOptions {
+  readonly layers?: boolean;
+}
+
 /**
- * The loss of a model in one place, over all windows. With `errors` the layers are measured too: in the oracle's place
- * against float weights; in a place with kernels on the first window, where the oracle walks and kernels are judged.
+ * The loss of a model in one place, over all windows. With `layers` its linears are measured too: by the oracle over all
+ * windows; where there are kernels over the first one, on which the oracle walks and kernels are judged.
  */
 export async function measurePlace(
   { place, loaded, windows, pool, load }: Measurement,
-  errors: LayerErrors | undefined,
-  options: EvaluationOptions,
+  options: MeasureOptions,
   context: CommandContext,
 ): Promise<Result<PlaceResult, readonly Diagnostic[]>> {
-  const { graph, float } = loaded;
+  const { graph, weights } = loaded;
   const started = performance.now();
-  const buildOptions = { env: context.env };
+  const errors = options.layers === true && place !== 'float' ? new LayerErrors() : undefined;
+  const measuring =
+    errors === undefined ? undefined : { dtype: graph.dtype, pool, errors, float: loaded.float?.read };
   const opened = await openForward({
-    ...{ place, loaded, pool, load, bundle: options.bundle, buildOptions },
-    ...(errors === undefined || place !== 'oracle'
-      ? {}
-      : { runner: createMeasuringRunner({ dtype: graph.dtype, pool, errors, float: float?.read }) }),
+    ...{ place, loaded, pool, load, bundle: options.bundle, buildOptions: { env: context.env } },
+    oracle: measuring && createMeasuringRunner(measuring),
   });
   if (!opened.ok) return opened;
   const { forward, sites, where, close } = opened.value;
@@ -47,13 +51,13 @@ export async function measurePlace(
     const loss = await measureLoss(forward, windows, (done) => progress.onFraction(done / windows.length));
     if (!loss.ok) return fail([loss.error]);
     const seconds = (performance.now() - started) / 1000;
-    if (errors !== undefined && sites !== undefined) {
-      const runner = createMeasuringRunner({ dtype: graph.dtype, pool, errors, kernels: sites });
-      const { forward: walk } = createQuantisedModel(graph, loaded.weights, runner, pool);
-      const walked = await measureLoss(walk, windows.slice(0, 1));
+    if (measuring !== undefined && sites !== undefined) {
+      const runner = createMeasuringRunner({ ...measuring, kernels: sites });
+      const walk = createQuantisedModel(graph, weights, runner, pool);
+      const walked = await measureLoss(walk.forward, windows.slice(0, 1));
       if (!walked.ok) return fail([walked.error]);
     }
-    return succeed({ place, where, ...loss.value, seconds });
+    return succeed({ place, where, ...loss.value, seconds, ...(errors && { layers: errors.report() }) });
   } finally {
     progress.clear();
     await close();

@@ -11,10 +11,13 @@ export type EvaluateJob =
 export function runEvaluateJob(each: EvaluateJob): void {
   switch (each.kind) {
     case 'multiply':
-      return runMultiplyJob(each.job);
+      runMultiplyJob(each.job);
+      break;
     case 'oracle':
-      return runOracleJob(each.job);
+      runOracleJob(each.job);
+      break;
     case 'ptx':
-      return runPtxJob(each.job);
+      runPtxJob(each.job);
+      break;
   }
 }
