@@ -47,8 +47,15 @@ test('windows: whole ones, the rest where it foresees something, no more tokens 
 
 test('the likeliest token each time, until the end token or enough of them', async () => {
   const heard: string[] = [];
-  const options = { forward: counting, prompt: [2, 3], onToken: (ids: readonly number[]) => heard.push(ids.join('')) };
-  expect(await generateText({ ...options, mostTokens: 3, end: undefined })).toEqual({ ok: true, value: [0, 1, 2] });
+  const options = {
+    forward: counting,
+    prompt: [2, 3],
+    onToken: (ids: readonly number[]) => heard.push(ids.join('')),
+  };
+  expect(await generateText({ ...options, mostTokens: 3, end: undefined })).toEqual({
+    ok: true,
+    value: [0, 1, 2],
+  });
   expect(heard).toEqual(['0', '01', '012']);
   expect(await generateText({ ...options, mostTokens: 3, end: 1 })).toEqual({ ok: true, value: [0] });
 });

@@ -43,7 +43,12 @@ async function openWithOneBaseColumn(name: string) {
     block.nodes.flatMap((node) =>
       node.op !== 'linear' || block.repeat === undefined
         ? []
-        : [{ match: `*.${node.id}`, outliers: { columns: Array.from({ length: node.k - 1 }, (_, i) => i + 1) } }],
+        : [
+            {
+              match: `*.${node.id}`,
+              outliers: { columns: Array.from({ length: node.k - 1 }, (_, i) => i + 1) },
+            },
+          ],
     ),
   );
   const listed = fromCheckpoint({ ...opened.value, model: { ...model, layers: rules } }).toGraph(noOverrides);

@@ -13,7 +13,10 @@ export function quantisedTensors(
   const rowBytes = bits === 8 ? k : Math.ceil(k / 2);
   const packed = new Uint8Array(n * rowBytes);
   for (let row = 0; row < n; row++)
-    packed.set(packCodes(codes.subarray(row * k, (row + 1) * k), rowBytes * (8 / bits), bits), row * rowBytes);
+    packed.set(
+      packCodes(codes.subarray(row * k, (row + 1) * k), rowBytes * (8 / bits), bits),
+      row * rowBytes,
+    );
   const kept = Uint16Array.from(outlierWeights, narrowFloat(dtype).encode);
   const bytes = ({ buffer, byteOffset, byteLength }: ArrayBufferView) =>
     new Uint8Array(buffer, byteOffset, byteLength).slice();
