@@ -5,7 +5,13 @@ import { build } from 'esbuild';
 
 await rm('dist', { recursive: true, force: true });
 await build({
-  entryPoints: { cli: 'compiler/cli.ts', 'verify-worker': 'compiler/verify/verify-worker.ts' },
+  entryPoints: {
+    cli: 'compiler/cli.ts',
+    'verify-worker': 'compiler/verify/verify-worker.ts',
+    'multiply-worker': 'compiler/reference/float-model/multiply-worker.ts',
+    'quantise-worker': 'compiler/quantise/quantise-worker.ts',
+    'evaluate-worker': 'compiler/evaluate/evaluate-worker.ts',
+  },
   outdir: 'dist',
   bundle: true,
   splitting: true,

@@ -86,6 +86,23 @@ withOutputOptions(program.command('import'), errorsOnly)
     exitCode = await importCheckpoint(path, options, context);
   });
 
+withOutputOptions(program.command('calibrate'), errorsOnly)
+  .description('gather what enters each linear of a model over a text: what quantising it is decided by')
+  .argument('<model>', 'a Hugging Face folder, a GGUF file, or a model.json that names weights', given)
+  .option('--tokens <file>', 'token ids as little-endian uint16', given)
+  .option('--text <file>', "a text, cut by the model's tokenizer", given)
+  .option('--act-scales <file>', "SmoothQuant's scales as safetensors, to convert instead", given)
+  .option('--window <n>', 'tokens that the model sees at once (default: 512, or its context)', given)
+  .option('--max-tokens <n>', 'take no more than the first n', given)
+  .option('--grams', 'the products of columns too, which GPTQ needs: 8 K² bytes a linear input')
+  .option('--threads <n>', 'threads (default: one a core)', given)
+  .requiredOption('-o, --output <file>', 'calibration file to write', given)
+  .action(async (path, options) => {
+    const { calibrate } = await import('./commands/calibrate.ts');
+    const worker = new URL('./multiply-worker.js', import.meta.url);
+    exitCode = await calibrate(path, options, context, worker);
+  });
+
 withOutputOptions(program.command('verify'), 'print nothing unless something is wrong')
   .description("execute a bundle's kernels, on the CPU or a GPU, and compare them with the float64 oracle")
   .argument('<bundle>', 'folder that compile wrote', given)
@@ -107,6 +124,44 @@ withOutputOptions(program.command('explain'))
   .action(async (folder, kernel, options) => {
     const { explain } = await import('./commands/explain.ts');
     exitCode = await explain(folder, kernel, options, context);
+  });
+
+function withEvaluationOptions(command: Command, on: string): Command {
+  return withModelOptions(command, errorsOnly)
+    .option('--on <list>', on, given)
+    .option('--bundle <dir>', "kernels to execute (default: compiled into quikc's cache)", given)
+    .option('--tokenizer <model>', 'model whose tokenizer to take (default: its own)', given)
+    .option('--threads <n>', 'threads (default: one a core)', given);
+}
+
+const evaluateWorker = new URL('./evaluate-worker.js', import.meta.url);
+
+withEvaluationOptions(
+  program.command('eval'),
+  'float, oracle, ptx, webgpu: one or several (default: float,oracle)',
+)
+  .description('measure how well a quantised model foresees a text, by what its kernels compute')
+  .argument('<model>', 'path of a model.json, a Hugging Face folder or a GGUF file', given)
+  .option('--tokens <file>', 'text as little-endian 16-bit token ids', given)
+  .option('--text <file>', "text in UTF-8, for the model's tokenizer", given)
+  .option('--window <n>', 'tokens of a window: each is a sequence of its own', given, '256')
+  .option('--max-tokens <n>', 'no more than these of the text', given)
+  .option('--against <model>', 'float weights of a model that is quantised already', given)
+  .option('--layers', 'errors layer by layer, on the inputs that the oracle gives each')
+  .action(async (file, options) => {
+    const { evaluate } = await import('./commands/eval.ts');
+    exitCode = await evaluate(file, options, context, evaluateWorker);
+  });
+
+withEvaluationOptions(program.command('run'), 'float, oracle, ptx or webgpu (default: oracle)')
+  .description('let a quantised model continue a prompt, by what its kernels compute')
+  .argument('<model>', 'path of a model.json, a Hugging Face folder or a GGUF file', given)
+  .argument('<prompt>', 'what to say to it', given)
+  .option('--max-new-tokens <n>', 'no more than these', given, '32')
+  .option('--raw', 'continue the prompt as it stands, without the chat template')
+  .action(async (file, prompt, options) => {
+    const { run } = await import('./commands/run.ts');
+    exitCode = await run(file, prompt, options, context, evaluateWorker);
   });
 
 const tuneCommand = withOutputOptions(program.command('tune'), errorsOnly)

@@ -1,24 +1,14 @@
-import type { Block, Graph, NodeId, WeightReference } from '../../../ir/graph.ts';
+import type { Block, Graph } from '../../../ir/graph.ts';
 import { repetitions } from '../../../ir/graph.ts';
 import type { Result } from '../../support/result.ts';
-import { fail, succeed } from '../../support/result.ts';
-import { type KeyValues, noKeyValues } from './attend.ts';
+import { succeed } from '../../support/result.ts';
 import { evaluateNode } from './evaluate-node.ts';
 import { type Matrix, makeMatrix, rowOf } from './matrix.ts';
 import { type MultiplyWeights, multiplyWeights } from './multiply-weights.ts';
+import { newSession, type ReadWeight, type Session } from './session.ts';
+import { catchNodeFault, type ForwardRun, surroundRepetition } from './surround-repetition.ts';
 
-/** The float32 values of a weight in a repetition, row-major. Asked for again and again: whoever reads them may keep them. */
-export type ReadWeight<E> = (reference: WeightReference, layer: number) => Result<Float32Array, E>;
-
-/** What a model has seen of one sequence. Made empty, filled by each call of `forward`. */
-export interface Session {
-  tokens: number;
-  readonly keyValues: Map<string, KeyValues>;
-}
-
-export function newSession(): Session {
-  return { tokens: 0, keyValues: new Map() };
-}
+export { newSession, type ReadWeight, type Session };
 
 /**
  * A model in float64 from its float32 weights, on the graph as it was imported: the oracle for whole models. Right first:
@@ -49,8 +39,7 @@ export function createFloatModel<E>(
           value = evaluateBlock(block, value, { session, read: readWeight, multiply });
         }
       } catch (cause) {
-        if (cause instanceof WeightFault) return fail((cause as WeightFault<E>).fault);
-        throw cause;
+        return catchNodeFault(cause);
       }
       session.tokens += ids.length;
       const whole = wanted !== undefined && value.rows !== wanted.length;
@@ -59,54 +48,23 @@ export function createFloatModel<E>(
   };
 }
 
-/** Carries what reading a weight failed with out of the nodes. */
-class WeightFault<E> extends Error {
-  readonly fault: E;
-  constructor(fault: E) {
-    super('a weight cannot be read');
-    this.fault = fault;
-  }
-}
-
-interface Run<E> {
-  readonly session: Session;
-  readonly read: ReadWeight<E>;
-  readonly multiply: MultiplyWeights;
-}
-
-function evaluateBlock<E>(block: Block, input: Matrix, { session, read, multiply }: Run<E>): Matrix {
+function evaluateBlock<E>(block: Block, input: Matrix, run: ForwardRun<E>): Matrix {
   let carried = input;
   const first = block.repeat?.first ?? 0;
   for (let layer = first; layer < first + repetitions(block); layer++) {
-    const values = new Map<NodeId, Matrix>();
-    const [start] = block.nodes;
-    if (start !== undefined) values.set(start.id, carried);
-    const rowsOf = (id: NodeId): Matrix => values.get(id) ?? carried;
-    const weightOf = (reference: WeightReference | undefined) => {
-      if (reference === undefined) return undefined;
-      const weight = read(reference, layer);
-      if (!weight.ok) throw new WeightFault(weight.error);
-      return weight.value;
-    };
-    const keyValues = (id: NodeId): KeyValues => {
-      const key = `${block.name} ${layer} ${id}`;
-      const known = session.keyValues.get(key) ?? noKeyValues();
-      session.keyValues.set(key, known);
-      return known;
-    };
-    const around = { rowsOf, weightOf, position: session.tokens, keyValues, multiply };
+    const { values, around } = surroundRepetition(block, layer, carried, run);
     for (const node of block.nodes.slice(1)) values.set(node.id, evaluateNode(node, around));
-    carried = rowsOf(block.output);
+    carried = around.rowsOf(block.output);
   }
   return carried;
 }
 
 /** True where no row of the output depends on another row, nor on its place. */
-function isRowWise(block: Block): boolean {
+export function isRowWise(block: Block): boolean {
   return block.nodes.every(({ op }) => op !== 'attention' && op !== 'rope' && op !== 'position-embedding');
 }
 
-function pickRows(x: Matrix, rows: readonly number[]): Matrix {
+export function pickRows(x: Matrix, rows: readonly number[]): Matrix {
   const picked = makeMatrix(rows.length, x.columns);
   rows.forEach((row, index) => {
     picked.data.set(rowOf(x, row), index * x.columns);
