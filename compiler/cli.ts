@@ -103,6 +103,46 @@ withOutputOptions(program.command('calibrate'), errorsOnly)
     exitCode = await calibrate(path, options, context, worker);
   });
 
+withModelOptions(program.command('quantize'), errorsOnly)
+  .description(
+    "turn a checkpoint's weights into codes that the kernels read, with outlier columns by calibration",
+  )
+  .argument('<model>', 'a Hugging Face folder, a GGUF file, or a model.json that names weights', given)
+  .option('--tokens <file>', 'calibrate with token ids, little-endian uint16', given)
+  .option('--text <file>', "calibrate with a text, cut by the model's tokenizer", given)
+  .option('--calibration <file>', 'take what quikc calibrate has gathered', given)
+  .option('--window <n>', 'tokens that the model sees at once (default: 512, or its context)', given)
+  .option('--max-tokens <n>', 'take no more than the first n', given)
+  .option('--method <name>', 'gptq, or rtn: round to the nearest code (default: gptq)', given)
+  .option('--damping <x>', "GPTQ: part of the Hessian's mean diagonal (default: 0.01)", given)
+  .option('--order <name>', 'GPTQ: score, natural or act-order (default: score, rising max |x|)', given)
+  .option('--sparsity <pattern>', 'prune all of them: 2:4 or 4:8-pairs (default: as the model says)', given)
+  .option('--no-clip', 'scales that cover every weight, in place of those of least error')
+  .option(
+    '--threshold <x>',
+    'no outlier columns where no input exceeds it, twice it at 8 bit (default: 0)',
+    given,
+  )
+  .option('--threads <n>', 'threads (default: one a core)', given)
+  .requiredOption('-o, --output <dir>', 'quantised checkpoint to write', given)
+  .action(async (path, options) => {
+    const { quantize } = await import('./commands/quantize.ts');
+    exitCode = await quantize(path, options, context, new URL('./quantise-worker.js', import.meta.url));
+  });
+
+withOutputOptions(program.command('pack'), errorsOnly)
+  .description('pack the weights of a quantised checkpoint as the kernels read them, for every target alike')
+  .argument(
+    '<model>',
+    'model.json that quikc quantize wrote, or one whose layers list their outlier columns',
+    given,
+  )
+  .requiredOption('-o, --output <file>', 'safetensors file to write', given)
+  .action(async (path, options) => {
+    const { pack } = await import('./commands/pack.ts');
+    exitCode = await pack(path, options, context);
+  });
+
 withOutputOptions(program.command('verify'), 'print nothing unless something is wrong')
   .description("execute a bundle's kernels, on the CPU or a GPU, and compare them with the float64 oracle")
   .argument('<bundle>', 'folder that compile wrote', given)

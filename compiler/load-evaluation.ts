@@ -37,7 +37,10 @@ export async function loadEvaluation(
   if (isQuantisedCheckpoint(graph, tensors))
     return succeed({ ...common, weights: quantisedWeights(opened.value, read) });
   const float = { graph: imported, read };
-  return succeed({ ...common, float, weights: roundWeights(read, graph.dtype) });
+  // A reader keeps what it has read: of one that is made anew, nothing is left once the codes are there.
+  const readOnce: typeof read = (reference, layer) =>
+    openWeights(tensors, folder, { dtype: graph.dtype })(reference, layer);
+  return succeed({ ...common, float, weights: roundWeights(read, graph.dtype, readOnce) });
 }
 
 /** Told by the first linear that is to be quantised. */

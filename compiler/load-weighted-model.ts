@@ -3,9 +3,12 @@ import type { StoredTensor } from './checkpoint/stored-tensor.ts';
 import { diagnose } from './diagnostics/codes.ts';
 import { type Diagnostic, hasErrors } from './diagnostics/diagnostic.ts';
 import { checkTensors } from './frontend/checkpoint/check-tensors.ts';
+import type { ModelIdentity } from './frontend/checkpoint/checkpoint.ts';
 import type { Overrides } from './frontend/layer-rule.ts';
+import type { ModelInput } from './frontend/model-schema.ts';
 import { type OpenedModel, openModel } from './frontend/open-model.ts';
 import { inferShapes } from './passes/infer-shapes.ts';
+import { assert } from './support/assert.ts';
 import type { Result } from './support/result.ts';
 import { fail, succeed } from './support/result.ts';
 
@@ -16,6 +19,9 @@ export interface WeightedModel {
   /** Not annotated and not fused; shapes are inferred. */
   readonly graph: Graph;
   readonly folder: string;
+  /** As a model.json. */
+  readonly document: ModelInput;
+  readonly identity: ModelIdentity;
   /** By name, from headers; openWeights reads them. */
   readonly tensors: ReadonlyMap<string, StoredTensor>;
   /** Ids are from 0 to vocab - 1. */
@@ -32,7 +38,7 @@ export async function loadWeightedModel(
 ): Promise<Result<WeightedModel, Faults>> {
   const opened = await openModel(file);
   if (!opened.ok) return opened;
-  const { openTensors, folder, contextOf, warnings } = opened.value;
+  const { openTensors, folder, contextOf, document, identity, warnings } = opened.value;
   const graph = importTyped(opened.value, overrides);
   if (!graph.ok) return graph;
   const tensors = openTensors();
@@ -53,8 +59,9 @@ export async function loadWeightedModel(
     return fail([diagnose('QK174', { file, message, hint: 'describe it from its embedding on' })]);
   }
   const context = contextOf(graph.value);
+  assert(document !== undefined, 'what has a graph was understood');
   return succeed({
-    ...{ graph: graph.value, folder, tensors: tensors.value, vocab },
+    ...{ graph: graph.value, folder, document, identity, tensors: tensors.value, vocab },
     ...(context === undefined ? {} : { context }),
     warnings: [...warnings, ...findings],
   });

@@ -30,7 +30,7 @@ export function listLayers(graph: Graph): readonly ModelLayer[] {
   return graph.blocks.flatMap((block) =>
     Array.from({ length: repetitions(block) }, (_, offset) => {
       const index = (block.repeat?.first ?? 0) + offset;
-      const name = block.repeat === undefined ? block.name : `${block.prefix}.${index}`;
+      const name = block.repeat === undefined ? block.name : layerName(block, '', index);
       return { block, index, name, groups: groupLinears(block, index) };
     }),
   );

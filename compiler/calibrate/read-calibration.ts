@@ -16,6 +16,7 @@ type Faults = readonly Diagnostic[];
 
 /** Maxima are read; Xᵀ X, which is large, when it is asked for. */
 export interface CalibrationFile extends Calibration {
+  readonly file: string;
   /** Xᵀ X [K, K] of the input of a linear; undefined where the file has none. QK175 to QK177, QK150. */
   gramOf(name: string): Result<Float64Array | undefined, Diagnostic>;
 }
@@ -43,7 +44,7 @@ export function readCalibration(file: string, graph: Graph): Result<CalibrationF
   if (missing.length > 0) return fail(missing);
   const tensors = new Map(header.value.tensors.map((tensor) => [tensor.name, tensor]));
   return succeed({
-    ...{ tokens, window },
+    ...{ file, tokens, window },
     linears: new Map([...spread].map(([name, { statistics }]) => [name, statistics])),
     gramOf(name) {
       const entry = spread.get(name);

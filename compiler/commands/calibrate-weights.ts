@@ -14,6 +14,7 @@ import type { ProductJob } from '../linear-algebra/product-job.ts';
 import { oneThread } from '../linear-algebra/threads.ts';
 import { loadWeightedModel } from '../load-weighted-model.ts';
 import { multiplyOn } from '../reference/float-model/multiply-pool.ts';
+import { assert } from '../support/assert.ts';
 import type { Result } from '../support/result.ts';
 import { fail, succeed } from '../support/result.ts';
 import { makeScratchFolder } from '../support/scratch-folder.ts';
@@ -47,7 +48,9 @@ export async function calibrateWeights(
   const loaded = await loadWeightedModel(path, noOverrides);
   if (!loaded.ok) return loaded;
   const { graph, tensors, folder, warnings } = loaded.value;
-  const tokens = await cutCalibrationWindows(path, loaded.value, choices);
+  const { kind, file } = choices.source;
+  assert(kind !== 'scales', 'scales are converted, not computed');
+  const tokens = await cutCalibrationWindows(path, loaded.value, kind, { ...choices, file });
   if (!tokens.ok) return tokens;
   const groups = listLayers(graph).flatMap((layer) => layer.groups);
   const { window } = tokens.value;
@@ -64,8 +67,9 @@ export async function calibrateWeights(
     worker === undefined ? undefined : await openThreads<ProductJob>(worker, count, performProduct);
   const threads = pool ?? oneThread<ProductJob>(performProduct);
   let spill: string | undefined;
+  let walk: ReturnType<typeof walkLayers> | undefined;
   try {
-    const walk = walkLayers({
+    walk = walkLayers({
       ...{ graph, tokens: tokens.value, signal },
       read: openWeights(tensors, folder, { dtype: graph.dtype, keep: false, shared: threads.count > 1 }),
       multiply: multiplyOn(threads),
@@ -80,12 +84,12 @@ export async function calibrateWeights(
       onFraction,
       onGroup: ({ linears: [first] }, statistics) => writer.add(first?.name ?? '', statistics),
     });
-    walk.value.close();
     const finished = done.ok ? writer.finish() : done;
     if (!finished.ok) return fail([finished.error]);
     return succeed({ ...facts, linears: groups.flatMap(({ linears }) => linears).length, warnings });
   } finally {
     writer.abandon();
+    if (walk?.ok === true) walk.value.close();
     await pool?.close();
     if (spill !== undefined) rmSync(spill, { recursive: true, force: true });
   }

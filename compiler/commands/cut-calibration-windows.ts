@@ -6,7 +6,7 @@ import { openTokenizer } from '../frontend/open-tokenizer.ts';
 import type { WeightedModel } from '../load-weighted-model.ts';
 import type { Result } from '../support/result.ts';
 import { fail } from '../support/result.ts';
-import type { CalibrateChoices } from './read-calibrate-options.ts';
+import type { WindowChoices } from './read-calibrate-options.ts';
 
 type Faults = readonly Diagnostic[];
 
@@ -14,7 +14,8 @@ type Faults = readonly Diagnostic[];
 export async function cutCalibrationWindows(
   path: string,
   { vocab, context }: WeightedModel,
-  { source: { kind, file }, window: asked, most }: CalibrateChoices,
+  kind: 'tokens' | 'text',
+  { file, window: asked, most }: WindowChoices,
 ): Promise<Result<TokenWindows, Faults>> {
   const window = asked ?? Math.min(512, context ?? 512);
   if (context !== undefined && window > context) {

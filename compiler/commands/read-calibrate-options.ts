@@ -14,6 +14,13 @@ export interface CalibrateTexts {
   readonly grams?: boolean;
 }
 
+/** A text and how it is cut. */
+export interface WindowChoices {
+  readonly file: string;
+  readonly window?: number;
+  readonly most?: number;
+}
+
 /** The same, understood. */
 export interface CalibrateChoices {
   readonly source: { readonly kind: 'tokens' | 'text' | 'scales'; readonly file: string };

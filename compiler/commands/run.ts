@@ -99,7 +99,7 @@ function makeStream({ decode }: ModelTokenizer, out: (text: string) => void) {
   let said = '';
   let whole = '';
   const show = (text: string): void => {
-    if (!text.startsWith(said)) return;
+    if (text.length === said.length || !text.startsWith(said)) return;
     out(text.slice(said.length));
     said = text;
   };

@@ -12,4 +12,15 @@ export const calibrationCodes: CodeTable = {
   QK177: error('a statistic is impossible', 'the file is damaged, or its maker overflowed: calibrate again'),
   QK178: error('usage of calibrate', 'see quikc calibrate --help'),
   QK179: error('what was begun cannot be resumed', 'start again'),
+  QK180: error('no such pruning', 'state dense, 2:4 or 4:8-pairs for the layer'),
+  QK181: error('a weight is not a number', 'the checkpoint is damaged: fetch it again'),
+  QK182: error(
+    'statistics that GPTQ cannot use',
+    'calibrate with more tokens, raise --damping, or take --method rtn',
+  ),
+  QK183: error('an outlier weight beyond 16 bit', 'raise --damping, or use a model of dtype bf16'),
+  QK184: error('the output is something else', 'name another folder with -o'),
+  QK185: error('another process quantises to this folder', 'wait for it, or name another with -o'),
+  QK186: error('usage of quantize', 'see quikc quantize --help'),
+  QK187: error('nothing to quantise', 'name a scheme with --scheme quik-4b'),
 };

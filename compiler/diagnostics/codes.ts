@@ -41,7 +41,10 @@ export const codes: CodeTable = {
   ...calibrationCodes,
   QK201: error('features do not match', 'make the node take as many features as its input has'),
   QK202: error('a repeated block does not chain', 'its output must have as many features as its input'),
-  QK203: error('more outliers than features', 'lower the outlier count of this layer'),
+  QK203: error(
+    'more outliers than features',
+    'lower the outlier count of this layer, or of all with --outliers',
+  ),
   QK204: error('gate and up differ', 'both inputs of a gated activation have as many features'),
   QK301: error('the target cannot run this layer', 'quikc targets lists what each target supports'),
   QK302: error('target unknown', 'quikc targets lists the targets'),

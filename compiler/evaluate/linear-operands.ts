@@ -27,12 +27,18 @@ export function outlierColumnsOf(
   return Int32Array.from(list ?? []);
 }
 
+/** What a linear reads. */
+export function quantizeOf(block: Block, node: QuikLinearNode): QuantizeNode {
+  const quantize = nodesById(block).get(node.input);
+  assert(quantize?.op === 'quantize', 'a quik-linear reads a quantize');
+  return quantize;
+}
+
 /** The linears that a merged one consists of, in the order of its rows. */
 export function wantedLinears(block: Block, layer: number, node: QuikLinearNode): readonly WantedLinear[] {
   const { bits, clip } = node.scheme.weight;
   assert(bits === 4 || bits === 8, 'choose-scheme ran');
-  const quantize = nodesById(block).get(node.input);
-  assert(quantize?.op === 'quantize', 'a quik-linear reads a quantize');
+  const quantize = quantizeOf(block, node);
   const outlierColumns = outlierColumnsOf(quantize, block, layer);
   return node.parts.map(({ name, n, weight }) => ({
     ...{ name: layerName(block, name, layer), layer, n, k: node.k, bits, clip: clip === 'search' },

@@ -8,9 +8,13 @@ import type { QuantisedWeights } from './quantised-weights.ts';
 
 /**
  * A float model's weights, quantised when they are asked for: rounded to the nearest code, with the clip search where the
- * scheme has it. QK190 where outlier columns are to be kept and nobody has named them.
+ * scheme has it; `readOnce` is asked for their float values, which nobody needs again. QK190 where outlier columns are to be kept and nobody has named them.
  */
-export function roundWeights(read: ReadWeight<Diagnostic>, dtype: ActivationDtype): QuantisedWeights {
+export function roundWeights(
+  read: ReadWeight<Diagnostic>,
+  dtype: ActivationDtype,
+  readOnce: ReadWeight<Diagnostic> = read,
+): QuantisedWeights {
   return {
     read,
     linear({ name, layer, n, k, bits, clip, weight, outlierColumns, outliers }) {
@@ -20,7 +24,7 @@ export function roundWeights(read: ReadWeight<Diagnostic>, dtype: ActivationDtyp
         const message = `${name} keeps ${outliers} outlier columns, and the model does not list them`;
         return fail(diagnose('QK190', { message }));
       }
-      const values = read(weight, layer);
+      const values = readOnce(weight, layer);
       if (!values.ok) return values;
       return succeed(quantiseLinear({ n, k, weights: values.value, outlierColumns }, { bits, dtype, clip }));
     },

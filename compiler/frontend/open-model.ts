@@ -1,5 +1,5 @@
-import { closeSync, openSync, readSync, statSync } from 'node:fs';
-import { basename, dirname } from 'node:path';
+import { closeSync, existsSync, openSync, readSync, statSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import type { Graph } from '../../ir/graph.ts';
 import type { StoredTensor } from '../checkpoint/stored-tensor.ts';
 import { diagnose } from '../diagnostics/codes.ts';
@@ -17,7 +17,7 @@ import { openGguf } from './checkpoint/open-gguf.ts';
 import { importModel } from './import-model.ts';
 import type { Overrides } from './layer-rule.ts';
 import { modelContext } from './model-context.ts';
-import { checkModel } from './model-schema.ts';
+import { checkModel, type ModelInput } from './model-schema.ts';
 import { openWeightFiles } from './open-weight-files.ts';
 import { parseModel } from './parse-model.ts';
 import { parseOverrides } from './parse-overrides.ts';
@@ -31,6 +31,8 @@ export interface OpenedModel {
   readonly identity: ModelIdentity;
   /** As a graph, changed as the command line asks. Faults and origins are not located yet. */
   readonly toGraph: (overrides: Overrides) => Result<Graph, Faults>;
+  /** Itself, or what a checkpoint amounts to; absent where it is at fault. */
+  readonly document?: ModelInput;
   /** The folder of the model, or of the file that it is. */
   readonly folder: string;
   /** The tensors of its weights by name, from headers alone; none where it names no weights. */
@@ -44,12 +46,21 @@ export interface OpenedModel {
   readonly locate: (diagnostics: Faults) => Faults;
 }
 
-/** Opens what `path` names. Of a checkpoint nothing but config and headers is read. */
-export async function openModel(path: string): Promise<Result<OpenedModel, Faults>> {
+/**
+ * Opens what `path` names; a folder with a model.json and no config.json is the former's. Of a checkpoint nothing but config and
+ * headers is read.
+ */
+export async function openModel(named: string): Promise<Result<OpenedModel, Faults>> {
+  const path = describesItself(named) ? join(named, 'model.json') : named;
   const kind = kindOf(path);
   if (kind === 'model.json') return openDescription(path);
   const opened = await openCheckpoint(path);
   return opened.ok ? succeed(fromCheckpoint(opened.value)) : opened;
+}
+
+/** A folder that `quikc quantize` wrote. */
+function describesItself(path: string): boolean {
+  return existsSync(join(path, 'model.json')) && !existsSync(join(path, 'config.json'));
 }
 
 /** A checkpoint by its folder, its config.json or its GGUF file; QK100 for anything else. */
@@ -108,6 +119,7 @@ async function openDescription(path: string): Promise<Result<OpenedModel, Faults
   const folder = dirname(file);
   return succeed({
     folder,
+    ...(parsed.ok ? { document: parsed.value as ModelInput } : {}),
     openTensors: () => openWeightFiles(folder, weights?.files ?? []),
     contextOf: (graph) => modelContext(graph, facts),
     identity: { file: basename(file), bytes: Buffer.byteLength(text), sha256: sha256(text) },
@@ -124,6 +136,7 @@ export function fromCheckpoint(checkpoint: Checkpoint): OpenedModel {
   const { identity, warnings, locate, tensors, folder } = checkpoint;
   return {
     identity,
+    document: checkpoint.model,
     folder,
     openTensors: () => succeed(tensors ?? new Map<string, StoredTensor>()),
     contextOf: (graph) => modelContext(graph, checkpoint.model.facts),

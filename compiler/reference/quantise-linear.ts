@@ -35,17 +35,17 @@ export function quantiseLinear(
     ...{ bits, n, k, outlierColumns, codes: new Int8Array(n * k), scales: new Float32Array(n) },
     ...{ reduced: new Float32Array(n), outlierWeights: new Float32Array(n * outliers) },
   };
+  const values = new Float32Array(base.length);
   for (let channel = 0; channel < n; channel++) {
-    const row = weights.subarray(channel * k, (channel + 1) * k);
+    const row = channel * k;
+    for (let i = 0; i < base.length; i++) values[i] = weights[row + (base[i] ?? 0)] ?? 0;
     const scale = scales?.[channel];
-    const quantised = quantiseWeights(
-      Float32Array.from(base, (column) => row[column] ?? 0),
-      bits,
-      scale === undefined ? { clip } : { scale },
-    );
-    for (const [i, column] of base.entries()) result.codes[channel * k + column] = quantised.codes[i] ?? 0;
-    for (const [f, column] of outlierColumns.entries())
-      result.outlierWeights[channel * outliers + f] = float.round(row[column] ?? 0);
+    const quantised = quantiseWeights(values, bits, scale === undefined ? { clip } : { scale });
+    for (let i = 0; i < base.length; i++) result.codes[row + (base[i] ?? 0)] = quantised.codes[i] ?? 0;
+    for (let f = 0; f < outliers; f++) {
+      const kept = weights[row + (outlierColumns[f] ?? 0)] ?? 0;
+      result.outlierWeights[channel * outliers + f] = float.round(kept);
+    }
     result.scales[channel] = quantised.scale;
     result.reduced[channel] = quantised.reduced;
   }

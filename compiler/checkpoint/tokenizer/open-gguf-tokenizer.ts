@@ -24,10 +24,28 @@ export async function openGgufTokenizer(
   source: ByteSource,
   header: GgufHeader,
 ): Promise<Result<ModelTokenizer, Faults>> {
+  const parts = describeGgufTokenizer(source, header);
+  if (!parts.ok) return fail([parts.error]);
+  const made = await createTokenizer({ ...parts.value, config: {}, file: source.file });
+  return made.ok ? made : fail([made.error]);
+}
+
+/** The tokenizer of a GGUF file as a folder has it: tokenizer.json, and what of tokenizer_config.json is known. */
+export interface GgufTokenizer {
+  readonly definition: object;
+  readonly chatTemplate?: string;
+  readonly bos?: string;
+  readonly eos?: string;
+}
+
+export function describeGgufTokenizer(
+  source: ByteSource,
+  header: GgufHeader,
+): Result<GgufTokenizer, Diagnostic> {
   const vocabulary = readVocabulary(source, header);
-  if (!vocabulary.ok) return fail([vocabulary.error]);
+  if (!vocabulary.ok) return vocabulary;
   const definition = defineTokenizer(source, header, vocabulary.value);
-  if (!definition.ok) return fail([definition.error]);
+  if (!definition.ok) return definition;
   const { metadata } = header;
   const named = (key: string): string | undefined => {
     const id = metadata.get(`tokenizer.ggml.${key}_token_id`);
@@ -35,15 +53,12 @@ export async function openGgufTokenizer(
   };
   const [bos, eos] = [named('bos'), named('eos')];
   const template = metadata.get('tokenizer.chat_template');
-  const made = await createTokenizer({
+  return succeed({
     definition: definition.value,
-    config: {},
     ...(typeof template === 'string' ? { chatTemplate: template } : {}),
     ...(bos === undefined ? {} : { bos }),
     ...(eos === undefined ? {} : { eos }),
-    file: source.file,
   });
-  return made.ok ? made : fail([made.error]);
 }
 
 interface Vocabulary {

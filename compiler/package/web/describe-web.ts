@@ -3,6 +3,7 @@ import type { ActivationDtype } from '../../../ir/dtype.ts';
 import type { Manifest, ManifestKernel, ManifestLayer, ManifestSite } from '../../../ir/manifest.ts';
 import type { ProblemHash } from '../../../ir/plan.ts';
 import { assert } from '../../support/assert.ts';
+import { packedSpec } from '../packed-weights.ts';
 import { type PackageNeeds, packageNeeds } from './package-needs.ts';
 
 /** A bundle as the package for browsers tells it: sites, their linears by readable names, layers. */
@@ -148,6 +149,6 @@ function describeLayer(layer: ManifestLayer, manifest: Manifest, sites: readonly
     linear: linear.name,
     name:
       layer.repeat === undefined ? [layer.name] : [block.prefix === '' ? '' : `${block.prefix}.`, `.${node}`],
-    spec: `w${bits} n${n} k${k} f${outliers.count} ${columnMode} ${manifest.dtype}`,
+    spec: packedSpec({ bits, n, k, columnMode, outliers: outliers.count }, manifest.dtype),
   };
 }
