@@ -2,11 +2,12 @@ import type { Graph } from '../ir/graph.ts';
 import { repetitions } from '../ir/graph.ts';
 import { openWeights } from './checkpoint/open-weights.ts';
 import { hasQuantisedLinear, readQuantisedLinear } from './checkpoint/read-quantised-linear.ts';
+import type { StoredTensor } from './checkpoint/stored-tensor.ts';
+import { diagnose } from './diagnostics/codes.ts';
 import type { Diagnostic } from './diagnostics/diagnostic.ts';
 import { wantedLinears } from './evaluate/linear-operands.ts';
 import type { QuantisedWeights } from './evaluate/quantised-weights.ts';
 import { roundWeights } from './evaluate/round-weights.ts';
-import { type OpenedTensors, openTensors } from './frontend/open-tensors.ts';
 import { type LoadRequest, loadGraph } from './load-graph.ts';
 import type { ReadWeight } from './reference/float-model/session.ts';
 import { fail, type Result, succeed } from './support/result.ts';
@@ -28,14 +29,19 @@ export async function loadEvaluation(
 ): Promise<Result<LoadedEvaluation, readonly Diagnostic[]>> {
   const loaded = await loadGraph(request);
   if (!loaded.ok) return loaded;
-  const { graph, imported, warnings, locate } = loaded.value;
-  const opened = openTensors(request.file, graph);
-  if (!opened.ok) return fail(locate(opened.error));
-  const { tensors, folder } = opened.value;
+  const { graph, imported, warnings, openTensors, folder } = loaded.value;
+  const opened = openTensors();
+  if (!opened.ok) return opened;
+  const tensors = opened.value;
+  if (tensors.size === 0)
+    return fail([diagnose('QK191', { file: request.file, message: 'the model names no weight files' })]);
   const read = openWeights(tensors, folder, { dtype: graph.dtype, shared: true });
   const common = { graph, folder, warnings };
   if (isQuantisedCheckpoint(graph, tensors))
-    return succeed({ ...common, weights: quantisedWeights(opened.value, read) });
+    return succeed({
+      ...common,
+      weights: { read, linear: (wanted) => readQuantisedLinear(tensors, wanted, folder) },
+    });
   const float = { graph: imported, read };
   // A reader keeps what it has read: of one that is made anew, nothing is left once the codes are there.
   const readOnce: typeof read = (reference, layer) =>
@@ -44,7 +50,7 @@ export async function loadEvaluation(
 }
 
 /** Told by the first linear that is to be quantised. */
-function isQuantisedCheckpoint(graph: Graph, tensors: OpenedTensors['tensors']): boolean {
+function isQuantisedCheckpoint(graph: Graph, tensors: ReadonlyMap<string, StoredTensor>): boolean {
   for (const block of graph.blocks) {
     const node = block.nodes.find(({ op }) => op === 'quik-linear');
     if (node?.op !== 'quik-linear' || repetitions(block) === 0) continue;
@@ -52,11 +58,4 @@ function isQuantisedCheckpoint(graph: Graph, tensors: OpenedTensors['tensors']):
     return first !== undefined && hasQuantisedLinear(tensors, first.name);
   }
   return false;
-}
-
-function quantisedWeights(
-  { tensors, folder }: OpenedTensors,
-  read: ReadWeight<Diagnostic>,
-): QuantisedWeights {
-  return { read, linear: (wanted) => readQuantisedLinear(tensors, wanted, folder) };
 }

@@ -2,7 +2,7 @@ import type { Graph } from '../ir/graph.ts';
 import { type Diagnostic, hasErrors } from './diagnostics/diagnostic.ts';
 import type { ModelIdentity } from './frontend/checkpoint/checkpoint.ts';
 import type { Overrides } from './frontend/layer-rule.ts';
-import { openModel } from './frontend/open-model.ts';
+import { type OpenedModel, openModel } from './frontend/open-model.ts';
 import type { PassNote } from './passes/pass.ts';
 import type { PassOptions } from './passes/run-passes.ts';
 import { runPasses } from './passes/run-passes.ts';
@@ -22,6 +22,9 @@ export interface LoadedGraph {
   readonly model: ModelIdentity;
   readonly notes: readonly PassNote[];
   readonly warnings: readonly Diagnostic[];
+  /** As OpenedModel has it; faults are located. */
+  readonly openTensors: OpenedModel['openTensors'];
+  readonly folder: string;
   /** Gives diagnostics of later stages their place in the model's text. */
   readonly locate: (diagnostics: readonly Diagnostic[]) => readonly Diagnostic[];
 }
@@ -30,7 +33,7 @@ export interface LoadedGraph {
 export async function loadGraph(request: LoadRequest): Promise<Result<LoadedGraph, readonly Diagnostic[]>> {
   const opened = await openModel(request.file);
   if (!opened.ok) return opened;
-  const { identity, toGraph, checkWeights, locate } = opened.value;
+  const { identity, toGraph, checkWeights, locate, folder } = opened.value;
   const imported = toGraph(request.overrides);
   if (!imported.ok) return fail(locate(imported.error));
   const passed = runPasses(imported.value, request);
@@ -39,5 +42,10 @@ export async function loadGraph(request: LoadRequest): Promise<Result<LoadedGrap
   const findings = checkWeights(graph);
   if (hasErrors(findings)) return fail(findings);
   const warnings = [...opened.value.warnings, ...findings, ...locate(passed.value.warnings)];
-  return succeed({ graph, imported: imported.value, model: identity, notes, warnings, locate });
+  const openTensors = () => {
+    const tensors = opened.value.openTensors();
+    return tensors.ok ? tensors : fail(locate(tensors.error));
+  };
+  const read = { graph, imported: imported.value, model: identity, openTensors, folder };
+  return succeed({ ...read, notes, warnings, locate });
 }

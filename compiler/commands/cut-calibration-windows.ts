@@ -2,7 +2,7 @@ import { readText, readTokens } from '../calibrate/read-tokens.ts';
 import { cutWindows, type TokenWindows } from '../calibrate/token-windows.ts';
 import { diagnose } from '../diagnostics/codes.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
-import { openTokenizer } from '../frontend/open-tokenizer.ts';
+import { openModelTokenizer } from '../frontend/open-model-tokenizer.ts';
 import type { WeightedModel } from '../load-weighted-model.ts';
 import type { Result } from '../support/result.ts';
 import { fail } from '../support/result.ts';
@@ -31,7 +31,7 @@ export async function cutCalibrationWindows(
 async function cutText(path: string, file: string): Promise<Result<ArrayLike<number>, Faults>> {
   const text = readText(file);
   if (!text.ok) return fail([text.error]);
-  const tokenizer = await openTokenizer(path);
+  const tokenizer = await openModelTokenizer(path);
   if (!tokenizer.ok) return tokenizer;
   const ids = tokenizer.value.encode(text.value);
   return ids.ok ? ids : fail([ids.error]);

@@ -7,7 +7,7 @@ import { openFolderTokenizer } from '../checkpoint/tokenizer/open-folder-tokeniz
 import { openGgufTokenizer } from '../checkpoint/tokenizer/open-gguf-tokenizer.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import { fail, type Result } from '../support/result.ts';
-import { folderOfModel } from './open-tensors.ts';
+import { folderOfModel } from './folder-of-model.ts';
 
 /**
  * The tokenizer of a model as it was named: of a GGUF file what is in it; else the folder's, which is that of its only GGUF

@@ -3,7 +3,7 @@ import { extname, join } from 'node:path';
 import { openByteSource } from '../checkpoint/byte-source.ts';
 import { readGguf } from '../checkpoint/read-gguf.ts';
 import { describeGgufTokenizer } from '../checkpoint/tokenizer/open-gguf-tokenizer.ts';
-import { folderOfModel } from './open-tensors.ts';
+import { folderOfModel } from './folder-of-model.ts';
 
 export const tokenizerFileNames = [
   'tokenizer.json',
