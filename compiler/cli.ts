@@ -86,6 +86,23 @@ withOutputOptions(program.command('import'), errorsOnly)
     exitCode = await importCheckpoint(path, options, context);
   });
 
+withOutputOptions(program.command('calibrate'), errorsOnly)
+  .description('gather what enters each linear of a model over a text: what quantising it is decided by')
+  .argument('<model>', 'a Hugging Face folder, a GGUF file, or a model.json that names weights', given)
+  .option('--tokens <file>', 'token ids as little-endian uint16', given)
+  .option('--text <file>', "a text, cut by the model's tokenizer", given)
+  .option('--act-scales <file>', "SmoothQuant's scales as safetensors, to convert instead", given)
+  .option('--window <n>', 'tokens that the model sees at once (default: 512, or its context)', given)
+  .option('--max-tokens <n>', 'take no more than the first n', given)
+  .option('--grams', 'the products of columns too, which GPTQ needs: 8 K² bytes a linear input')
+  .option('--threads <n>', 'threads (default: one a core)', given)
+  .requiredOption('-o, --output <file>', 'calibration file to write', given)
+  .action(async (path, options) => {
+    const { calibrate } = await import('./commands/calibrate.ts');
+    const worker = new URL('./multiply-worker.js', import.meta.url);
+    exitCode = await calibrate(path, options, context, worker);
+  });
+
 withOutputOptions(program.command('verify'), 'print nothing unless something is wrong')
   .description("execute a bundle's kernels, on the CPU or a GPU, and compare them with the float64 oracle")
   .argument('<bundle>', 'folder that compile wrote', given)

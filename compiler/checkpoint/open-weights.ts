@@ -15,16 +15,18 @@ export interface WeightOptions {
   readonly dtype?: ActivationDtype;
   /** In memory that threads share. */
   readonly shared?: boolean;
+  /** Whether what was read is kept for the next time; true unless given. */
+  readonly keep?: boolean;
 }
 
 /**
- * Reads weights by the references of a graph, in the order of rows that they ask for, and keeps all it has read: of a model
- * with N weights, 4 N bytes. Faults: QK157 no such tensor, and those of readFloats.
+ * Reads weights by the references of a graph, in the order of rows that they ask for, and keeps all it has read, unless told
+ * otherwise: of a model with N weights, 4 N bytes. Faults: QK157 no such tensor, and those of readFloats.
  */
 export function openWeights(
   tensors: ReadonlyMap<string, StoredTensor>,
   folder: string,
-  { dtype, shared = false }: WeightOptions = {},
+  { dtype, shared = false, keep = true }: WeightOptions = {},
 ): (reference: WeightReference, layer: number) => Result<Float32Array, Diagnostic> {
   const known = new Map<string, Float32Array>();
   return ({ tensor: pattern, rows }, layer) => {
@@ -40,7 +42,7 @@ export function openWeights(
     const restored = restoreRowOrder(rows, tensor.shape[0] ?? 1, read.value);
     const values = shared ? share(restored) : restored;
     if (dtype !== undefined) roundAll(values, dtype);
-    known.set(key, values);
+    if (keep) known.set(key, values);
     return succeed(values);
   };
 }

@@ -19,12 +19,25 @@ const mostDimensions = 16;
 /** Faults of one file that are worth telling. */
 const mostFaults = 10;
 
-/**
- * The tensors of one safetensors file, from its header alone: 8 bytes of length N, N bytes of JSON, then the data, which
- * the tensors fill without gap or overlap (huggingface/safetensors, "Format"). Faults: QK150 unreadable, QK151 no such
- * header, QK153 a tensor lies where it cannot, QK154 a name twice, QK155 unknown dtype, QK158 header too large.
- */
+/** What the header of a safetensors file says. */
+export interface SafetensorsHeader {
+  readonly tensors: readonly StoredTensor[];
+  /** Texts by key; empty where the file has none. */
+  readonly metadata: ReadonlyMap<string, string>;
+}
+
+/** The tensors of one safetensors file: those of readSafetensorsHeader. */
 export function readSafetensors(source: ByteSource): Result<readonly StoredTensor[], readonly Diagnostic[]> {
+  const read = readSafetensorsHeader(source);
+  return read.ok ? succeed(read.value.tensors) : read;
+}
+
+/**
+ * The tensors and metadata of one safetensors file, from its header alone: 8 bytes of length N, N bytes of JSON, then the
+ * data, which the tensors fill without gap or overlap (huggingface/safetensors, "Format"). Faults: QK150 unreadable, QK151 no
+ * such header, QK153 a tensor lies where it cannot, QK154 a name twice, QK155 unknown dtype, QK158 header too large.
+ */
+export function readSafetensorsHeader(source: ByteSource): Result<SafetensorsHeader, readonly Diagnostic[]> {
   const { file, size } = source;
   const refuse = (code: DiagnosticCode, message: string) => fail([diagnose(code, { file, message })]);
   if (size < 8) return refuse('QK151', `the file has ${size} bytes: not even the length of a header`);
@@ -58,9 +71,11 @@ function readEntries(
   header: Readonly<Record<string, unknown>>,
   source: ByteSource,
   dataStart: number,
-): Result<readonly StoredTensor[], readonly Diagnostic[]> {
+): Result<SafetensorsHeader, readonly Diagnostic[]> {
   const tensors: StoredTensor[] = [];
   const faults: Diagnostic[] = [];
+  const metadata = readMetadata(header['__metadata__'], source.file);
+  if (!metadata.ok) faults.push(metadata.error);
   for (const [name, entry] of Object.entries(header)) {
     if (name === '__metadata__') continue;
     const read = readEntry(name, entry, source, dataStart);
@@ -73,7 +88,20 @@ function readEntries(
     const gap = findGap(tensors, source, dataStart);
     if (gap !== undefined) faults.push(gap);
   }
-  return faults.length > 0 ? fail(faults) : succeed(tensors);
+  if (faults.length > 0 || !metadata.ok) return fail(faults);
+  return succeed({ tensors, metadata: metadata.value });
+}
+
+/** "A special key __metadata__ is allowed to contain free form string-to-string map": nothing else is one. */
+function readMetadata(given: unknown, file: string): Result<ReadonlyMap<string, string>, Diagnostic> {
+  if (given === undefined) return succeed(new Map());
+  const entries = isObject(given) ? Object.entries(given) : undefined;
+  const texts = entries?.filter((entry): entry is [string, string] => typeof entry[1] === 'string');
+  if (entries === undefined || texts?.length !== entries.length) {
+    const message = 'the metadata is no object of texts';
+    return fail(diagnose('QK151', { file, pointer: toPointer(['__metadata__']), message }));
+  }
+  return succeed(new Map(texts));
 }
 
 function readEntry(

@@ -1,3 +1,4 @@
+import { calibrationCodes } from './calibration-codes.ts';
 import { checkpointCodes } from './checkpoint-codes.ts';
 import type { CodeTable } from './code-table.ts';
 import { error, warning } from './code-table.ts';
@@ -37,6 +38,7 @@ export const codes: CodeTable = {
   QK131: error('override not understood', "write --layer '<glob>=quik-8b,outliers=896'"),
   QK140: warning('outlier columns unknown', 'calibrate the model, or list the columns in model.json'),
   ...checkpointCodes,
+  ...calibrationCodes,
   QK201: error('features do not match', 'make the node take as many features as its input has'),
   QK202: error('a repeated block does not chain', 'its output must have as many features as its input'),
   QK203: error('more outliers than features', 'lower the outlier count of this layer'),

@@ -1,6 +1,7 @@
 import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import type { Graph } from '../../ir/graph.ts';
+import type { StoredTensor } from '../checkpoint/stored-tensor.ts';
 import { diagnose } from '../diagnostics/codes.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import { locateDiagnostics } from '../diagnostics/locate-diagnostics.ts';
@@ -15,7 +16,10 @@ import { openFolder } from './checkpoint/open-folder.ts';
 import { openGguf } from './checkpoint/open-gguf.ts';
 import { importModel } from './import-model.ts';
 import type { Overrides } from './layer-rule.ts';
+import { modelContext } from './model-context.ts';
 import { checkModel } from './model-schema.ts';
+import { openWeightFiles } from './open-weight-files.ts';
+import { parseModel } from './parse-model.ts';
 import { parseOverrides } from './parse-overrides.ts';
 import { renameOrigins } from './rename-origins.ts';
 import { reportSchemaIssues } from './report-schema-issues.ts';
@@ -27,6 +31,12 @@ export interface OpenedModel {
   readonly identity: ModelIdentity;
   /** As a graph, changed as the command line asks. Faults and origins are not located yet. */
   readonly toGraph: (overrides: Overrides) => Result<Graph, Faults>;
+  /** The folder of the model, or of the file that it is. */
+  readonly folder: string;
+  /** The tensors of its weights by name, from headers alone; none where it names no weights. */
+  readonly openTensors: () => Result<ReadonlyMap<string, StoredTensor>, Faults>;
+  /** The longest sequence that it takes, where that is known. */
+  readonly contextOf: (graph: Graph) => number | undefined;
   /** Holds the weights that are there against a graph whose shapes are inferred. */
   readonly checkWeights: (graph: Graph) => Faults;
   readonly warnings: Faults;
@@ -93,7 +103,13 @@ async function openDescription(path: string): Promise<Result<OpenedModel, Faults
   const source = await readSource(path);
   if (!source.ok) return source;
   const { file, text } = source.value;
+  const parsed = parseModel(source.value);
+  const { facts, weights } = parsed.ok ? parsed.value : {};
+  const folder = dirname(file);
   return succeed({
+    folder,
+    openTensors: () => openWeightFiles(folder, weights?.files ?? []),
+    contextOf: (graph) => modelContext(graph, facts),
     identity: { file: basename(file), bytes: Buffer.byteLength(text), sha256: sha256(text) },
     toGraph: (overrides) => importModel(source.value, overrides),
     // Weights may be fetched after the kernels are made.
@@ -108,6 +124,9 @@ export function fromCheckpoint(checkpoint: Checkpoint): OpenedModel {
   const { identity, warnings, locate, tensors, folder } = checkpoint;
   return {
     identity,
+    folder,
+    openTensors: () => succeed(tensors ?? new Map<string, StoredTensor>()),
+    contextOf: (graph) => modelContext(graph, checkpoint.model.facts),
     toGraph: (overrides) => importCheckpoint(checkpoint, overrides),
     checkWeights: (graph) => (tensors === undefined ? [] : checkTensors(graph, tensors, folder)),
     warnings,

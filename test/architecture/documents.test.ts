@@ -9,7 +9,7 @@ const documents = [
   'ARCHITECTURE.md',
   'CONTRIBUTING.md',
   'generated/README.md',
-  ...['README', 'bundle', 'layouts', 'model-json', 'numerics', 'conformance'].map(
+  ...['README', 'bundle', 'layouts', 'model-json', 'numerics', 'conformance', 'quantising'].map(
     (name) => `docs/${name}.md`,
   ),
 ];

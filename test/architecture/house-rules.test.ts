@@ -76,6 +76,7 @@ describe('each rule finds a planted violation', () => {
     ['compiler/frontend/a.ts', '../passes/b.ts'],
     ['compiler/passes/a.ts', '../frontend/b.ts'],
     ['compiler/lower/a.ts', '../schedule/b.ts'],
+    ['compiler/calibrate/a.ts', '../frontend/b.ts'],
     ['compiler/lower/a.ts', '../compile.ts'],
     ['compiler/tune/a.ts', '../build/b.ts'],
     ['compiler/build/a.ts', '../executor/b.ts'],

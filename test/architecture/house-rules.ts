@@ -20,6 +20,7 @@ const stages = [
   'tune',
   'package',
   'device',
+  'calibrate',
 ];
 /** What every stage may import besides its own folder. */
 const shared = ['ir/', 'targets/', 'compiler/support/', 'compiler/diagnostics/', 'compiler/reference/'];
@@ -41,10 +42,10 @@ const allowed: readonly { readonly from: RegExp; readonly to: readonly string[] 
   ...stages.map((stage) => ({ from: new RegExp(`^compiler/${stage}/`), to: [...shared, ...familyDoor] })),
   { from: /^compiler\//, to: ['compiler/', ...shared] },
 ];
-/** verify executes PTX, on the executor or on a GPU, and the frontend reads checkpoints; no other stage does. */
+/** verify executes PTX, on the executor or on a GPU; the frontend and calibrate read checkpoints; no other stage does. */
 const alsoAllowed: readonly { readonly from: RegExp; readonly to: readonly string[] }[] = [
   { from: /^compiler\/verify\//, to: ['compiler/executor/', 'compiler/device/'] },
-  { from: /^compiler\/frontend\//, to: [checkpoint] },
+  { from: /^compiler\/(frontend|calibrate)\//, to: [checkpoint] },
 ];
 
 interface Import {

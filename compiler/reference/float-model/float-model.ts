@@ -1,14 +1,13 @@
-import type { Block, Graph, NodeId, WeightReference } from '../../../ir/graph.ts';
+import type { Block, Graph, NodeId } from '../../../ir/graph.ts';
 import { repetitions } from '../../../ir/graph.ts';
 import type { Result } from '../../support/result.ts';
-import { fail, succeed } from '../../support/result.ts';
+import { succeed } from '../../support/result.ts';
 import { type KeyValues, noKeyValues } from './attend.ts';
-import { evaluateNode } from './evaluate-node.ts';
+import { catchWeightFault, evaluateLayer, type ReadWeight } from './evaluate-layer.ts';
 import { type Matrix, makeMatrix, rowOf } from './matrix.ts';
 import { type MultiplyWeights, multiplyWeights } from './multiply-weights.ts';
 
-/** The float32 values of a weight in a repetition, row-major. Asked for again and again: whoever reads them may keep them. */
-export type ReadWeight<E> = (reference: WeightReference, layer: number) => Result<Float32Array, E>;
+export type { ReadWeight };
 
 /** What a model has seen of one sequence. Made empty, filled by each call of `forward`. */
 export interface Session {
@@ -49,23 +48,13 @@ export function createFloatModel<E>(
           value = evaluateBlock(block, value, { session, read: readWeight, multiply });
         }
       } catch (cause) {
-        if (cause instanceof WeightFault) return fail((cause as WeightFault<E>).fault);
-        throw cause;
+        return catchWeightFault(cause);
       }
       session.tokens += ids.length;
       const whole = wanted !== undefined && value.rows !== wanted.length;
       return succeed(whole ? pickRows(value, wanted) : value);
     },
   };
-}
-
-/** Carries what reading a weight failed with out of the nodes. */
-class WeightFault<E> extends Error {
-  readonly fault: E;
-  constructor(fault: E) {
-    super('a weight cannot be read');
-    this.fault = fault;
-  }
 }
 
 interface Run<E> {
@@ -78,25 +67,19 @@ function evaluateBlock<E>(block: Block, input: Matrix, { session, read, multiply
   let carried = input;
   const first = block.repeat?.first ?? 0;
   for (let layer = first; layer < first + repetitions(block); layer++) {
-    const values = new Map<NodeId, Matrix>();
-    const [start] = block.nodes;
-    if (start !== undefined) values.set(start.id, carried);
-    const rowsOf = (id: NodeId): Matrix => values.get(id) ?? carried;
-    const weightOf = (reference: WeightReference | undefined) => {
-      if (reference === undefined) return undefined;
-      const weight = read(reference, layer);
-      if (!weight.ok) throw new WeightFault(weight.error);
-      return weight.value;
-    };
     const keyValues = (id: NodeId): KeyValues => {
       const key = `${block.name} ${layer} ${id}`;
       const known = session.keyValues.get(key) ?? noKeyValues();
       session.keyValues.set(key, known);
       return known;
     };
-    const around = { rowsOf, weightOf, position: session.tokens, keyValues, multiply };
-    for (const node of block.nodes.slice(1)) values.set(node.id, evaluateNode(node, around));
-    carried = rowsOf(block.output);
+    const steps = evaluateLayer(block, layer, carried, {
+      ...{ read, multiply, keyValues },
+      position: session.tokens,
+    });
+    let step = steps.next();
+    while (step.done !== true) step = steps.next();
+    carried = step.value;
   }
   return carried;
 }

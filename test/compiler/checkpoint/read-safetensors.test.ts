@@ -71,6 +71,16 @@ describe('refuses', () => {
     ['bytes of no tensor', oneTensor({}, 5), /^QK153 the tensors take 4 bytes, the file has 5/],
     ['a dtype that does not exist', oneTensor({ dtype: 'F12' }), /^QK155 .*"F12"/],
     ['an entry that is null', withHeader('{"w":null}', new Uint8Array(0)), /^QK151 .*not an object/],
+    [
+      'metadata that is a list',
+      withHeader('{"__metadata__":[]}', new Uint8Array(0)),
+      /^QK151 the metadata is no object of texts/,
+    ],
+    [
+      'metadata with a number',
+      withHeader('{"__metadata__":{"a":1}}', new Uint8Array(0)),
+      /^QK151 the metadata/,
+    ],
     ['a hostile name, shown escaped', withHeader('{"\\u001b[2J":1}', new Uint8Array(0)), /u\{1b\}/],
   ];
   test.each(cases)('%s', (_, bytes, expected) => {

@@ -1,0 +1,15 @@
+import type { CodeTable } from './code-table.ts';
+import { error } from './code-table.ts';
+
+/** Codes of calibrating, and of what is written of a model. Part of the hundred of the model. */
+export const calibrationCodes: CodeTable = {
+  QK171: error('the output cannot be written', 'free some space, or name another file with -o'),
+  QK172: error('the tokens cannot be used', 'a token file holds ids as little-endian uint16, nothing else'),
+  QK173: error('the window does not fit the model', 'choose another with --window'),
+  QK174: error('no weights to compute with', 'fetch the weights, or name the checkpoint that has them'),
+  QK175: error('not calibration statistics', 'make them with quikc calibrate'),
+  QK176: error('statistics of another model', 'calibrate this model: quikc calibrate'),
+  QK177: error('a statistic is impossible', 'the file is damaged, or its maker overflowed: calibrate again'),
+  QK178: error('usage of calibrate', 'see quikc calibrate --help'),
+  QK179: error('what was begun cannot be resumed', 'start again'),
+};
