@@ -50,9 +50,10 @@ function addTile(x: Float64Array, rows: number, gram: Float64Array, k: number, i
   });
 }
 
+/** Of the last columns, fewer than make a tile. */
 function addEdge(x: Float64Array, rows: number, gram: Float64Array, k: number, i: number, j: number): void {
   for (let a = i; a < Math.min(i + 2, k); a++) {
-    for (let b = j; b < Math.min(j + 4, k); b++) {
+    for (let b = j; b < k; b++) {
       let sum = 0;
       for (let row = 0; row < rows; row++) sum += (x[a * rows + row] ?? 0) * (x[b * rows + row] ?? 0);
       put(gram, k, a, b, sum);

@@ -6,7 +6,8 @@ import type { Result } from '../support/result.ts';
 import { fail, succeed } from '../support/result.ts';
 import { gatherStatistics } from './gather-statistics.ts';
 import type { LinearGroup, ModelLayer } from './list-layers.ts';
-import { type LayerWalk, neededNodes } from './walk-layers.ts';
+import { neededNodes } from './needed-nodes.ts';
+import type { LayerWalk } from './walk-layers.ts';
 
 export interface CalibrateOptions {
   /** Xᵀ X too: 8 K² bytes for each value of the layer that the walk is at. */

@@ -146,7 +146,7 @@ def convert_act_scales(torch, source, output):
     save_safetensors(output, {name: scale.float().numpy() for name, scale in scales.items()}, {})
 
 
-def read_ids(options, vocab):
+def read_ids(options, vocab, window):
     if options.tokens is not None:
         require(os.path.getsize(options.tokens) % 2 == 0, f'{options.tokens} is no file of uint16')
         ids = np.fromfile(options.tokens, '<u2').astype(np.int64)
@@ -158,8 +158,8 @@ def read_ids(options, vocab):
         encoded = AutoTokenizer.from_pretrained(options.model)(text, add_special_tokens=False)
         ids = np.array(encoded['input_ids'], np.int64)
     ids = ids[: options.max_tokens]
-    ids = ids[: len(ids) - len(ids) % options.window].reshape(-1, options.window)
-    require(len(ids) > 0, f'there is no whole window of {options.window} tokens')
+    ids = ids[: len(ids) - len(ids) % window].reshape(-1, window)
+    require(len(ids) > 0, f'there is no whole window of {window} tokens')
     require(ids.max() < vocab, f'token {ids.max()} is none of {vocab}')
     return ids
 
@@ -175,7 +175,7 @@ def main():
     parser.add_argument('--tokens', help='token ids as little-endian uint16')
     parser.add_argument('--text', help="a text, cut by the model's tokenizer")
     parser.add_argument('--act-scales', help="SmoothQuant's act_scales.pt, to convert instead")
-    parser.add_argument('--window', type=int, default=512)
+    parser.add_argument('--window', type=int, help='tokens that the model sees at once (default: 512, or its context)')
     parser.add_argument('--max-tokens', type=int)
     parser.add_argument('--grams', action='store_true')
     parser.add_argument('--dtype', default='float32', choices=['float32', 'float16', 'bfloat16'], help='to compute in')
@@ -189,18 +189,21 @@ def main():
         convert_act_scales(torch, options.act_scales, options.output)
         return
     given = [source for source in (options.tokens, options.text) if source is not None]
-    if options.model is None or len(given) != 1 or options.window < 1:
+    if options.model is None or len(given) != 1 or (options.window is not None and options.window < 1):
         parser.error('give a model, one of --tokens and --text, and a --window from 1 on')
     from transformers import AutoModelForCausalLM
 
     torch.backends.cuda.matmul.allow_tf32 = False
     placed = {} if options.device_map is None else {'device_map': options.device_map}
     model = AutoModelForCausalLM.from_pretrained(options.model, dtype=getattr(torch, options.dtype), **placed).eval()
-    ids = read_ids(options, model.config.vocab_size)
+    context = getattr(model.config, 'max_position_embeddings', sys.maxsize)
+    window = options.window or min(512, context)
+    require(window <= context, f'a window of {window} tokens, where the model takes {context}')
+    ids = read_ids(options, model.config.vocab_size, window)
     statistics, shares = gather(torch, model, ids, options.grams, show_progress)
     name = os.path.basename(os.path.abspath(options.model))
-    save_calibration(options.output, name, ids, options.window, statistics, shares)
-    print(f'{options.output}: {len(statistics) + len(shares)} linears, {ids.size} tokens in windows of {options.window}')
+    save_calibration(options.output, name, ids, window, statistics, shares)
+    print(f'{options.output}: {len(statistics) + len(shares)} linears, {ids.size} tokens in windows of {window}')
 
 
 if __name__ == '__main__':

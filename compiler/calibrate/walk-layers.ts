@@ -1,5 +1,4 @@
-import type { Block, Graph, NodeId, WeightReference } from '../../ir/graph.ts';
-import { inputsOf } from '../../ir/visit.ts';
+import type { Graph, WeightReference } from '../../ir/graph.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import { noKeyValues } from '../reference/float-model/attend.ts';
 import { catchWeightFault, evaluateLayer } from '../reference/float-model/evaluate-layer.ts';
@@ -11,6 +10,7 @@ import type { Result } from '../support/result.ts';
 import { succeed } from '../support/result.ts';
 import { type ActivationStore, createActivationStore } from './activation-store.ts';
 import { type LinearGroup, listLayers, type ModelLayer } from './list-layers.ts';
+import { neededNodes } from './needed-nodes.ts';
 import type { TokenWindows } from './token-windows.ts';
 
 export interface WalkOptions {
@@ -156,14 +156,6 @@ function copyState(store: ActivationStore, { activations }: WalkState, { count }
     if (!written.ok) return written;
   }
   return succeed(undefined);
-}
-
-/** The nodes that `goals` are computed from, and themselves. */
-export function neededNodes(block: Block, goals: readonly NodeId[]): ReadonlySet<NodeId> {
-  const needed = new Set(goals);
-  for (const node of block.nodes.toReversed())
-    if (needed.has(node.id)) for (const id of inputsOf(node)) needed.add(id);
-  return needed;
 }
 
 /** Of one layer: each is read once for all windows. */

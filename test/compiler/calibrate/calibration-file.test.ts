@@ -2,8 +2,10 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { addGram } from '../../../compiler/calibrate/add-gram.ts';
 import { calibrateModel } from '../../../compiler/calibrate/calibrate-model.ts';
 import { writeCalibration } from '../../../compiler/calibrate/create-calibration-file.ts';
+import { gatherStatistics } from '../../../compiler/calibrate/gather-statistics.ts';
 import { loadGrams, readCalibration } from '../../../compiler/calibrate/read-calibration.ts';
 import { cutWindows } from '../../../compiler/calibrate/token-windows.ts';
 import { walkLayers } from '../../../compiler/calibrate/walk-layers.ts';
@@ -87,6 +89,36 @@ test('statistics of every linear, as its inputs themselves have them', async () 
       expect(gram![j * k + i]).toBe(gram![i * k + j]);
     }
   }
+});
+
+test('the head itself is not computed', async () => {
+  const asked: string[] = [];
+  await calibrateSmall((reference, layer) => {
+    asked.push(reference.tensor);
+    return readNoise(reference, layer);
+  });
+  expect(asked).toContain('model.norm.weight');
+  expect(asked).not.toContain('lm_head.weight');
+});
+
+test('a value that is not a number is noticed, whatever comes after it', () => {
+  const gatherer = gatherStatistics(1, { grams: false });
+  gatherer.add({ rows: 3, columns: 1, data: Float64Array.of(1, Number.NaN, 2) });
+  expect(gatherer.finish()).toBeUndefined();
+});
+
+test.each([1, 2, 3, 6, 7, 9])('products of %d columns, of several windows', (k) => {
+  const gram = new Float64Array(k * k);
+  const expected = new Float64Array(k * k);
+  for (const rows of [5, 2]) {
+    const data = Float64Array.from({ length: rows * k }, (_, index) => ((index * 37) % 23) - 11);
+    addGram({ rows, columns: k, data }, gram);
+    for (let row = 0; row < rows; row++)
+      expected.forEach((sum, at) => {
+        expected[at] = sum + data[row * k + Math.floor(at / k)]! * data[row * k + (at % k)]!;
+      });
+  }
+  expect(gram).toEqual(expected);
 });
 
 test('a model that overflows is a fault', async () => {
@@ -230,6 +262,15 @@ describe('refuses', () => {
       /^QK175 .*said to share/,
     ],
     [
+      'shares of what a linear has itself',
+      [
+        ...complete,
+        ...['absmax', 'absmax_rest'].map((part) => f32(`layers.0.self_attn.v_proj.${part}`, ones(128))),
+      ],
+      { shares: `{"layers.0.self_attn.v_proj":"${q}"}` },
+      /^QK175 .*said to share/,
+    ],
+    [
       'shares between strangers',
       complete,
       { shares: `{"layers.0.mlp.up_proj":"${q}"}` },
@@ -302,6 +343,12 @@ describe("SmoothQuant's scales", () => {
     ['an infinity', { 'model.layers.1.mlp.down_proj': [Infinity, ...ones(255)] }, /^QK177/],
   ] as const)('refuses %s', (_, changes, expected) => {
     expect(faultsOf(write(scales(changes), { format: 'pt' }))[0]).toMatch(expected);
+  });
+
+  test('of the embedding, whose tensor a tied head shares, they are none of the head', () => {
+    const tensors = scales({ 'model.embed_tokens': ones(128) });
+    const faults = faultsOf(write(tensors, { format: 'pt' }), smallModel({ tied: true }));
+    expect(faults).toEqual(['QK176 "model.embed_tokens" is no linear of the model']);
   });
 
   test('refuses a file without any, and a checkpoint', () => {

@@ -30,6 +30,14 @@ test('a weight by its layer, in the order of rows that is asked for, read once',
   expect(source.asked.reads).toBe(before);
 });
 
+test('read again where nothing is kept', () => {
+  const read = open({ keep: false });
+  const once = read({ tensor: 'blk.7.w' }, 0);
+  const again = read({ tensor: 'blk.7.w' }, 0);
+  expect(once.ok && again.ok && once.value !== again.value).toBe(true);
+  expect(again).toEqual(once);
+});
+
 test('rounded to a format where that is asked for', () => {
   const read = open({ dtype: 'f16' })({ tensor: 'blk.7.w' }, 0);
   expect(read.ok && [...read.value]).toEqual([1, 2, 3, 4]);
