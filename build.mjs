@@ -5,7 +5,11 @@ import { build } from 'esbuild';
 
 await rm('dist', { recursive: true, force: true });
 await build({
-  entryPoints: { cli: 'compiler/cli.ts', 'verify-worker': 'compiler/verify/verify-worker.ts' },
+  entryPoints: {
+    cli: 'compiler/cli.ts',
+    'verify-worker': 'compiler/verify/verify-worker.ts',
+    'quantise-worker': 'compiler/quantise/quantise-worker.ts',
+  },
   outdir: 'dist',
   bundle: true,
   splitting: true,
