@@ -9,6 +9,7 @@ await build({
     cli: 'compiler/cli.ts',
     'verify-worker': 'compiler/verify/verify-worker.ts',
     'multiply-worker': 'compiler/reference/float-model/multiply-worker.ts',
+    'quantise-worker': 'compiler/quantise/quantise-worker.ts',
   },
   outdir: 'dist',
   bundle: true,

@@ -1,5 +1,7 @@
 import { diagnose } from '../diagnostics/codes.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
+import type { ProductJob } from '../linear-algebra/product-job.ts';
+import type { Threads } from '../linear-algebra/threads.ts';
 import type { LinearStatistics } from '../reference/calibration.ts';
 import { assert } from '../support/assert.ts';
 import type { Result } from '../support/result.ts';
@@ -10,8 +12,8 @@ import { neededNodes } from './needed-nodes.ts';
 import type { LayerWalk } from './walk-layers.ts';
 
 export interface CalibrateOptions {
-  /** Xᵀ X too: 8 K² bytes for each value of the layer that the walk is at. */
-  readonly grams: boolean;
+  /** What computes Xᵀ X, where that is wanted too: 8 K² bytes for each value of the layer that the walk is at. */
+  readonly grams?: Threads<ProductJob>;
   /** Takes the statistics of the linears of a group; a fault ends it. */
   readonly onGroup: (group: LinearGroup, statistics: LinearStatistics) => Result<undefined, Diagnostic>;
   readonly onFraction?: (fraction: number) => void;
@@ -24,14 +26,17 @@ export async function calibrateModel(
 ): Promise<Result<undefined, Diagnostic>> {
   const { layers, tokens } = walk;
   const last = layers.findLastIndex(({ groups }) => groups.length > 0);
-  const costs = layers.map((layer, at) => costOf(layer, at < last, grams));
+  const costs = layers.map((layer, at) => costOf(layer, at < last, grams !== undefined));
   const all = costs.reduce((sum, cost) => sum + cost, 0);
   let done = 0;
   for (let at = 0; at <= last; at++) {
     const layer = layers[at];
     const cost = costs[at] ?? 0;
     assert(layer !== undefined && walk.state().at === at, 'a walk stands before its first layer');
-    const gathered = layer.groups.map((group) => ({ group, gatherer: gatherStatistics(group.k, { grams }) }));
+    const gathered = layer.groups.map((group) => ({
+      group,
+      gatherer: gatherStatistics(group.k, grams === undefined ? {} : { grams }),
+    }));
     const byInput = new Map(gathered.map(({ group, gatherer }) => [group.input, gatherer]));
     const visit = {
       observe: ({ input }: LinearGroup, rows: Parameters<(typeof gathered)[0]['gatherer']['add']>[0]) =>

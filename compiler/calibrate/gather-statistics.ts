@@ -1,6 +1,8 @@
+import { addGram } from '../linear-algebra/add-gram.ts';
+import type { ProductJob } from '../linear-algebra/product-job.ts';
+import { sharedFloats64, type Threads } from '../linear-algebra/threads.ts';
 import type { LinearStatistics } from '../reference/calibration.ts';
 import type { Matrix } from '../reference/float-model/matrix.ts';
-import { addGram } from './add-gram.ts';
 
 /** Statistics in the making, of a value of K features. */
 export interface StatisticsGatherer {
@@ -10,10 +12,15 @@ export interface StatisticsGatherer {
   finish(): LinearStatistics | undefined;
 }
 
-export function gatherStatistics(k: number, options: { readonly grams: boolean }): StatisticsGatherer {
+/** With `grams`, the threads that compute it, Xᵀ X too. */
+export function gatherStatistics(
+  k: number,
+  options: { readonly grams?: Threads<ProductJob> } = {},
+): StatisticsGatherer {
+  const { grams: threads } = options;
   const first = new Float64Array(k);
   const rest = new Float64Array(k);
-  const gram = options.grams ? new Float64Array(k * k) : undefined;
+  const gram = threads === undefined ? undefined : sharedFloats64(k * k);
   let finite = true;
   const raise = (maxima: Float64Array, { data }: Matrix, from: number, to: number) => {
     for (let row = from; row < to; row++) {
@@ -30,7 +37,10 @@ export function gatherStatistics(k: number, options: { readonly grams: boolean }
     add(rows) {
       raise(first, rows, 0, Math.min(rows.rows, 1));
       raise(rest, rows, 1, rows.rows);
-      if (gram !== undefined) addGram(rows, gram);
+      if (threads === undefined || gram === undefined) return;
+      const x = threads.count === 1 ? rows.data : sharedFloats64(rows.data.length);
+      if (x !== rows.data) x.set(rows.data);
+      addGram(threads, x, k, gram);
     },
     finish() {
       const absMaxRest = Float32Array.from(rest);

@@ -8,8 +8,12 @@ import { walkLayers } from '../calibrate/walk-layers.ts';
 import { openWeights } from '../checkpoint/open-weights.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import { noOverrides } from '../frontend/layer-rule.ts';
+import { openThreads } from '../linear-algebra/open-threads.ts';
+import { performProduct } from '../linear-algebra/product.ts';
+import type { ProductJob } from '../linear-algebra/product-job.ts';
+import { oneThread } from '../linear-algebra/threads.ts';
 import { loadWeightedModel } from '../load-weighted-model.ts';
-import { openMultiplyPool } from '../reference/float-model/multiply-pool.ts';
+import { multiplyOn } from '../reference/float-model/multiply-pool.ts';
 import type { Result } from '../support/result.ts';
 import { fail, succeed } from '../support/result.ts';
 import { makeScratchFolder } from '../support/scratch-folder.ts';
@@ -55,14 +59,16 @@ export async function calibrateWeights(
   });
   if (!created.ok) return fail([created.error]);
   const writer = created.value;
-  const threads = worker === undefined ? 1 : (choices.threads ?? availableParallelism());
-  const pool = worker === undefined ? undefined : await openMultiplyPool(worker, threads);
+  const count = choices.threads ?? availableParallelism();
+  const pool =
+    worker === undefined ? undefined : await openThreads<ProductJob>(worker, count, performProduct);
+  const threads = pool ?? oneThread<ProductJob>(performProduct);
   let spill: string | undefined;
   try {
     const walk = walkLayers({
       ...{ graph, tokens: tokens.value, signal },
-      read: openWeights(tensors, folder, { dtype: graph.dtype, keep: false, shared: threads > 1 }),
-      ...(pool === undefined ? {} : { multiply: pool.multiply }),
+      read: openWeights(tensors, folder, { dtype: graph.dtype, keep: false, shared: threads.count > 1 }),
+      multiply: multiplyOn(threads),
       folder: () => {
         spill ??= makeScratchFolder(dirname(output), 'walk');
         return spill;
@@ -70,7 +76,8 @@ export async function calibrateWeights(
     });
     if (!walk.ok) return fail([walk.error]);
     const done = await calibrateModel(walk.value, {
-      ...{ grams: choices.grams, onFraction },
+      ...(choices.grams ? { grams: threads } : {}),
+      onFraction,
       onGroup: ({ linears: [first] }, statistics) => writer.add(first?.name ?? '', statistics),
     });
     walk.value.close();

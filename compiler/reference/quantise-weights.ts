@@ -30,8 +30,8 @@ export function channelScale(weights: ArrayLike<number>, bits: 4 | 8): number {
   return Math.max(Math.fround(most / (2 ** (bits - 1) - 1)), smallestScale);
 }
 
-/** The code of one weight: clamp(rne(fl32(w / s))). */
-function weightCode(weight: number, scale: number, half: number): number {
+/** The code of one weight: clamp(rne(fl32(w / s))) to [-half, half - 1], half = 2^(b-1). */
+export function weightCode(weight: number, scale: number, half: number): number {
   const quotient = Math.fround(weight / scale);
   const magnitude = roundHalfEven(Math.abs(quotient));
   return quotient < 0 ? -Math.min(magnitude, half) : Math.min(magnitude, half - 1);

@@ -26,6 +26,8 @@ const stages = [
 const shared = ['ir/', 'targets/', 'compiler/support/', 'compiler/diagnostics/', 'compiler/reference/'];
 /** Readers of weights: no stage, for import, quantiser and oracle read the same files. */
 const checkpoint = 'compiler/checkpoint/';
+/** Products of float64 and threads to compute them: for whole models, and for what is fitted to them. */
+const linearAlgebra = 'compiler/linear-algebra/';
 const familyDoor = ['compiler/families/family.ts', 'compiler/families/index.ts'];
 
 /** Folders (or files) and what their modules may import: first match counts. Own folder is always allowed. */
@@ -36,7 +38,9 @@ const allowed: readonly { readonly from: RegExp; readonly to: readonly string[] 
   { from: /^compiler\/executor\//, to: ['compiler/support/'] },
   { from: /^compiler\/diagnostics\//, to: ['ir/', 'compiler/support/'] },
   { from: /^compiler\/checkpoint\//, to: shared },
-  { from: /^compiler\/reference\//, to: ['ir/', 'compiler/support/'] },
+  { from: /^compiler\/linear-algebra\//, to: ['compiler/support/'] },
+  { from: /^compiler\/reference\//, to: ['ir/', 'compiler/support/', linearAlgebra] },
+  { from: /^compiler\/quantise\//, to: [...shared, linearAlgebra] },
   { from: /^compiler\/families\/[^/]+\.ts$/, to: [...shared, 'compiler/families/'] },
   { from: /^compiler\/families\//, to: [...shared, ...familyDoor, 'compiler/families/*.ts'] },
   ...stages.map((stage) => ({ from: new RegExp(`^compiler/${stage}/`), to: [...shared, ...familyDoor] })),

@@ -1,6 +1,6 @@
+import { type WasmMemory, wasm } from '../../support/wasm/web-assembly.ts';
 import type { Ordering } from '../memory/ordering.ts';
 import type { PtxInstruction } from '../parse/ptx-module.ts';
-import { type WasmMemory, wasm } from '../wasm/web-assembly.ts';
 import type { Violation, ViolationKind } from './report.ts';
 
 /** Sizes of a launch, all three axes. */

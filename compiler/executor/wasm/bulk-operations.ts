@@ -1,7 +1,7 @@
-import { encodeModule } from './encoder.ts';
+import { encodeModule } from '../../support/wasm/encoder.ts';
+import { type WasmMemory, wasm } from '../../support/wasm/web-assembly.ts';
 import { buildFloatMma } from './float-mma.ts';
 import { buildS4Mma, buildS8Mma } from './integer-mma.ts';
-import { type WasmMemory, wasm } from './web-assembly.ts';
 
 /** D, A, B, C register planes as byte addresses; a float MMA answers 1 when the reference must do it. */
 export type MmaFunction = (...planes: number[]) => number;

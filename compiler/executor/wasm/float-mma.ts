@@ -1,4 +1,4 @@
-import { FunctionBuilder, type Local } from './encoder.ts';
+import { FunctionBuilder, type Local } from '../../support/wasm/encoder.ts';
 import { MMA_PARAMETERS, operandsOf } from './integer-mma.ts';
 
 /** Scratch: A values [16][16], A exponents, B values [16][8], B exponents; columns ordered 0 2 4 6 1 3 5 7. */

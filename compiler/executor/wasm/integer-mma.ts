@@ -1,4 +1,4 @@
-import { FunctionBuilder, type Local } from './encoder.ts';
+import { FunctionBuilder, type Local } from '../../support/wasm/encoder.ts';
 
 /** Bytes of scratch the bulk operations need at the start of the executor's memory. */
 export const SCRATCH_BYTES = 4096;

@@ -2,7 +2,6 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { addGram } from '../../../compiler/calibrate/add-gram.ts';
 import { calibrateModel } from '../../../compiler/calibrate/calibrate-model.ts';
 import { writeCalibration } from '../../../compiler/calibrate/create-calibration-file.ts';
 import { gatherStatistics } from '../../../compiler/calibrate/gather-statistics.ts';
@@ -10,6 +9,8 @@ import { loadGrams, readCalibration } from '../../../compiler/calibrate/read-cal
 import { cutWindows } from '../../../compiler/calibrate/token-windows.ts';
 import { walkLayers } from '../../../compiler/calibrate/walk-layers.ts';
 import { type TensorToWrite, writeSafetensors } from '../../../compiler/checkpoint/write-safetensors.ts';
+import { performProduct } from '../../../compiler/linear-algebra/product.ts';
+import { oneThread } from '../../../compiler/linear-algebra/threads.ts';
 import type { Calibration, LinearStatistics } from '../../../compiler/reference/calibration.ts';
 import { evaluateLayer } from '../../../compiler/reference/float-model/evaluate-layer.ts';
 import { type Matrix, makeMatrix } from '../../../compiler/reference/float-model/matrix.ts';
@@ -33,7 +34,7 @@ async function calibrateSmall(read = readNoise): Promise<Calibration> {
   if (!walk.ok) throw new Error(walk.error.message);
   const linears = new Map<string, LinearStatistics>();
   const done = await calibrateModel(walk.value, {
-    grams: true,
+    grams: oneThread(performProduct),
     onGroup(group, statistics) {
       for (const { name } of group.linears) linears.set(name, statistics);
       return { ok: true, value: undefined };
@@ -102,23 +103,9 @@ test('the head itself is not computed', async () => {
 });
 
 test('a value that is not a number is noticed, whatever comes after it', () => {
-  const gatherer = gatherStatistics(1, { grams: false });
+  const gatherer = gatherStatistics(1);
   gatherer.add({ rows: 3, columns: 1, data: Float64Array.of(1, Number.NaN, 2) });
   expect(gatherer.finish()).toBeUndefined();
-});
-
-test.each([1, 2, 3, 6, 7, 9])('products of %d columns, of several windows', (k) => {
-  const gram = new Float64Array(k * k);
-  const expected = new Float64Array(k * k);
-  for (const rows of [5, 2]) {
-    const data = Float64Array.from({ length: rows * k }, (_, index) => ((index * 37) % 23) - 11);
-    addGram({ rows, columns: k, data }, gram);
-    for (let row = 0; row < rows; row++)
-      expected.forEach((sum, at) => {
-        expected[at] = sum + data[row * k + Math.floor(at / k)]! * data[row * k + (at % k)]!;
-      });
-  }
-  expect(gram).toEqual(expected);
 });
 
 test('a model that overflows is a fault', async () => {

@@ -1,7 +1,3 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { join, resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import { build } from 'esbuild';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { makeMatrix } from '../../../../compiler/reference/float-model/matrix.ts';
 import {
@@ -10,28 +6,18 @@ import {
 } from '../../../../compiler/reference/float-model/multiply-pool.ts';
 import { multiplyWeights } from '../../../../compiler/reference/float-model/multiply-weights.ts';
 import { random32, streamKey } from '../../../../compiler/reference/random.ts';
+import { bundleWorker } from '../../../support/bundle-worker.ts';
 
-let folder = '';
+let worker: Awaited<ReturnType<typeof bundleWorker>>;
 let pool: MultiplyPool;
 
 beforeAll(async () => {
-  mkdirSync('.cache', { recursive: true });
-  folder = mkdtempSync(resolve('.cache/multiply-'));
-  const outfile = join(folder, 'multiply-worker.mjs');
-  const entry = 'compiler/reference/float-model/multiply-worker.ts';
-  await build({
-    entryPoints: [entry],
-    outfile,
-    bundle: true,
-    format: 'esm',
-    platform: 'node',
-    target: 'node20',
-  });
-  pool = await openMultiplyPool(pathToFileURL(outfile), 3);
+  worker = await bundleWorker('compiler/reference/float-model/multiply-worker.ts');
+  pool = await openMultiplyPool(worker.url, 3);
 });
 afterAll(async () => {
   await pool?.close();
-  rmSync(folder, { recursive: true, force: true });
+  worker?.remove();
 });
 
 const noise = (length: number, stream: number) => {

@@ -1,6 +1,8 @@
 /** The few pieces of the WebAssembly JavaScript API in use: they are not in the `es2023` library's types. */
 export interface WasmMemory {
   readonly buffer: ArrayBuffer;
+  /** By pages of 64 KiB; the buffer is then another one. */
+  grow(pages: number): number;
 }
 
 interface WasmApi {

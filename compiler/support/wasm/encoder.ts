@@ -49,6 +49,8 @@ const VECTOR_OPS = {
   'v128.xor': 0x51,
   'v128.bitselect': 0x52,
   'v128.any_true': 0x53,
+  'f32x4.demote_f64x2_zero': 0x5e,
+  'f64x2.promote_low_f32x4': 0x5f,
   'i16x8.narrow_i32x4_s': 0x85,
   'i16x8.extend_low_i8x16_s': 0x87,
   'i16x8.extend_high_i8x16_s': 0x88,
@@ -57,6 +59,7 @@ const VECTOR_OPS = {
   'i16x8.shl': 0x8b,
   'i16x8.shr_s': 0x8c,
   'i16x8.add': 0x8e,
+  'f64x2.nearest': 0x94,
   'i32x4.abs': 0xa0,
   'i32x4.extend_low_i16x8_u': 0xa9,
   'i32x4.extend_high_i16x8_u': 0xaa,
@@ -67,7 +70,16 @@ const VECTOR_OPS = {
   'i32x4.sub': 0xb1,
   'i32x4.max_s': 0xb8,
   'i32x4.dot_i16x8_s': 0xba,
+  'i64x2.shr_u': 0xcd,
+  'i64x2.sub': 0xd1,
+  'i64x2.mul': 0xd5,
   'f32x4.mul': 0xe6,
+  'f64x2.add': 0xf0,
+  'f64x2.sub': 0xf1,
+  'f64x2.mul': 0xf2,
+  'f64x2.div': 0xf3,
+  'f64x2.min': 0xf4,
+  'f64x2.max': 0xf5,
   'i32x4.trunc_sat_f32x4_s': 0xf8,
   'f32x4.convert_i32x4_s': 0xfa,
 } as const;
@@ -75,6 +87,7 @@ const VECTOR_OPS = {
 const SCALAR_OPS = {
   'i32.lt_u': 0x49,
   'i32.add': 0x6a,
+  'i32.mul': 0x6c,
   'i32.and': 0x71,
   'i32.shl': 0x74,
   'i32.shr_u': 0x76,
@@ -161,6 +174,12 @@ export class FunctionBuilder {
     return this;
   }
 
+  /** Takes an address, gives its 8 bytes in both lanes. */
+  loadSplat64(offset = 0): this {
+    this.code.push(SIMD, 0x0a, 3, ...unsigned(offset));
+    return this;
+  }
+
   /** Takes an address and a vector, stores one 32-bit lane. */
   storeLane32(lane: number, offset = 0): this {
     this.code.push(SIMD, 0x5a, 2, ...unsigned(offset), lane);
@@ -174,18 +193,33 @@ export class FunctionBuilder {
     return this;
   }
 
+  /** A vector constant of the same float64 twice. */
+  vectorConst64(value: number): this {
+    this.code.push(SIMD, 0x0c, ...new Uint8Array(new Float64Array([value, value]).buffer));
+    return this;
+  }
+
   /** Picks four 32-bit lanes out of two vectors (0-3 the first, 4-7 the second). */
   shuffle32(...lanes: [number, number, number, number]): this {
     this.code.push(SIMD, 0x0d, ...lanes.flatMap((lane) => [0, 1, 2, 3].map((byte) => lane * 4 + byte)));
     return this;
   }
 
-  /** Runs `body` with `counter` = 0, step, 2*step, ... below `end`. */
+  /** Runs `body` with `counter` = 0, step, 2*step, ... below `end`; with 0 in any case. */
   loop(counter: Local, end: number, step: number, body: () => void): this {
     this.const(0).set(counter);
     this.code.push(0x03, 0x40);
     body();
     this.get(counter).const(step).op('i32.add').tee(counter).const(end).op('i32.lt_u');
+    this.code.push(0x0d, 0, 0x0b);
+    return this;
+  }
+
+  /** Runs `body`, then adds 1 to `counter`, while it is below `end`; at least once. The caller sets where it starts. */
+  countUpTo(counter: Local, end: Local, body: () => void): this {
+    this.code.push(0x03, 0x40);
+    body();
+    this.get(counter).const(1).op('i32.add').tee(counter).get(end).op('i32.lt_u');
     this.code.push(0x0d, 0, 0x0b);
     return this;
   }
