@@ -10,6 +10,7 @@ await build({
     'verify-worker': 'compiler/verify/verify-worker.ts',
     'multiply-worker': 'compiler/reference/float-model/multiply-worker.ts',
     'quantise-worker': 'compiler/quantise/quantise-worker.ts',
+    'evaluate-worker': 'compiler/evaluate/evaluate-worker.ts',
   },
   outdir: 'dist',
   bundle: true,

@@ -126,6 +126,44 @@ withOutputOptions(program.command('explain'))
     exitCode = await explain(folder, kernel, options, context);
   });
 
+function withEvaluationOptions(command: Command, on: string): Command {
+  return withModelOptions(command, errorsOnly)
+    .option('--on <list>', on, given)
+    .option('--bundle <dir>', "kernels to execute (default: compiled into quikc's cache)", given)
+    .option('--tokenizer <model>', 'model whose tokenizer to take (default: its own)', given)
+    .option('--threads <n>', 'threads (default: one a core)', given);
+}
+
+const evaluateWorker = new URL('./evaluate-worker.js', import.meta.url);
+
+withEvaluationOptions(
+  program.command('eval'),
+  'float, oracle, ptx, webgpu: one or several (default: float,oracle)',
+)
+  .description('measure how well a quantised model foresees a text, by what its kernels compute')
+  .argument('<model>', 'path of a model.json, a Hugging Face folder or a GGUF file', given)
+  .option('--tokens <file>', 'text as little-endian 16-bit token ids', given)
+  .option('--text <file>', "text in UTF-8, for the model's tokenizer", given)
+  .option('--window <n>', 'tokens of a window: each is a sequence of its own', given, '256')
+  .option('--max-tokens <n>', 'no more than these of the text', given)
+  .option('--against <model>', 'float weights of a model that is quantised already', given)
+  .option('--layers', 'errors layer by layer, on the inputs that the oracle gives each')
+  .action(async (file, options) => {
+    const { evaluate } = await import('./commands/eval.ts');
+    exitCode = await evaluate(file, options, context, evaluateWorker);
+  });
+
+withEvaluationOptions(program.command('run'), 'float, oracle, ptx or webgpu (default: oracle)')
+  .description('let a quantised model continue a prompt, by what its kernels compute')
+  .argument('<model>', 'path of a model.json, a Hugging Face folder or a GGUF file', given)
+  .argument('<prompt>', 'what to say to it', given)
+  .option('--max-new-tokens <n>', 'no more than these', given, '32')
+  .option('--raw', 'continue the prompt as it stands, without the chat template')
+  .action(async (file, prompt, options) => {
+    const { run } = await import('./commands/run.ts');
+    exitCode = await run(file, prompt, options, context, evaluateWorker);
+  });
+
 const tuneCommand = withOutputOptions(program.command('tune'), errorsOnly)
   .description("try other schedules of a bundle's kernels where they run, and keep what was measured")
   .argument('<bundle>', 'folder that compile wrote', given)

@@ -16,6 +16,8 @@ export interface LoadRequest extends PassOptions {
 
 export interface LoadedGraph {
   readonly graph: Graph;
+  /** Before any pass. */
+  readonly imported: Graph;
   /** The model as it was read. */
   readonly model: ModelIdentity;
   readonly notes: readonly PassNote[];
@@ -37,5 +39,5 @@ export async function loadGraph(request: LoadRequest): Promise<Result<LoadedGrap
   const findings = checkWeights(graph);
   if (hasErrors(findings)) return fail(findings);
   const warnings = [...opened.value.warnings, ...findings, ...locate(passed.value.warnings)];
-  return succeed({ graph, model: identity, notes, warnings, locate });
+  return succeed({ graph, imported: imported.value, model: identity, notes, warnings, locate });
 }

@@ -1,10 +1,10 @@
 import type { Graph, WeightReference } from '../../ir/graph.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
-import { noKeyValues } from '../reference/float-model/attend.ts';
-import { catchWeightFault, evaluateLayer } from '../reference/float-model/evaluate-layer.ts';
-import type { ReadWeight } from '../reference/float-model/float-model.ts';
+import { evaluateLayer } from '../reference/float-model/evaluate-layer.ts';
 import { type Matrix, makeMatrix } from '../reference/float-model/matrix.ts';
 import { type MultiplyWeights, multiplyWeights } from '../reference/float-model/multiply-weights.ts';
+import { newSession, type ReadWeight } from '../reference/float-model/session.ts';
+import { catchNodeFault } from '../reference/float-model/surround-repetition.ts';
 import { assert } from '../support/assert.ts';
 import type { Result } from '../support/result.ts';
 import { succeed } from '../support/result.ts';
@@ -88,14 +88,11 @@ export function walkLayers(options: WalkOptions, from?: WalkState): Result<Layer
     const observed = new Map(visit.observe && groups.map((group) => [group.input, group]));
     const whole = keep || visit.output !== undefined;
     const needed = neededNodes(block, [...observed.keys(), ...(whole ? [block.output] : [])]);
-    const surroundings = {
-      ...{ read: visit.read ?? weights, multiply, position: 0, needed },
-      keyValues: noKeyValues,
-    };
     for (let window = 0; window < tokens.count; window++) {
       const input = store.read(window);
       if (!input.ok) return input;
-      const steps = evaluateLayer(block, index, input.value, surroundings);
+      const run = { session: newSession(), read: visit.read ?? weights, multiply };
+      const steps = evaluateLayer(block, index, input.value, run, needed);
       try {
         let step = steps.next();
         for (; step.done !== true; step = steps.next()) {
@@ -109,7 +106,7 @@ export function walkLayers(options: WalkOptions, from?: WalkState): Result<Layer
         if (!written.ok) return written;
       } catch (cause) {
         signal?.throwIfAborted();
-        return catchWeightFault(cause);
+        return catchNodeFault(cause);
       }
       visit.onFraction?.((window + 1) / tokens.count);
     }

@@ -56,4 +56,20 @@ export const checkpointCodes: CodeTable = {
     'fetch the tokenizer.json that the model was published with',
   ),
   QK170: error('the conversation cannot be rendered', "write the prompt as the model's card says"),
+  QK190: error(
+    'outlier columns are needed',
+    'calibrate and quantise the model first, list the columns in its model.json, or keep none with --outliers 0',
+  ),
+  QK191: error('no weights to evaluate', 'name a model whose weights are there: docs/checkpoints.md'),
+  QK192: error(
+    'a quantised linear does not fit the model',
+    'quantise the model again: its weights and its model.json are of different models or schemes',
+  ),
+  QK193: error(
+    'outlier columns differ',
+    'model.json and the quantised weights must list the same: quantise again, or restore the model.json that was written with them',
+  ),
+  QK194: error('the text cannot be used', 'tokens are little-endian 16-bit ids, texts are UTF-8'),
+  QK195: error('no bundle for this model', 'compile the model with the same options, or leave --bundle out'),
+  QK196: error('usage of eval or run', 'see quikc eval --help and quikc run --help'),
 };

@@ -67,6 +67,7 @@ export const toolCodes: CodeTable = {
   ),
   QK704: error('the adapter was lost', 'run verify again, with fewer tokens (--m) or on another adapter'),
   QK705: error('the adapter has no room', 'verify fewer tokens at once with --m'),
+  QK710: error('a kernel cannot be executed', verify),
   QK801: error('no C++ compiler', 'install one, e.g. `apt-get install g++`'),
   QK802: error('the runner does not compile', 'try another C++17 compiler'),
   QK803: error('cannot write', 'free some space, or point QUIKC_CACHE elsewhere'),

@@ -44,12 +44,17 @@ const allowed: readonly { readonly from: RegExp; readonly to: readonly string[] 
   { from: /^compiler\/families\/[^/]+\.ts$/, to: [...shared, 'compiler/families/'] },
   { from: /^compiler\/families\//, to: [...shared, ...familyDoor, 'compiler/families/*.ts'] },
   ...stages.map((stage) => ({ from: new RegExp(`^compiler/${stage}/`), to: [...shared, ...familyDoor] })),
+  { from: /^compiler\/evaluate\//, to: shared },
   { from: /^compiler\//, to: ['compiler/', ...shared] },
 ];
-/** verify executes PTX, on the executor or on a GPU; the frontend and calibrate read checkpoints; no other stage does. */
+/**
+ * verify executes PTX, on the executor or on a GPU; the frontend and calibrate read checkpoints; no other stage does. An
+ * evaluation is no stage: it executes what a bundle has, and judges it by the families' oracles.
+ */
 const alsoAllowed: readonly { readonly from: RegExp; readonly to: readonly string[] }[] = [
   { from: /^compiler\/verify\//, to: ['compiler/executor/', 'compiler/device/'] },
   { from: /^compiler\/(frontend|calibrate)\//, to: [checkpoint] },
+  { from: /^compiler\/evaluate\//, to: ['compiler/executor/', 'compiler/families/', linearAlgebra] },
 ];
 
 interface Import {

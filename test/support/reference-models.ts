@@ -27,6 +27,8 @@ export interface ReferenceModel {
     readonly windows: number;
     readonly nll: number;
   };
+  /** Perplexities over all of that text, of a simulation in float32. */
+  readonly simulated: readonly { readonly config: string; readonly nll: number; readonly ppl: number }[];
   readonly tensors: Readonly<Record<string, { readonly sha256?: string; readonly sha256_f16?: string }>>;
 }
 

@@ -25,6 +25,7 @@ export interface ModelTokenizer {
   /** Tokens that stand for the begin and the end of a text, as texts. */
   readonly bos?: string;
   readonly eos?: string;
+  readonly hasChatTemplate: boolean;
   /** Ids of a text; with `special`, those that the model wants before or after every text too. */
   encode(text: string, options?: { readonly special?: boolean }): Result<readonly number[], Diagnostic>;
   /** The text of ids, special tokens included. */
@@ -56,6 +57,7 @@ export async function createTokenizer(parts: TokenizerParts): Promise<Result<Mod
   return succeed({
     ...(bos === undefined ? {} : { bos }),
     ...(eos === undefined ? {} : { eos }),
+    hasChatTemplate: chatTemplate !== undefined,
     encode: (text, { special = false } = {}) =>
       attempt('QK169', file, () => tokenizer.encode(text, { add_special_tokens: special }).ids),
     decode: (ids) =>

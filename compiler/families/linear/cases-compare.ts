@@ -16,8 +16,8 @@ export interface LinearDataset {
   readonly cover: LinearCover;
   readonly m: number;
   readonly kind: DatasetKind;
-  readonly weights: WeightData;
-  readonly activations: ActivationData;
+  readonly weights: Omit<WeightData, 'word'>;
+  readonly activations: Omit<ActivationData, 'word'>;
 }
 
 export type ReadOutput = (argument: string, offset: number, length: number) => Uint8Array;

@@ -38,8 +38,8 @@ export interface TileOracle {
 export function makeTileOracle(
   problem: LinearProblem,
   roundings: number,
-  weights: WeightData,
-  activations: ActivationData,
+  weights: Omit<WeightData, 'word'>,
+  activations: Omit<ActivationData, 'word'>,
   region: OutputRegion,
   unitsAreExact: boolean,
 ): TileOracle {

@@ -1,23 +1,14 @@
-import type { Block, Graph, NodeId } from '../../../ir/graph.ts';
+import type { Block, Graph } from '../../../ir/graph.ts';
 import { repetitions } from '../../../ir/graph.ts';
 import type { Result } from '../../support/result.ts';
 import { succeed } from '../../support/result.ts';
-import { type KeyValues, noKeyValues } from './attend.ts';
-import { catchWeightFault, evaluateLayer, type ReadWeight } from './evaluate-layer.ts';
+import { evaluateNode } from './evaluate-node.ts';
 import { type Matrix, makeMatrix, rowOf } from './matrix.ts';
 import { type MultiplyWeights, multiplyWeights } from './multiply-weights.ts';
+import { newSession, type ReadWeight, type Session } from './session.ts';
+import { catchNodeFault, type ForwardRun, surroundRepetition } from './surround-repetition.ts';
 
-export type { ReadWeight };
-
-/** What a model has seen of one sequence. Made empty, filled by each call of `forward`. */
-export interface Session {
-  tokens: number;
-  readonly keyValues: Map<string, KeyValues>;
-}
-
-export function newSession(): Session {
-  return { tokens: 0, keyValues: new Map() };
-}
+export { newSession, type ReadWeight, type Session };
 
 /**
  * A model in float64 from its float32 weights, on the graph as it was imported: the oracle for whole models. Right first:
@@ -48,7 +39,7 @@ export function createFloatModel<E>(
           value = evaluateBlock(block, value, { session, read: readWeight, multiply });
         }
       } catch (cause) {
-        return catchWeightFault(cause);
+        return catchNodeFault(cause);
       }
       session.tokens += ids.length;
       const whole = wanted !== undefined && value.rows !== wanted.length;
@@ -57,39 +48,23 @@ export function createFloatModel<E>(
   };
 }
 
-interface Run<E> {
-  readonly session: Session;
-  readonly read: ReadWeight<E>;
-  readonly multiply: MultiplyWeights;
-}
-
-function evaluateBlock<E>(block: Block, input: Matrix, { session, read, multiply }: Run<E>): Matrix {
+function evaluateBlock<E>(block: Block, input: Matrix, run: ForwardRun<E>): Matrix {
   let carried = input;
   const first = block.repeat?.first ?? 0;
   for (let layer = first; layer < first + repetitions(block); layer++) {
-    const keyValues = (id: NodeId): KeyValues => {
-      const key = `${block.name} ${layer} ${id}`;
-      const known = session.keyValues.get(key) ?? noKeyValues();
-      session.keyValues.set(key, known);
-      return known;
-    };
-    const steps = evaluateLayer(block, layer, carried, {
-      ...{ read, multiply, keyValues },
-      position: session.tokens,
-    });
-    let step = steps.next();
-    while (step.done !== true) step = steps.next();
-    carried = step.value;
+    const { values, around } = surroundRepetition(block, layer, carried, run);
+    for (const node of block.nodes.slice(1)) values.set(node.id, evaluateNode(node, around));
+    carried = around.rowsOf(block.output);
   }
   return carried;
 }
 
 /** True where no row of the output depends on another row, nor on its place. */
-function isRowWise(block: Block): boolean {
+export function isRowWise(block: Block): boolean {
   return block.nodes.every(({ op }) => op !== 'attention' && op !== 'rope' && op !== 'position-embedding');
 }
 
-function pickRows(x: Matrix, rows: readonly number[]): Matrix {
+export function pickRows(x: Matrix, rows: readonly number[]): Matrix {
   const picked = makeMatrix(rows.length, x.columns);
   rows.forEach((row, index) => {
     picked.data.set(rowOf(x, row), index * x.columns);

@@ -2,6 +2,7 @@ import { openThreads } from '../../linear-algebra/open-threads.ts';
 import { leastWork, multiply, performProduct } from '../../linear-algebra/product.ts';
 import type { ProductJob } from '../../linear-algebra/product-job.ts';
 import type { Threads } from '../../linear-algebra/threads.ts';
+import { makeSharedRoom } from '../../support/shared-room.ts';
 import { addBias, type MultiplyWeights, multiplyWeights, weightProduct } from './multiply-weights.ts';
 
 export interface MultiplyPool {
@@ -21,7 +22,7 @@ export async function openMultiplyPool(workerUrl: URL, threads: number): Promise
  * model in float64 stays a plain function. Weights are shared where their buffer is (see openWeights), else copied each time.
  */
 export function multiplyOn(threads: Threads<ProductJob>): MultiplyWeights {
-  const room = sharedRoom();
+  const room = makeSharedRoom();
   return (x, weights, bias, out, offset) => {
     if (threads.count === 1 || weights.length * x.rows < leastWork)
       return multiplyWeights(x, weights, bias, out, offset);
@@ -33,33 +34,5 @@ export function multiplyOn(threads: Threads<ProductJob>): MultiplyWeights {
     for (let row = 0; row < x.rows; row++)
       out.data.set(result.subarray(row * n, (row + 1) * n), row * out.columns + offset);
     addBias(bias, out, offset);
-  };
-}
-
-/**
- * Shared memory for what a product needs, one piece a purpose, used again and again: buffers of their own for each would be
- * gigabytes before they are collected.
- */
-function sharedRoom() {
-  const pieces = new Map<string, SharedArrayBuffer>();
-  const take = (purpose: string, bytes: number): SharedArrayBuffer => {
-    const kept = pieces.get(purpose);
-    if (kept !== undefined && kept.byteLength >= bytes) return kept;
-    const made = new SharedArrayBuffer(bytes);
-    pieces.set(purpose, made);
-    return made;
-  };
-  return {
-    take,
-    floats64(purpose: string, values: Float64Array): Float64Array {
-      const copy = new Float64Array(take(purpose, values.byteLength), 0, values.length);
-      copy.set(values);
-      return copy;
-    },
-    floats32(purpose: string, values: Float32Array): Float32Array {
-      const copy = new Float32Array(take(purpose, values.byteLength), 0, values.length);
-      copy.set(values);
-      return copy;
-    },
   };
 }

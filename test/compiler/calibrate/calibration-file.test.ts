@@ -15,6 +15,7 @@ import type { Calibration, LinearStatistics } from '../../../compiler/reference/
 import { evaluateLayer } from '../../../compiler/reference/float-model/evaluate-layer.ts';
 import { type Matrix, makeMatrix } from '../../../compiler/reference/float-model/matrix.ts';
 import { multiplyWeights } from '../../../compiler/reference/float-model/multiply-weights.ts';
+import { newSession } from '../../../compiler/reference/float-model/session.ts';
 import { repetitions } from '../../../ir/graph.ts';
 import { layerNames, readNoise, smallModel } from './small-model.ts';
 
@@ -53,9 +54,8 @@ function inputsOfAll(): ReadonlyMap<string, readonly Matrix[]> {
     for (const block of graph.blocks) {
       for (let layer = 0; layer < repetitions(block); layer++) {
         const seen = new Map<string, Matrix>();
-        const around = { read: readNoise, multiply: multiplyWeights, position: 0 };
-        const keyValues = () => ({ keys: new Float64Array(0), values: new Float64Array(0), tokens: 0 });
-        const steps = evaluateLayer(block, layer, value, { ...around, keyValues });
+        const run = { session: newSession(), read: readNoise, multiply: multiplyWeights };
+        const steps = evaluateLayer(block, layer, value, run);
         let step = steps.next();
         for (; step.done !== true; step = steps.next()) seen.set(...step.value);
         value = step.value;

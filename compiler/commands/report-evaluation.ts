@@ -1,0 +1,23 @@
+import type { Diagnostic } from '../diagnostics/diagnostic.ts';
+import {
+  type CommandContext,
+  type ExitCode,
+  exitCodeOf,
+  type OutputOptions,
+  reportDiagnostics,
+} from './command.ts';
+
+/** Of an adapter or its process: nothing is said of the model. */
+const adapterFaults: ReadonlySet<string> = new Set(['QK703', 'QK704', 'QK705']);
+
+/** Tells why there is no result, and the exit code for it. */
+export function reportEvaluationFaults(
+  faults: readonly Diagnostic[],
+  options: OutputOptions,
+  context: CommandContext,
+): ExitCode {
+  reportDiagnostics(faults, options, context);
+  if (faults.some(({ code }) => code === 'QK196')) return 2;
+  if (faults.some(({ code }) => adapterFaults.has(code))) return 3;
+  return faults.some(({ code }) => code === 'QK702') ? 1 : exitCodeOf(faults);
+}
