@@ -1,7 +1,7 @@
 import type { Range } from './operand.ts';
 import type { ProductJob } from './product-job.ts';
 
-/** A tile of a product without packing, for a row or two: four sums at a time, each in the order of k. */
+/** A tile of a product without packing, for a row or so: four sums at a time, each in the order of k. */
 export function multiplyFewRows(job: ProductJob, rows: Range, columns: Range): void {
   const { a, b, out, depth, how } = job;
   const sign = how === 'subtract' ? -1 : 1;

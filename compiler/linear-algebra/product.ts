@@ -1,3 +1,4 @@
+import { assert } from '../support/assert.ts';
 import { multiplyFewRows } from './multiply-few-rows.ts';
 import type { Range } from './operand.ts';
 import { packPanels } from './pack-panels.ts';
@@ -10,8 +11,8 @@ import { oneThread, type Threads } from './threads.ts';
 const mostRows = 256;
 const mostColumns = 128;
 const mostDepth = 256;
-/** With fewer rows, packing B takes longer than multiplying with it. */
-const leastRows = 3;
+/** A single row is multiplied quicker than B is packed for it. */
+const leastRows = 2;
 
 /** With fewer products, waking other threads takes longer than they save. */
 export const leastWork = 2 ** 21;
@@ -20,6 +21,10 @@ const alone = oneThread<ProductJob>(performProduct);
 /** Computes a product on all threads. */
 export function multiply(threads: Threads<ProductJob>, job: ProductJob): void {
   const { rows, columns, depth } = job;
+  const operands = [job.a.data, job.b.data, job.out.data];
+  const isShared = operands.every(({ buffer }) => buffer instanceof SharedArrayBuffer);
+  // A worker would write to a copy.
+  assert(threads.count === 1 || isShared, 'what several threads multiply is in shared memory');
   if (rows === 0 || columns === 0) return;
   (rows * columns * depth < leastWork ? alone : threads).run(job, tilesOf(job).count);
 }

@@ -56,6 +56,11 @@ test('a float model multiplies on the same threads', () => {
   expect(results[1]).toEqual(results[0]);
 });
 
+test('what is not shared is refused, for a worker would write to a copy', () => {
+  expect(() => addGram(three, new Float64Array(6), 3, sharedFloats64(9))).toThrow('shared memory');
+  expect(() => addGram(three, sharedFloats64(6), 3, new Float64Array(9))).toThrow('shared memory');
+});
+
 test('a task that fails in a worker is a failure of the caller, who does not wait for it for ever', async () => {
   const sleepy = () => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
   const two = await openThreads<unknown>(worker.url, 2, sleepy);
