@@ -53,7 +53,8 @@ const allowed: readonly { readonly from: RegExp; readonly to: readonly string[] 
  */
 const alsoAllowed: readonly { readonly from: RegExp; readonly to: readonly string[] }[] = [
   { from: /^compiler\/verify\//, to: ['compiler/executor/', 'compiler/device/'] },
-  { from: /^compiler\/(frontend|calibrate)\//, to: [checkpoint] },
+  { from: /^compiler\/frontend\//, to: [checkpoint] },
+  { from: /^compiler\/calibrate\//, to: [checkpoint, linearAlgebra] },
   { from: /^compiler\/evaluate\//, to: ['compiler/executor/', 'compiler/families/', linearAlgebra] },
 ];
 
