@@ -9,6 +9,7 @@ import { diagnose } from '../diagnostics/codes.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import { quoteText } from '../diagnostics/escape-text.ts';
 import { fail, type Result, succeed } from '../support/result.ts';
+import { codesFolder, openCodes } from './checkpoint/open-codes.ts';
 
 /** The tensors of a model by name, and the folder that its files lie in. */
 export interface OpenedTensors {
@@ -23,7 +24,7 @@ export function folderOfModel(path: string): string {
 
 /**
  * The tensors of all files that a graph names, from their headers. Faults: QK150 to QK158 of the files, QK154 a tensor in
- * two of them; QK191 the model names no file.
+ * two of them, and those of openCodes; QK191 the model names no file.
  */
 export function openTensors(path: string, graph: Graph): Result<OpenedTensors, readonly Diagnostic[]> {
   const folder = folderOfModel(path);
@@ -43,7 +44,8 @@ export function openTensors(path: string, graph: Graph): Result<OpenedTensors, r
       tensors.set(tensor.name, tensor);
     }
   }
-  return succeed({ folder, tensors });
+  const opened = openCodes(codesFolder(folder, graph.weightFiles), tensors);
+  return opened.ok ? succeed({ folder, tensors: opened.value.tensors }) : opened;
 }
 
 function readFile(file: string): Result<readonly StoredTensor[], readonly Diagnostic[]> {
