@@ -4,18 +4,8 @@ import { quoteText } from '../../diagnostics/escape-text.ts';
 import { fail, type Result, succeed } from '../../support/result.ts';
 import { readFloats } from '../read-floats.ts';
 import type { StoredTensor } from '../stored-tensor.ts';
-import {
-  type CodedLinear,
-  checkShape,
-  type LinearParts,
-  misfit,
-  needPart,
-  readGroupOf,
-  readIntegers,
-  readWords,
-  scaleDtype,
-  scaleDtypes,
-} from './linear-parts.ts';
+import { type CompressedForm, fitCompressed } from './fit-compressed.ts';
+import { type CodedLinear, type LinearParts, readGroupOf, readWords, scaleDtype } from './linear-parts.ts';
 import type { CompressedQuantisation, CompressedScheme } from './quantisation.ts';
 import type { StoredCodes } from './stored-codes.ts';
 import { transpose, unpackBits, wordsOf } from './unpack-bits.ts';
@@ -40,93 +30,14 @@ export function readCompressed(
   return fail(fault ?? diagnose('QK197', { file: parts.file, message }));
 }
 
-interface Form {
-  readonly n: number;
-  readonly k: number;
-  readonly groups: number;
-  readonly groupSize: number;
-  readonly codes: StoredTensor;
-  readonly scale: StoredTensor;
-  readonly zero: StoredTensor | undefined;
-  readonly order: StoredTensor | undefined;
-}
-
 function readAs(parts: LinearParts, scheme: CompressedScheme): Result<CodedLinear, Diagnostic> {
-  const measured = measure(parts, scheme);
+  const measured = fitCompressed(parts, scheme);
   if (!measured.ok) return measured;
   const { n, k, scale } = measured.value;
   return succeed({ n, k, dtype: scaleDtype(scale), read: () => readAll(measured.value, scheme) });
 }
 
-function measure(parts: LinearParts, scheme: CompressedScheme): Result<Form, Diagnostic> {
-  const { packed, bits, symmetric, strategy } = scheme;
-  const codes = packed ? needPart(parts, 'weight_packed', ['I32']) : needPart(parts, 'weight', ['I8']);
-  if (!codes.ok) return codes;
-  const shape = packed ? readShape(parts) : succeed(codes.value.shape);
-  if (!shape.ok) return shape;
-  const [n = 0, k = 0] = shape.value;
-  const groupSize = scheme.groupSize ?? k;
-  const groups = k === 0 ? 0 : Math.ceil(k / groupSize);
-  const widthFault = packed ? checkShape(codes.value, [n, wordsOf(k, bits)]) : undefined;
-  if (widthFault !== undefined) return fail(widthFault);
-  const dimensions = parts.tensor('weight_scale')?.shape.length ?? 2;
-  const whole = strategy === 'tensor' && dimensions < 2;
-  const scale = needPart(parts, 'weight_scale', scaleDtypes, whole ? dimensions : 2);
-  if (!scale.ok) return scale;
-  const expected = strategy === 'tensor' ? [1, 1].slice(0, whole ? dimensions : 2) : [n, groups];
-  const scaleFault =
-    checkShape(scale.value, expected) ??
-    (k % groupSize === 0 ? undefined : misfit(codes.value, `groups of ${groupSize} columns`));
-  if (scaleFault !== undefined) return fail(scaleFault);
-  const zero = measureZero(parts, symmetric, packed && strategy !== 'tensor' && !symmetric, scale.value, [
-    wordsOf(n, bits),
-    groups,
-  ]);
-  if (!zero.ok) return zero;
-  const order = parts.tensor('weight_g_idx');
-  const orderFault = order === undefined ? undefined : checkShape(order, [k]);
-  if (orderFault !== undefined) return fail(orderFault);
-  if (order !== undefined && !['I32', 'I64'].includes(order.format.name)) return fail(misfit(order, 'I32'));
-  return succeed({
-    n,
-    k,
-    groups,
-    groupSize,
-    codes: codes.value,
-    scale: scale.value,
-    zero: zero.value,
-    order,
-  });
-}
-
-/** weight_shape: [N, K], the one tensor whose values are read before weights are. */
-function readShape(parts: LinearParts): Result<readonly number[], Diagnostic> {
-  const tensor = needPart(parts, 'weight_shape', ['I64', 'I32'], 1);
-  if (!tensor.ok) return tensor;
-  const fault = checkShape(tensor.value, [2]);
-  if (fault !== undefined) return fail(fault);
-  const read = readIntegers(tensor.value);
-  if (!read.ok || read.value.every((size) => size >= 1 && size <= 2 ** 31)) return read;
-  const message = `${quoteText(tensor.value.name)} is [${read.value.join(', ')}]`;
-  return fail(diagnose('QK197', { file: parts.file, message, expected: 'the rows and columns of a weight' }));
-}
-
-/** Asymmetric codes need zero points; symmetric ones may have some, which older versions wrote though they are 0. */
-function measureZero(
-  parts: LinearParts,
-  symmetric: boolean,
-  packed: boolean,
-  scale: StoredTensor,
-  packedShape: readonly number[],
-): Result<StoredTensor | undefined, Diagnostic> {
-  if (symmetric && parts.tensor('weight_zero_point') === undefined) return succeed(undefined);
-  const zero = needPart(parts, 'weight_zero_point', [packed ? 'I32' : 'I8'], packed ? 2 : scale.shape.length);
-  if (!zero.ok) return zero;
-  const fault = checkShape(zero.value, packed ? packedShape : scale.shape);
-  return fault === undefined ? zero : fail(fault);
-}
-
-function readAll(form: Form, scheme: CompressedScheme): Result<StoredCodes, Diagnostic> {
+function readAll(form: CompressedForm, scheme: CompressedScheme): Result<StoredCodes, Diagnostic> {
   const { n, k, groups, groupSize } = form;
   const { bits, packed, strategy } = scheme;
   const scale = readFloats(form.scale);
@@ -140,15 +51,8 @@ function readAll(form: Form, scheme: CompressedScheme): Result<StoredCodes, Diag
   const spread = strategy === 'tensor';
   return succeed({
     // What is not packed may be any byte, however many bits were meant.
-    ...{
-      bits: packed ? bits : 8,
-      n,
-      k,
-      groups,
-      groupSize,
-      codes: codes.value,
-      dtype: scaleDtype(form.scale),
-    },
+    bits: packed ? bits : 8,
+    ...{ n, k, groups, groupSize, codes: codes.value, dtype: scaleDtype(form.scale) },
     ...(order.value === undefined ? {} : { groupOf: order.value }),
     scales: spread ? new Float32Array(n).fill(scale.value[0] ?? 0) : scale.value,
     zeros: spread ? new Int16Array(n).fill(zeros.value[0] ?? 0) : zeros.value,
@@ -156,7 +60,7 @@ function readAll(form: Form, scheme: CompressedScheme): Result<StoredCodes, Diag
 }
 
 function readCodes(
-  { codes, n, k }: Form,
+  { codes, n, k }: CompressedForm,
   { packed, bits }: CompressedScheme,
 ): Result<Uint8Array, Diagnostic> {
   if (!packed) {
@@ -171,7 +75,7 @@ function readCodes(
 
 /** As many as there are scales. */
 function readZeros(
-  { zero, scale, n, groups }: Form,
+  { zero, scale, n, groups }: CompressedForm,
   { packed, bits }: CompressedScheme,
 ): Result<Int16Array, Diagnostic> {
   const half = 2 ** ((packed ? bits : 8) - 1);
@@ -196,7 +100,7 @@ function readZeros(
 /** The library sorts columns by group and cuts them into equal groups: the same as a group of each only where all are full. */
 function readOrder(
   tensor: StoredTensor,
-  { groups, groupSize }: Form,
+  { groups, groupSize }: CompressedForm,
 ): Result<Int32Array | undefined, Diagnostic> {
   const order = readGroupOf(tensor, groups, -1);
   if (!order.ok || order.value === undefined) return order;
