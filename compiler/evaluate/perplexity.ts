@@ -18,7 +18,7 @@ export interface Loss {
 }
 
 /** Adds up -ln p over windows. Each is a sequence of its own, whose first token nothing foresees. */
-export class LossSum {
+class LossSum {
   private sum = 0;
   private count = 0;
 
