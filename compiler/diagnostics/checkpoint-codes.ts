@@ -72,4 +72,12 @@ export const checkpointCodes: CodeTable = {
   QK194: error('the text cannot be used', 'tokens are little-endian 16-bit ids, texts are UTF-8'),
   QK195: error('no bundle for this model', 'compile the model with the same options, or leave --bundle out'),
   QK196: error('usage of eval or run', 'see quikc eval --help and quikc run --help'),
+  QK197: error(
+    'codes of a weight do not fit',
+    'its tensors and the quantization_config are of different checkpoints, or the file is damaged: fetch both again',
+  ),
+  QK198: warning(
+    'zero points are not as the config says',
+    'they are read as the weights have it: docs/checkpoints.md says how that is told',
+  ),
 };

@@ -8,12 +8,13 @@ import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import { quoteText } from '../diagnostics/escape-text.ts';
 import type { Result } from '../support/result.ts';
 import { fail, succeed } from '../support/result.ts';
+import { codesFolder, openCodes } from './checkpoint/open-codes.ts';
 
 type Faults = readonly Diagnostic[];
 
 /**
  * The tensors of the weight files that a model.json names, relative to its folder, by name: safetensors, or GGUF by the ending.
- * Faults: QK150 to QK158 of the files, QK154 a tensor in two of them.
+ * Faults: QK150 to QK158 of the files, QK154 a tensor in two of them, and those of openCodes.
  */
 export function openWeightFiles(
   folder: string,
@@ -32,7 +33,8 @@ export function openWeightFiles(
       tensors.set(tensor.name, tensor);
     }
   }
-  return succeed(tensors);
+  const opened = openCodes(codesFolder(folder, files), tensors);
+  return opened.ok ? succeed(opened.value.tensors) : opened;
 }
 
 function readTensors(file: string): Result<readonly StoredTensor[], Faults> {

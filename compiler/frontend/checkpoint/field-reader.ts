@@ -29,6 +29,15 @@ export class FieldReader {
     return Object.hasOwn(this.#fields, key);
   }
 
+  keys(): readonly string[] {
+    return Object.keys(this.#fields);
+  }
+
+  /** A whole number from 1, or undefined for -1 as well, by which configs of quantisers mean all of a row. */
+  groupSize(key: string): number | undefined {
+    return this.#fields[key] === -1 ? undefined : this.size(key);
+  }
+
   size(key: string): number | undefined {
     const expected = `a whole number from 1 to ${largestSize}`;
     const isSize = (value: number) => Number.isInteger(value) && value >= 1 && value <= largestSize;
@@ -90,6 +99,12 @@ export class FieldReader {
     this.faults.push(
       diagnose('QK162', { ...place, message, ...(expected === undefined ? {} : { expected }) }),
     );
+  }
+
+  /** Reports weights that are quantised in a way that is not read: QK163. */
+  refuseQuantised(key: string, what: string, expected: string): void {
+    const place = { file: this.#file, pointer: this.pointer(key) };
+    this.faults.push(diagnose('QK163', { ...place, message: `the weights are ${what}`, expected }));
   }
 
   #read(key: string): unknown {

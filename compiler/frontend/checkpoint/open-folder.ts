@@ -15,9 +15,11 @@ import type { Checkpoint } from './checkpoint.ts';
 import type { CheckpointFacts } from './checkpoint-facts.ts';
 import { describeCheckpoint, nameOfCheckpoint, originsOf } from './describe-checkpoint.ts';
 import { FieldReader, isFields } from './field-reader.ts';
+import { openCodes } from './open-codes.ts';
 import { readFalconConfig } from './read-falcon-config.ts';
 import { readLlamaConfig } from './read-llama-config.ts';
 import { readOptConfig } from './read-opt-config.ts';
+import { readQuantisation } from './read-quantisation.ts';
 
 type Faults = readonly Diagnostic[];
 
@@ -42,6 +44,8 @@ export async function openFolder(folder: string): Promise<Result<Checkpoint, Fau
   const weights = await readWeights(folder);
   if (!weights.ok) return weights;
   const shards = weights.value;
+  const opened = shards === undefined ? undefined : openCodes(folder, shards.tensors);
+  if (opened?.ok === false) return fail(locate(opened.error));
   const model = describeCheckpoint(nameOfCheckpoint(resolve(folder)), facts.value, shards?.files);
   const { text } = source.value;
   return succeed({
@@ -49,8 +53,8 @@ export async function openFolder(folder: string): Promise<Result<Checkpoint, Fau
     originOf: originsOf(facts.value),
     identity: { file: 'config.json', bytes: Buffer.byteLength(text), sha256: sha256(text) },
     folder,
-    ...(shards === undefined ? {} : { tensors: shards.tensors }),
-    warnings: shards === undefined ? [warnOfNoWeights(folder)] : [],
+    ...(opened === undefined ? {} : { tensors: opened.value.tensors }),
+    warnings: opened === undefined ? [warnOfNoWeights(folder)] : opened.value.warnings,
     locate,
   });
 }
@@ -84,13 +88,9 @@ function readConfig({ file, text }: SourceFile): Result<CheckpointFacts, Faults>
   }
   const config = new FieldReader(value, file);
   const facts = readArchitecture(config);
-  if (config.within('quantization_config') !== undefined) {
-    const pointer = config.pointer('quantization_config');
-    const method = config.within('quantization_config')?.text('quant_method') ?? 'some method';
-    config.faults.push(
-      diagnose('QK163', { file, pointer, message: `its weights are quantised by ${quoteText(method)}` }),
-    );
-  }
+  // What it says, openCodes reads again, where there are weights: here it is refused without them too.
+  const quantised = config.within('quantization_config');
+  if (quantised !== undefined) readQuantisation(quantised);
   const dtype = readDtype(config);
   if (facts === undefined || config.faults.length > 0) return fail(config.faults);
   return succeed({ ...facts, dtype });

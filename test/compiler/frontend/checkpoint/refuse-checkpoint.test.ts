@@ -49,7 +49,6 @@ describe('refuses', () => {
       { model_type: 'qwen2', use_sliding_window: true },
       /^QK162 \/use_sliding_window/,
     ],
-    ['a quantised checkpoint', { quantization_config: { quant_method: 'gptq', bits: 4 } }, /^QK163 .*"gptq"/],
     ['heads that do not divide', { num_attention_heads: 7 }, /^QK114 \/num_attention_heads \d+/],
     ['an odd head', { head_dim: 63 }, /^QK114 \/head_dim/],
     ['more layers than there are', { num_hidden_layers: 3 }, /^QK157 .*model\.layers\.2\./],
