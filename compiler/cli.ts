@@ -116,6 +116,12 @@ withModelOptions(program.command('quantize'), errorsOnly)
   .option('--method <name>', 'gptq, or rtn: round to the nearest code (default: gptq)', given)
   .option('--damping <x>', "GPTQ: part of the Hessian's mean diagonal (default: 0.01)", given)
   .option('--order <name>', 'GPTQ: score, natural or act-order (default: score, rising max |x|)', given)
+  .option(
+    '--score <tokens>',
+    'columns by max |x| of all tokens, or of the rest after the first (default: all)',
+    given,
+  )
+  .option('--propagate', 'let each layer see what became of those before it')
   .option('--sparsity <pattern>', 'prune all of them: 2:4 or 4:8-pairs (default: as the model says)', given)
   .option('--no-clip', 'scales that cover every weight, in place of those of least error')
   .option(

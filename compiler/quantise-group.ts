@@ -22,6 +22,10 @@ export interface QuantiseMethod {
   readonly damping: number;
   /** GPTQ: in which order columns are rounded. */
   readonly order: ColumnOrder['kind'];
+  /** Which tokens' max |x| ranks columns: those after the first of each window, or all. */
+  readonly score: 'rest' | 'all';
+  /** Lets each layer see what became of those before it, as GPTQ does; else all see the float model's inputs. */
+  readonly propagate: boolean;
   /** A linear none of whose inputs exceeds it keeps no outlier columns; twice that at 8 bits (QUIK's T). */
   readonly threshold: number;
 }
@@ -38,8 +42,7 @@ export interface NamedLinear {
 }
 
 /**
- * Quantises the linears that read one value: their outlier columns are the largest of one ranking, by max |x| without the first
- * token of a sequence, whose massive activations would take columns from all others. Faults: of weights, QK181 to QK183.
+ * Quantises the linears that read one value: their outlier columns are the largest of one ranking, by max |x|. Faults: of weights, QK181 to QK183.
  */
 export function quantiseGroup(
   { linears }: PlannedGroup,
@@ -63,11 +66,11 @@ function quantiseLinear(
   { n, k, bits, clip, sparsity, columns, outliers }: PlannedLinear,
   weights: Float32Array,
   { absMaxRest, absMax, gram }: LinearStatistics,
-  { method, damping, order: kind, threshold }: QuantiseMethod,
+  { method, damping, order: kind, score: tokens, threshold }: QuantiseMethod,
   { dtype, threads }: QuantiseMeans,
 ): Result<QuantisedLinear, QuantiseFault> {
   // Windows of one token have nothing but first ones.
-  const score = absMaxRest.some((size) => size > 0) ? absMaxRest : absMax;
+  const score = tokens === 'rest' && absMaxRest.some((size) => size > 0) ? absMaxRest : absMax;
   const count = outlierCount(score, outliers, threshold, bits);
   const outlierColumns = columns ?? chooseOutlierColumns(score, count);
   const linear = { weights, n, k, outlierColumns, bits, clip, dtype };

@@ -117,7 +117,7 @@ async function quantiseNext(
   const passes = isDone ? [] : splitPasses(planned.groups, method);
   const made: NamedLinear[] = [];
   for (const [index, groups] of passes.entries()) {
-    const goesOn = index === passes.length - 1 && !isLast;
+    const goesOn = index === passes.length - 1 && !isLast && !method.propagate;
     const grams = method.method === 'gptq' ? { grams: threads } : {};
     const gatherers = new Map(groups.map(({ group }) => [group.input, gatherStatistics(group.k, grams)]));
     const visit = {
@@ -139,14 +139,19 @@ async function quantiseNext(
       made.push(...linears.value);
     }
   }
-  if (passes.length === 0 && !isLast) {
-    const passed = await walk.advance({ onFraction: (fraction) => progress.at(at, fraction) });
+  const saved = isDone ? succeed(undefined) : workspace.saveLayer(at, made);
+  if (!saved.ok || isLast) return saved;
+  if (walk.state().at === at) {
+    const read = method.propagate ? workspace.readLayer(at, planned, request.read) : succeed(request.read);
+    if (!read.ok) return read;
+    const passed = await walk.advance({
+      read: read.value,
+      onFraction: (fraction) => progress.at(at, 0.6 + 0.4 * fraction),
+    });
     if (!passed.ok) return passed;
   }
-  const saved = isDone ? succeed(undefined) : workspace.saveLayer(at, made);
-  if (!saved.ok) return saved;
   progress.at(at, 1);
-  return isLast ? saved : workspace.saveWalk(walk);
+  return workspace.saveWalk(walk);
 }
 
 type Gatherer = ReturnType<typeof gatherStatistics>;

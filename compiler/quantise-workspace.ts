@@ -1,14 +1,20 @@
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Graph } from '../ir/graph.ts';
+import type { Graph, WeightReference } from '../ir/graph.ts';
 import { readWalk, saveWalk } from './calibrate/save-walk.ts';
 import type { TokenWindows } from './calibrate/token-windows.ts';
 import type { LayerWalk, WalkState } from './calibrate/walk-layers.ts';
+import { openByteSource } from './checkpoint/byte-source.ts';
 import { quantisedFormat, writeLinear } from './checkpoint/quantised-tensors.ts';
+import { readQuantisedLinear } from './checkpoint/read-quantised-linear.ts';
+import { readSafetensors } from './checkpoint/read-safetensors.ts';
 import { writeSafetensors } from './checkpoint/write-safetensors.ts';
 import { diagnose } from './diagnostics/codes.ts';
 import type { Diagnostic } from './diagnostics/diagnostic.ts';
+import type { PlannedLayer } from './plan-quantisation.ts';
 import type { NamedLinear } from './quantise-group.ts';
+import { dequantiseLinear } from './reference/dequantise-linear.ts';
+import type { ReadWeight } from './reference/float-model/session.ts';
 import { describeFileError } from './support/describe-file-error.ts';
 import { ensureFolder } from './support/ensure-folder.ts';
 import { lockFile } from './support/lock-file.ts';
@@ -23,6 +29,12 @@ export interface QuantiseWorkspace {
   /** The file of a layer that is done. */
   layerFile(at: number): string | undefined;
   saveLayer(at: number, linears: readonly NamedLinear[]): Result<undefined, Diagnostic>;
+  /** The weights of a layer: those that were quantised as their codes have them, the others as `read` has them. */
+  readLayer(
+    at: number,
+    planned: PlannedLayer | undefined,
+    read: ReadWeight<Diagnostic>,
+  ): Result<ReadWeight<Diagnostic>, Diagnostic>;
   /** Where a walk was left, if that was saved and can be read. */
   readWalk(tokens: TokenWindows): WalkState | undefined;
   saveWalk(walk: LayerWalk): Result<undefined, Diagnostic>;
@@ -66,6 +78,10 @@ export function openQuantiseWorkspace(
           linears.flatMap(({ name, linear }) => writeLinear(name, linear, graph.dtype)),
           { format: quantisedFormat },
         ),
+      readLayer: (at, planned, read) =>
+        existsSync(fileOf(at)) && planned !== undefined
+          ? readLayer(fileOf(at), planned, read)
+          : succeed(read),
       readWalk(tokens) {
         if (!existsSync(walkFile)) return undefined;
         const read = readWalk(walkFile, graph, tokens);
@@ -85,4 +101,30 @@ export function openQuantiseWorkspace(
   } catch (cause) {
     return fail(diagnose('QK171', { file: folder, message: describeFileError(cause) }));
   }
+}
+
+function readLayer(
+  file: string,
+  { layer, groups }: PlannedLayer,
+  read: ReadWeight<Diagnostic>,
+): Result<ReadWeight<Diagnostic>, Diagnostic> {
+  const source = openByteSource(file);
+  const listed = source.ok ? readSafetensors(source.value) : fail([source.error]);
+  if (!listed.ok) return fail(listed.error[0] ?? diagnose('QK179', { file, message: 'it cannot be read' }));
+  const tensors = new Map(listed.value.map((tensor) => [tensor.name, tensor]));
+  const known = new Map<WeightReference, Float32Array>();
+  for (const { name, n, k, bits, weight } of groups.flatMap(({ linears }) => linears)) {
+    const outliers = tensors.get(`${name}.outlier_columns`)?.shape[0] ?? 0;
+    const linear = readQuantisedLinear(
+      tensors,
+      { name, n, k, bits, outliers, outlierColumns: undefined },
+      file,
+    );
+    if (!linear.ok) return linear;
+    known.set(weight, dequantiseLinear(linear.value));
+  }
+  return succeed((reference, index) => {
+    const own = index === layer.index ? known.get(reference) : undefined;
+    return own === undefined ? read(reference, index) : succeed(own);
+  });
 }

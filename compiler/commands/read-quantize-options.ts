@@ -16,6 +16,8 @@ export interface QuantizeTexts {
   readonly method?: string;
   readonly damping?: string;
   readonly order?: string;
+  readonly score?: string;
+  readonly propagate?: boolean;
   readonly threshold?: string;
   readonly sparsity?: string;
   /** False for --no-clip. */
@@ -36,6 +38,7 @@ export interface QuantizeChoices {
 
 const methods = ['gptq', 'rtn'] as const;
 const orders = ['score', 'natural', 'act-order'] as const;
+const scores = ['rest', 'all'] as const;
 const sparsities = ['dense', '2:4', '4:8-pairs'] as const;
 
 export function readQuantizeOptions(texts: QuantizeTexts): Result<QuantizeChoices, Diagnostic> {
@@ -72,10 +75,14 @@ export function readQuantizeOptions(texts: QuantizeTexts): Result<QuantizeChoice
   const most = whole('--max-tokens', texts.maxTokens);
   if (calibration !== undefined && (window !== undefined || most !== undefined))
     refuse('statistics are taken as they are', 'no --window or --max-tokens with --calibration');
+  if (calibration !== undefined && texts.propagate === true)
+    refuse("statistics of a file are the float model's", 'no --propagate with --calibration');
   const method = {
     method: oneOf('--method', texts.method, methods, 'gptq'),
     damping: real('--damping', texts.damping) ?? 0.01,
     order: oneOf('--order', texts.order, orders, 'score'),
+    score: oneOf('--score', texts.score, scores, 'all'),
+    propagate: texts.propagate === true,
     threshold: real('--threshold', texts.threshold) ?? 0,
   };
   const sparsity =

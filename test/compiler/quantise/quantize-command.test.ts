@@ -80,7 +80,7 @@ describe.each([
     const all = await readAll();
     expect(all.size).toBeGreaterThan(8);
     for (const [name, { outlierColumns, bits }] of all) {
-      const score = read.value.linears.get(name)!.absMaxRest;
+      const score = read.value.linears.get(name)!.absMax;
       const kept = [...outlierColumns].map((column) => score[column]!);
       const others = [...score].filter((_, column) => !outlierColumns.includes(column));
       expect(Math.min(...kept), name).toBeGreaterThanOrEqual(Math.max(...others));
@@ -105,38 +105,41 @@ test('statistics of a file give the bytes that the model itself gives', async ()
   );
 });
 
-test('ended after any layer, it goes on from there and comes to the same bytes', async () => {
-  expect((await run(llama)).code).toBe(0);
-  const loaded = await loadWeightedModel(llama, { layers: overrides.layer, outliers: overrides.outliers });
-  if (!loaded.ok) throw new Error(JSON.stringify(loaded.error));
-  const ids = new Uint16Array(Uint8Array.from(readFileSync(join(llama, 'tokens.bin'))).buffer);
-  const tokens = { window: 8, count: Math.floor(ids.length / 8), ids: Uint32Array.from(ids).slice(0, 24) };
-  const place = join(folder, 'ended');
-  const partial = `${place}.quikc-partial`;
-  const layersDone = () =>
-    existsSync(partial) ? readdirSync(partial).filter((name) => name.startsWith('layer-')).length : 0;
-  const seen = new Set<number>();
-  for (let ends = 0; !existsSync(place); ends++) {
-    const controller = new AbortController();
-    const before = layersDone();
-    await quantiseCheckpoint({
-      ...{ path: llama, model: loaded.value, output: place, overrides: {} },
-      source: { kind: 'walk', tokens },
-      method: { method: 'gptq', damping: 0.01, order: 'score', threshold: 0 },
-      threads: { ...oneThread(performQuantise), close: () => Promise.resolve() },
-      signal: controller.signal,
-      // As soon as there is a file more than there was.
-      onFraction: () => {
-        if (layersDone() > before) controller.abort();
-      },
-    }).catch(() => {});
-    seen.add(layersDone());
-    expect(ends).toBeLessThan(20);
-  }
-  expect(seen.size).toBeGreaterThan(1);
-  expect(existsSync(partial)).toBe(false);
-  expect(weights(place).equals(weights())).toBe(true);
-});
+test.each([false, true])(
+  'ended after any layer, it goes on to the same bytes; propagating: %s',
+  async (propagate) => {
+    expect((await run(llama, { ...given(llama), propagate })).code).toBe(0);
+    const loaded = await loadWeightedModel(llama, { layers: overrides.layer, outliers: overrides.outliers });
+    if (!loaded.ok) throw new Error(JSON.stringify(loaded.error));
+    const ids = new Uint16Array(Uint8Array.from(readFileSync(join(llama, 'tokens.bin'))).buffer);
+    const tokens = { window: 8, count: Math.floor(ids.length / 8), ids: Uint32Array.from(ids).slice(0, 24) };
+    const place = join(folder, 'ended');
+    const partial = `${place}.quikc-partial`;
+    const layersDone = () =>
+      existsSync(partial) ? readdirSync(partial).filter((name) => name.startsWith('layer-')).length : 0;
+    const seen = new Set<number>();
+    for (let ends = 0; !existsSync(place); ends++) {
+      const controller = new AbortController();
+      const before = layersDone();
+      await quantiseCheckpoint({
+        ...{ path: llama, model: loaded.value, output: place, overrides: {} },
+        source: { kind: 'walk', tokens },
+        method: { method: 'gptq', damping: 0.01, order: 'score', score: 'all', propagate, threshold: 0 },
+        threads: { ...oneThread(performQuantise), close: () => Promise.resolve() },
+        signal: controller.signal,
+        // As soon as there is a file more than there was.
+        onFraction: () => {
+          if (layersDone() > before) controller.abort();
+        },
+      }).catch(() => {});
+      seen.add(layersDone());
+      expect(ends).toBeLessThan(20);
+    }
+    expect(seen.size).toBeGreaterThan(1);
+    expect(existsSync(partial)).toBe(false);
+    expect(weights(place).equals(weights())).toBe(true);
+  },
+);
 
 test('GPTQ, pruned: two of four neighbours are 0 in every row', async () => {
   expect((await run(llama, { ...given(llama), sparsity: '2:4' })).code).toBe(0);
