@@ -223,7 +223,7 @@ const tuneCommand = withOutputOptions(program.command('tune'), errorsOnly)
 tuneCommand
   .command('merge')
   .description('put records from elsewhere beside the own ones; of equal things, all trials')
-  .argument('<from...>', 'folders of records, or single ones', given)
+  .argument('<from...>', 'folders of records, or single ones', collect)
   .option('--records <dir>', "folder to put them in (default: in quikc's cache)", given)
   .action(async (from, _options, command) => {
     const { tuneMerge } = await import('./commands/tune-merge.ts');
