@@ -3,13 +3,15 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import type { CommandContext, ExitCode } from './commands/command.ts';
 import { readSurroundings } from './options.ts';
+import { openTextOutput } from './support/text-output.ts';
 import { version } from './support/version.ts';
 
-const context: CommandContext = {
-  ...readSurroundings(),
-  out: (text) => process.stdout.write(text),
-  err: (text) => process.stderr.write(text),
-};
+let exitCode: ExitCode = 0;
+
+// A reader that closes the pipe (head, less) is no error. A command that has just ended has its exit code by then.
+const output = openTextOutput(process.stdout, () => setImmediate(() => process.exit(exitCode)));
+const errors = openTextOutput(process.stderr);
+const context: CommandContext = { ...readSurroundings(), out: output.write, err: errors.write };
 
 /** Every value: an empty one is a variable that a script forgot to set, never what was meant. */
 function given(value: string): string {
@@ -50,10 +52,9 @@ function withModelOptions(command: Command, quiet: string): Command {
 const program = new Command('quikc')
   .description('Writes, proves and packages GPU kernels for quantised language models')
   .version(version)
+  .configureOutput({ writeOut: context.out, writeErr: context.err })
   .exitOverride()
   .showHelpAfterError('(quikc <command> --help lists the options)');
-
-let exitCode: ExitCode = 0;
 
 withModelOptions(program.command('compile'), errorsOnly)
   .description('compile a model to kernels')
@@ -253,11 +254,6 @@ withOutputOptions(toolchainCommand.command('install'), errorsOnly)
     exitCode = await toolchain(options, context);
   });
 
-// A reader that closes the pipe (head, less) is no error.
-process.stdout.on('error', (fault: NodeJS.ErrnoException) => {
-  if (fault.code === 'EPIPE') process.exit(0);
-});
-
 try {
   await program.parseAsync();
 } catch (cause) {
@@ -266,5 +262,10 @@ try {
     const { reportCrash } = await import('./commands/report-crash.ts');
     exitCode = reportCrash(cause, context);
   }
+}
+const unwritten = await output.settle();
+if (unwritten !== undefined) {
+  const { reportUnwritten } = await import('./commands/report-unwritten.ts');
+  exitCode = reportUnwritten(unwritten, exitCode, context);
 }
 process.exitCode = exitCode;

@@ -58,6 +58,7 @@ export const codes: CodeTable = {
   QK551: error('the bundle cannot be written', 'check the folder, its permissions and the space on its disk'),
   QK553: error('graphs cannot be dumped', 'name a folder that you can write to with --dump'),
   QK554: error('the output is where you are', 'name a folder of its own, e.g. -o bundle'),
+  QK555: error('the output cannot be written', 'free some space, or send it elsewhere'),
   QK560: error('not a bundle', 'name the folder that quikc compile wrote'),
   QK561: error('a file of the bundle was altered', 'compile the model again'),
   QK562: error('a file of the bundle is missing', 'compile the model again'),

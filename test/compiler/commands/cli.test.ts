@@ -96,6 +96,40 @@ describe('exit codes of the process', () => {
     const run = await execa('bash', ['-c', `set -o pipefail; ${command}`], { reject: false });
     expect([run.exitCode, run.stderr]).toEqual([0, '']);
   });
+
+  test('a closed pipe hides no failure', async () => {
+    const absent = ['inspect', 'absent.json', '--json'].join(' ');
+    const command = `node ${join(folder, 'cli.js')} ${absent} | true`;
+    expect((await execa('bash', ['-c', `set -o pipefail; ${command}`], { reject: false })).exitCode).toBe(1);
+  });
+});
+
+describe('output that cannot be written', () => {
+  const inShell = (script: string) =>
+    execa('bash', ['-c', script, 'bash', join(folder, 'cli.js')], { reject: false });
+
+  test
+    .skipIf(!existsSync('/dev/full'))
+    .each(['targets', 'inspect examples/llama-2-7b/model.json --json', '--help', '--version'])(
+    'on a full disk %s fails, and says why (needs /dev/full)',
+    async (words) => {
+      const run = await inShell(`node "$1" ${words} > /dev/full`);
+      expect(run.exitCode).toBe(1);
+      expect(run.stderr).toMatch(/^error QK555 the output cannot be written\n.*ENOSPC/);
+    },
+  );
+
+  test.skipIf(!existsSync('/dev/full'))('no room for warnings is no failure (needs /dev/full)', async () => {
+    const run = await inShell(`node "$1" inspect test/fixtures/models/ragged.json 2> /dev/full`);
+    expect([run.exitCode, run.stdout.includes('ragged')]).toEqual([0, true]);
+  });
+
+  test.skipIf(process.platform === 'win32')('a disk with room for a part of it is full too', async () => {
+    const file = join(folder, 'short.json');
+    const limit = `trap '' XFSZ; ulimit -f 1`;
+    const run = await inShell(`${limit}; node "$1" inspect examples/llama-2-7b/model.json --json > ${file}`);
+    expect([run.exitCode, run.stderr.includes('QK555')]).toEqual([1, true]);
+  });
 });
 
 test('tune merge takes several folders and files, and puts them where --records says', async () => {
