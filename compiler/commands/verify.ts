@@ -96,9 +96,6 @@ export async function verify(
   return passed ? 0 : 4;
 }
 
-/** The adapter's: nothing is said of any kernel. */
-const adapterFaults: ReadonlySet<string> = new Set(['QK703', 'QK704', 'QK705']);
-
 async function verifyOnAdapter(
   bundle: Bundle,
   options: VerifyCommandOptions,
@@ -118,7 +115,7 @@ async function verifyOnAdapter(
   if (!outcome.value.ok) {
     const fault = outcome.value.error;
     reportDiagnostics([fault], options, context);
-    return fault.code === 'QK566' ? 2 : adapterFaults.has(fault.code) ? 3 : exitCodeOf([fault]);
+    return fault.code === 'QK566' ? 2 : exitCodeOf([fault]);
   }
   const { adapter, kernels, notRun } = outcome.value.value;
   const seconds = (performance.now() - started) / 1000;
