@@ -1,8 +1,10 @@
 import type { CudaResources, Manifest, ManifestKernel, WgslResources } from '../../ir/manifest.ts';
 import { printSchedule, printTokens } from '../../ir/print-schedule.ts';
-import type { RangeChoice, ScheduleReport, TunedReport } from '../../ir/schedule-choice.ts';
+import type { RangeChoice, ScheduleReport } from '../../ir/schedule-choice.ts';
 import { variantsOf } from '../package/variants-of.ts';
 import { formatCount } from '../support/format-count.ts';
+import { compareTimes } from './compare-times.ts';
+import { explainTuned } from './explain-tuned.ts';
 import { type Column, formatTable } from './format-table.ts';
 
 /** One kernel for a person: what it serves and takes, and for each range of M why it was chosen. */
@@ -87,45 +89,17 @@ function explainRange({ report, ...range }: RangeChoice): string {
       : [
           `outliers cost ${outlierCost.microseconds.toFixed(2)} us *modelled* and ${formatCount(outlierCost.weightBytes)} bytes of weights more than quantising every column\n`,
         ]),
-    `ranked against ${formatCount(legal)} legal schedules; the ${runnersUp.length} next best:\n`,
-    formatTable(rankColumns, ranking(report)),
+    ...(report.tuned === undefined
+      ? [
+          `ranked against ${formatCount(legal)} legal schedules; the ${runnersUp.length} next best:\n`,
+          formatTable(rankColumns, ranking(report)),
+        ]
+      : [
+          `the model's own order of ${formatCount(legal)} legal schedules has others: ${runnersUp.length} of its best beside what was chosen:\n`,
+          formatTable(orderColumns, modelOrder(report)),
+        ]),
     `${formatCount(rejected)} schedules rejected:\n`,
     formatTable(rejectionColumns, rejections(report)),
-  ].join('\n');
-}
-
-/** What was measured: the chosen schedule and others, each with its interval and what the model thought of it. */
-function explainTuned(tuned: TunedReport): string {
-  const { device, clock, tokens, chosen, runnersUp, tried, failed, sameTemplates } = tuned;
-  const on = device.kind === 'model' ? device.name : `${device.name}${device.driver && `, ${device.driver}`}`;
-  const note = [
-    ...(device.software ? ['a software adapter, whose order of kernels is not a GPU’s'] : []),
-    ...(device.kind === 'model' ? ['ptxas’s registers and the executor’s counts in it, nothing timed'] : []),
-    ...(sameTemplates ? [] : ['timed with other templates than these']),
-  ];
-  const heading = device.kind === 'model' ? '*modelled*, counted' : '*measured*';
-  return [
-    `chosen by what was ${device.kind === 'model' ? 'counted' : 'measured'} on ${on} at M = ${tokens} (${clock}): ${tried} schedules tried, ${failed} of them fell${note.map((text) => `; ${text}`).join('')}\n`,
-    formatTable(
-      [
-        { heading: 'rank', align: 'right' },
-        { heading: 'schedule', align: 'left' },
-        { heading, align: 'right' },
-        { heading: '95 % interval', align: 'left' },
-        { heading: 'samples', align: 'right' },
-        { heading: 'slower', align: 'right' },
-        { heading: '*modelled*', align: 'right' },
-      ],
-      [chosen, ...runnersUp].map((entry, index) => [
-        `${index + 1}`,
-        printSchedule(entry.schedule),
-        `${entry.microseconds.toFixed(2)} us`,
-        `${entry.low.toFixed(2)}-${entry.high.toFixed(2)}`,
-        `${entry.samples}`,
-        index === 0 ? 'chosen' : `${(100 * (entry.microseconds / chosen.microseconds - 1)).toFixed(1)} %`,
-        `${entry.modelled.toFixed(2)} us`,
-      ]),
-    ),
   ].join('\n');
 }
 
@@ -156,6 +130,26 @@ function ranking({ chosen, runnersUp }: ScheduleReport): readonly (readonly stri
     index === 0 ? 'chosen' : `${(100 * (microseconds / chosen.microseconds - 1)).toFixed(1)} %`,
     `${Math.round(100 * rooflineFraction)} %`,
     waves.toFixed(2),
+  ]);
+}
+
+const orderColumns: readonly Column[] = [
+  { heading: 'schedule', align: 'left' },
+  { heading: '*modelled*', align: 'right' },
+  { heading: 'time', align: 'right' },
+  { heading: 'roofline', align: 'right' },
+  { heading: 'waves', align: 'right' },
+];
+
+/** Where what was measured as the fastest stands among those that the model likes. */
+function modelOrder({ chosen, runnersUp }: ScheduleReport): readonly (readonly string[])[] {
+  const ordered = [chosen, ...runnersUp].sort((a, b) => a.microseconds - b.microseconds);
+  return ordered.map((entry) => [
+    printSchedule(entry.schedule),
+    `${entry.microseconds.toFixed(2)} us`,
+    entry === chosen ? 'chosen' : compareTimes(entry.microseconds, chosen.microseconds),
+    `${Math.round(100 * entry.rooflineFraction)} %`,
+    entry.waves.toFixed(2),
   ]);
 }
 
