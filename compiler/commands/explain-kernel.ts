@@ -1,9 +1,10 @@
-import type { CudaResources, Manifest, ManifestKernel, WgslResources } from '../../ir/manifest.ts';
+import type { Manifest, ManifestKernel } from '../../ir/manifest.ts';
 import { printSchedule, printTokens } from '../../ir/print-schedule.ts';
 import type { RangeChoice, ScheduleReport } from '../../ir/schedule-choice.ts';
 import { variantsOf } from '../package/variants-of.ts';
 import { formatCount } from '../support/format-count.ts';
 import { compareTimes } from './compare-times.ts';
+import { describeResources } from './describe-resources.ts';
 import { explainTuned } from './explain-tuned.ts';
 import { type Column, formatTable } from './format-table.ts';
 
@@ -28,7 +29,7 @@ function facts(
     ['serves', serves.join(', ')],
     ...(variants.length === 0 ? [] : [['variants', variants.join(', ')]]),
     ['sites', sites.join(', ')],
-    ...(resources.dialect === 'cuda' ? cudaFacts(resources) : wgslFacts(resources)),
+    ...describeResources(resources),
     ...(workspace === undefined
       ? []
       : [
@@ -42,38 +43,6 @@ function facts(
   ];
   const width = Math.max(...rows.map(([label = '']) => label.length));
   return rows.map(([label = '', text = '']) => `  ${label.padEnd(width)}  ${text}\n`).join('');
-}
-
-function cudaFacts(resources: CudaResources): readonly (readonly string[])[] {
-  const { threads, estimated, built, dynamicSharedBytes, residentCtas, occupancyPercent, mma } = resources;
-  return [
-    [
-      'registers',
-      built === undefined
-        ? `${estimated.registers} a thread or more (estimate; not built), ${estimated.registerCap} at most`
-        : `${built.registers} a thread by ptxas, ${built.spillStoreBytes} bytes spilled; ${estimated.registers} needed by estimate, ${estimated.registerCap} at most`,
-    ],
-    [
-      'shared memory',
-      built === undefined
-        ? `${formatCount(estimated.sharedBytes)} bytes (estimate; not built)`
-        : `${formatCount(dynamicSharedBytes + built.staticSharedBytes)} bytes: ${formatCount(dynamicSharedBytes)} dynamic, ${built.staticSharedBytes} static; ${formatCount(estimated.sharedBytes)} estimated`,
-    ],
-    ['occupancy', `${residentCtas} CTAs of ${threads} threads an SM, ${occupancyPercent} % of its threads`],
-    ['tensor cores', `${mma.imma} IMMA and ${mma.hmma} HMMA instructions in the text`],
-  ];
-}
-
-function wgslFacts(resources: WgslResources): readonly (readonly string[])[] {
-  const { threads, workgroupBytes, storageBuffers, features, languageFeatures, leastSubgroupSize } =
-    resources;
-  const subgroups = leastSubgroupSize > 1 ? [`subgroups of at least ${leastSubgroupSize}`] : [];
-  const needed = [...features, ...subgroups, ...languageFeatures];
-  return [
-    ['workgroup', `${threads} invocations, ${formatCount(workgroupBytes)} bytes of memory`],
-    ['bindings', `${storageBuffers} storage buffers and one uniform`],
-    ['needs', needed.length === 0 ? 'nothing beyond the base of WebGPU' : needed.join(', ')],
-  ];
 }
 
 function explainRange({ report, ...range }: RangeChoice): string {
