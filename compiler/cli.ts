@@ -71,8 +71,8 @@ withModelOptions(program.command('compile'), errorsOnly)
   });
 
 withModelOptions(program.command('inspect'), 'print no warnings')
-  .description('show what a model consists of, and what its scheme makes of it')
-  .argument('<model>', 'path of a model.json, a Hugging Face folder or a GGUF file', given)
+  .description('show what a model consists of and what its scheme makes of it, or what a bundle holds')
+  .argument('<model>', 'path of a model.json, a Hugging Face folder, a GGUF file or a bundle', given)
   .action(async (file, options) => {
     const { inspect } = await import('./commands/inspect.ts');
     exitCode = await inspect(file, options, context);

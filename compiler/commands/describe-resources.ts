@@ -1,5 +1,6 @@
 import type { CudaResources, ManifestResources, WgslResources } from '../../ir/manifest.ts';
 import { formatCount } from '../support/format-count.ts';
+import { formatNeeds } from './format-needs.ts';
 
 type Fact = readonly [label: string, text: string];
 
@@ -51,13 +52,10 @@ function cudaFacts(resources: CudaResources): readonly Fact[] {
 }
 
 function wgslFacts(resources: WgslResources): readonly Fact[] {
-  const { threads, workgroupBytes, storageBuffers, features, languageFeatures, leastSubgroupSize } =
-    resources;
-  const subgroups = leastSubgroupSize > 1 ? [`subgroups of at least ${leastSubgroupSize}`] : [];
-  const needed = [...features, ...subgroups, ...languageFeatures];
+  const { threads, workgroupBytes, storageBuffers } = resources;
   return [
     ['workgroup', `${threads} invocations, ${formatCount(workgroupBytes)} bytes of memory`],
     ['bindings', `${storageBuffers} storage buffers and one uniform`],
-    ['needs', needed.length === 0 ? 'nothing beyond the base of WebGPU' : needed.join(', ')],
+    ['needs', formatNeeds(resources)],
   ];
 }

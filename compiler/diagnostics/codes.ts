@@ -67,6 +67,7 @@ export const codes: CodeTable = {
   QK565: error('the bundle is of another version', 'compile the model again with this version of quikc'),
   QK566: error('no such kernel', 'quikc explain <bundle> lists the kernels'),
   QK567: error('a file of the bundle cannot be read', 'check its permissions, or compile the model again'),
+  QK568: error('an option for models', 'leave it out, or name the model that the bundle was compiled from'),
   QK570: warning('tuning record passed over', 'delete it, or tune again'),
   QK571: error('tuning records cannot be written', 'free some space, or name another folder with --records'),
   QK572: error('tuning already runs', 'wait for it, or end that process: it keeps what it found'),
