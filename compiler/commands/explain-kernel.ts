@@ -64,7 +64,7 @@ function explainRange({ report, ...range }: RangeChoice): string {
           formatTable(rankColumns, ranking(report)),
         ]
       : [
-          `the model's own order of ${formatCount(legal)} legal schedules has others: ${runnersUp.length} of its best beside what was chosen:\n`,
+          `by the model alone, of ${formatCount(legal)} legal schedules: what was chosen, among ${runnersUp.length} of its best:\n`,
           formatTable(orderColumns, modelOrder(report)),
         ]),
     `${formatCount(rejected)} schedules rejected:\n`,

@@ -42,7 +42,7 @@ describe('a kernel that was chosen by measurement', () => {
     const less = (100 * (1 - chosen.microseconds / winner.microseconds)).toFixed(1);
     expect(lines.filter((line) => line.includes(`${less} % less`)).length).toBeGreaterThan(0);
     expect(text).not.toMatch(/next best|slower|-\d+\.\d %/);
-    const order = lines.slice(lines.findIndex((line) => line.startsWith("the model's own order")));
+    const order = lines.slice(lines.findIndex((line) => line.startsWith('by the model alone')));
     const times = order.flatMap(
       (line) => / (\d+\.\d\d) us +(?:chosen|\d+\.\d % (?:more|less)) /.exec(line)?.[1] ?? [],
     );
