@@ -3,13 +3,15 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import type { CommandContext, ExitCode } from './commands/command.ts';
 import { readSurroundings } from './options.ts';
+import { openTextOutput } from './support/text-output.ts';
 import { version } from './support/version.ts';
 
-const context: CommandContext = {
-  ...readSurroundings(),
-  out: (text) => process.stdout.write(text),
-  err: (text) => process.stderr.write(text),
-};
+let exitCode: ExitCode = 0;
+
+// A reader that closes the pipe (head, less) is no error. A command that has just ended has its exit code by then.
+const output = openTextOutput(process.stdout, () => setImmediate(() => process.exit(exitCode)));
+const errors = openTextOutput(process.stderr);
+const context: CommandContext = { ...readSurroundings(), out: output.write, err: errors.write };
 
 /** Every value: an empty one is a variable that a script forgot to set, never what was meant. */
 function given(value: string): string {
@@ -50,10 +52,9 @@ function withModelOptions(command: Command, quiet: string): Command {
 const program = new Command('quikc')
   .description('Writes, proves and packages GPU kernels for quantised language models')
   .version(version)
+  .configureOutput({ writeOut: context.out, writeErr: context.err })
   .exitOverride()
   .showHelpAfterError('(quikc <command> --help lists the options)');
-
-let exitCode: ExitCode = 0;
 
 withModelOptions(program.command('compile'), errorsOnly)
   .description('compile a model to kernels')
@@ -70,8 +71,8 @@ withModelOptions(program.command('compile'), errorsOnly)
   });
 
 withModelOptions(program.command('inspect'), 'print no warnings')
-  .description('show what a model consists of, and what its scheme makes of it')
-  .argument('<model>', 'path of a model.json, a Hugging Face folder or a GGUF file', given)
+  .description('show what a model consists of and what its scheme makes of it, or what a bundle holds')
+  .argument('<model>', 'path of a model.json, a Hugging Face folder, a GGUF file or a bundle', given)
   .action(async (file, options) => {
     const { inspect } = await import('./commands/inspect.ts');
     exitCode = await inspect(file, options, context);
@@ -229,7 +230,7 @@ const tuneCommand = withOutputOptions(program.command('tune'), errorsOnly)
 tuneCommand
   .command('merge')
   .description('put records from elsewhere beside the own ones; of equal things, all trials')
-  .argument('<from...>', 'folders of records, or single ones', given)
+  .argument('<from...>', 'folders of records, or single ones', collect)
   .option('--records <dir>', "folder to put them in (default: in quikc's cache)", given)
   .action(async (from, _options, command) => {
     const { tuneMerge } = await import('./commands/tune-merge.ts');
@@ -259,11 +260,6 @@ withOutputOptions(toolchainCommand.command('install'), errorsOnly)
     exitCode = await toolchain(options, context);
   });
 
-// A reader that closes the pipe (head, less) is no error.
-process.stdout.on('error', (fault: NodeJS.ErrnoException) => {
-  if (fault.code === 'EPIPE') process.exit(0);
-});
-
 try {
   await program.parseAsync();
 } catch (cause) {
@@ -272,5 +268,10 @@ try {
     const { reportCrash } = await import('./commands/report-crash.ts');
     exitCode = reportCrash(cause, context);
   }
+}
+const unwritten = await output.settle();
+if (unwritten !== undefined) {
+  const { reportUnwritten } = await import('./commands/report-unwritten.ts');
+  exitCode = reportUnwritten(unwritten, exitCode, context);
 }
 process.exitCode = exitCode;

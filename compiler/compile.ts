@@ -66,7 +66,7 @@ type Faults = readonly Diagnostic[];
 /** The stages in order. Each takes values and returns values, or the faults for which it stopped. */
 export async function compile(request: CompileRequest): Promise<Result<Compilation, Faults>> {
   const { target, build, nvcc, buildOptions } = request;
-  const { families, findTools, noTools, callers } = findBackEnd(target);
+  const { families, findTools, noTools, callers, manifestTarget, sourcePath } = findBackEnd(target);
   const timed = stopwatch(request.onStage);
 
   const loaded = await loadGraph(request);
@@ -125,8 +125,7 @@ export async function compile(request: CompileRequest): Promise<Result<Compilati
   const writeCallers = await callers?.loadWriter();
   const bundle = makeBundle({
     ...made.value,
-    families,
-    target,
+    ...{ families, target, manifestTarget, sourcePath },
     packer,
     writeCallers,
     ...(tools && { toolchain: tools.toolchain }),

@@ -1,29 +1,24 @@
 import type { CudaTarget } from '../targets/target.ts';
 import type { BackEnd } from './back-end.ts';
-import { buildKernels } from './build/build-kernels.ts';
-import { findToolchain } from './build/find-toolchain.ts';
-import { toKernelBinary } from './build/to-kernel-binary.ts';
-import { toKernelSource } from './build/to-kernel-source.ts';
 import { cudaFamilies } from './families/index.ts';
-import { succeed } from './support/result.ts';
+import { findCudaTools } from './find-cuda-tools.ts';
 
-/** CUDA: nvcc and ptxas, each kernel through its gate. */
+/** CUDA: nvcc and ptxas; the PTX executor, or a GPU. */
 export function cudaBackEnd(target: CudaTarget): BackEnd {
+  const { dialect, id, virtualArch, realArch, gpu } = target;
   return {
     families: cudaFamilies,
+    manifestTarget: { dialect, id, virtualArch, realArch, referenceGpu: gpu.name },
+    sourcePath: (kernel) => `kernels/${kernel}.cu`,
     noTools: 'QK601',
-    async findTools(options) {
-      const found = await findToolchain(options);
-      if (!found.ok) return found;
-      const { version, identity } = found.value;
-      return succeed({
-        toolchain: { tool: 'nvcc', version, identity },
-        async build(kernels, texts, buildOptions) {
-          const sources = kernels.map((kernel) => toKernelSource(kernel, texts, target));
-          const { built, ...rest } = await buildKernels(sources, found.value, buildOptions);
-          return { ...rest, results: new Map(built.map((kernel) => [kernel.id, toKernelBinary(kernel)])) };
-        },
-      });
+    findTools: (options) => findCudaTools(target, options),
+    async loadVerifier() {
+      const { verifyPtx } = await import('./commands/verify-ptx.ts');
+      return verifyPtx;
+    },
+    async openPlane(options) {
+      const { openCudaPlane } = await import('./measure/cuda-plane.ts');
+      return openCudaPlane(target, options);
     },
   };
 }

@@ -9,6 +9,6 @@ export function findBackEnd(target: Target): BackEnd {
     case 'cuda':
       return cudaBackEnd(target);
     case 'wgsl':
-      return wgslBackEnd();
+      return wgslBackEnd(target);
   }
 }

@@ -49,6 +49,12 @@ export interface OpenedSites {
   readonly where: string;
 }
 
+/** Where kernels are run, by the name that a user gives it: the target that is compiled for it, and how it is opened. */
+const places = {
+  ptx: { target: sm80, open: openPtx },
+  webgpu: { target: webgpu, open: openWeb },
+} as const;
+
 /** Opens the bundle that is named, else one that is compiled into quikc's cache. The caller closes the runner. */
 export async function openSites(request: SitesRequest): Promise<Result<OpenedSites, Faults>> {
   const opened = request.bundle === undefined ? await compileBundle(request) : readBundle(request.bundle);
@@ -56,7 +62,7 @@ export async function openSites(request: SitesRequest): Promise<Result<OpenedSit
   const bundle = opened.value;
   const misfit = findMisfit(request, bundle.manifest);
   if (misfit !== undefined) return fail([{ ...misfit, file: bundle.folder }]);
-  return request.on === 'ptx' ? openPtx(request, bundle) : openWeb(request, bundle);
+  return places[request.on].open(request, bundle);
 }
 
 async function compileBundle({
@@ -65,7 +71,7 @@ async function compileBundle({
   graph,
   buildOptions,
 }: SitesRequest): Promise<Result<Bundle, Faults>> {
-  const target = on === 'ptx' ? sm80 : webgpu;
+  const { target } = places[on];
   const { file, overrides, columns } = load;
   const name = `${graph.name}.${target.id}.${hashValue({ file: resolve(file), overrides, columns }).slice(0, 8)}`;
   const output = join(quikcCacheRoot(buildOptions.env), 'evaluate', name);
@@ -78,11 +84,11 @@ async function compileBundle({
 
 /** Why a bundle is not one of this model: every site must be the problem that the model makes of it. */
 function findMisfit({ on, graph }: SitesRequest, { plan, target: { id, dialect }, model }: Manifest) {
-  const wanted = on === 'ptx' ? 'cuda' : 'wgsl';
+  const wanted = places[on].target;
   const target = findTarget(id);
-  if (dialect !== wanted || target === undefined) {
+  if (dialect !== wanted.dialect || target === undefined) {
     const message = `the bundle is for ${id}, whose kernels are in ${dialect}`;
-    return diagnose('QK195', { message, hint: `name a bundle for ${on === 'ptx' ? 'sm80' : 'webgpu'}` });
+    return diagnose('QK195', { message, hint: `name a bundle for ${wanted.id}` });
   }
   const families = familiesOf(dialect);
   const lowered = lowerGraph(graph, target, (problem) => families[problem.family].supports(problem, target));

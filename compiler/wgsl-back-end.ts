@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import type { FamilyName } from '../ir/kernel-spec.ts';
+import { needsOf } from '../ir/needs-of.ts';
 import type { ScheduledKernel } from '../ir/schedule-choice.ts';
-import { webgpu } from '../targets/webgpu.ts';
+import type { WgslTarget } from '../targets/target.ts';
 import type { BackEnd, Callers } from './back-end.ts';
 import { checkShaders } from './build/check-shaders.ts';
 import { findDawn } from './build/find-dawn.ts';
@@ -12,16 +13,18 @@ import { hashValue, sha256 } from './support/hash.ts';
 import { packageRoot } from './support/package-root.ts';
 import { succeed } from './support/result.ts';
 
-function featuresOf({ spec }: ScheduledKernel): readonly string[] {
-  const family: FamilyTable[FamilyName] = wgslFamilies[spec.family];
-  const resources = family.describeResources(spec, webgpu);
-  return resources.dialect === 'wgsl' ? resources.features : [];
-}
-
-/** WGSL: nothing is compiled before run time; Dawn checks every shader. */
-export function wgslBackEnd(): BackEnd {
+/** WGSL: nothing is compiled before run time; Dawn checks every shader, and runs it on the adapter at hand. */
+export function wgslBackEnd(target: WgslTarget): BackEnd {
+  const featuresOf = ({ spec }: ScheduledKernel): readonly string[] => {
+    const family: FamilyTable[FamilyName] = wgslFamilies[spec.family];
+    return needsOf(family.describeResources(spec, target)).features;
+  };
+  const { dialect, id, gpu, variants } = target;
   return {
     families: wgslFamilies,
+    manifestTarget: { dialect, id, referenceGpu: gpu.name, variants },
+    // In the npm package, for whoever installs that alone.
+    sourcePath: (kernel) => `web/kernels/${kernel}.wgsl`,
     noTools: 'QK604',
     callers: webPackage(),
     async findTools(options) {
@@ -33,6 +36,15 @@ export function wgslBackEnd(): BackEnd {
         build: (kernels, texts, buildOptions) =>
           checkShaders(kernels, texts, featuresOf, found.value, buildOptions),
       });
+    },
+    async loadVerifier() {
+      const { verifyShaders } = await import('./commands/verify-shaders.ts');
+      return verifyShaders;
+    },
+    async openPlane({ env }) {
+      const { openAdapterPlane } = await import('./measure/adapter-plane.ts');
+      const dawn = await findDawn(env);
+      return dawn.ok ? openAdapterPlane(target, dawn.value, env) : dawn;
     },
   };
 }

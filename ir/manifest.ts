@@ -43,13 +43,11 @@ export type ManifestTarget = {
   readonly id: TargetId;
   /** The GPU that modelled times stand for. */
   readonly referenceGpu: string;
+  /** From those that ask for least; of those that a device can run the last is best. Buckets name theirs. Absent: no sets. */
+  readonly variants?: readonly Variant[];
 } & (
   | { readonly dialect: 'cuda'; readonly virtualArch: string; readonly realArch: string }
-  | {
-      readonly dialect: 'wgsl';
-      /** From those that ask for least; of those that a device can run the last is best. Buckets name theirs. */
-      readonly variants: readonly Variant[];
-    }
+  | { readonly dialect: 'wgsl'; readonly variants: readonly Variant[] }
 );
 
 /** A file of the bundle: its path, with `/` between folders, never absolute, never upwards. */

@@ -25,7 +25,10 @@ export interface RejectionCount {
   readonly example: string;
 }
 
-/** A schedule and the time it took on a device: the median of `samples` launches, and a 95 % interval of it. */
+/**
+ * A schedule and the time it took on a device: the median of `samples` launches. It lies from `low` to `high` with 95 %
+ * confidence; of less than 6 samples that is their range, and promises less.
+ */
 export interface MeasuredSchedule {
   readonly schedule: Schedule;
   readonly microseconds: number;

@@ -1,3 +1,4 @@
+import { noNeeds } from '../ir/device-needs.ts';
 import type { CudaTarget } from './target.ts';
 
 /** Ampere, compute capability 8.0; reference GPU A100-SXM4-80GB. */
@@ -6,6 +7,8 @@ export const sm80: CudaTarget = {
   id: 'sm80',
   virtualArch: 'compute_80',
   realArch: 'sm_80',
+  promised: noNeeds,
+  variants: [],
   limits: {
     sharedBytesPerBlock: 166_912,
     sharedBytesPerSm: 167_936,

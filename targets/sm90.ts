@@ -1,3 +1,4 @@
+import { noNeeds } from '../ir/device-needs.ts';
 import type { CudaTarget } from './target.ts';
 
 /**
@@ -9,6 +10,8 @@ export const sm90: CudaTarget = {
   id: 'sm90',
   virtualArch: 'compute_90',
   realArch: 'sm_90',
+  promised: noNeeds,
+  variants: [],
   limits: {
     sharedBytesPerBlock: 232_448,
     sharedBytesPerSm: 233_472,

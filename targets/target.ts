@@ -39,10 +39,21 @@ export interface LaunchTiming {
   readonly source: string;
 }
 
-/** One CUDA architecture: data only, no behaviour. */
-export interface CudaTarget {
-  readonly dialect: 'cuda';
+/** What the record of every target has, whatever its language. */
+interface TargetRecord {
   readonly id: TargetId;
+  /** What every device that kernels are written for has beyond its language's core. */
+  readonly promised: DeviceNeeds;
+  /**
+   * Sets of kernels that a bundle holds, from those that ask for least: of what a device can run the last is best. None:
+   * one set, without a name, for every device.
+   */
+  readonly variants: readonly Variant[];
+}
+
+/** One CUDA architecture: data only, no behaviour. */
+export interface CudaTarget extends TargetRecord {
+  readonly dialect: 'cuda';
   readonly virtualArch: string;
   readonly realArch: string;
   readonly limits: {
@@ -69,13 +80,8 @@ export interface MmaInstruction {
 }
 
 /** Any WebGPU device: what every one of them has to offer, and a GPU for the cost model to divide by. Data only. */
-export interface WgslTarget {
+export interface WgslTarget extends TargetRecord {
   readonly dialect: 'wgsl';
-  readonly id: TargetId;
-  /** What every device that kernels are written for has beyond WebGPU's core. */
-  readonly promised: DeviceNeeds;
-  /** Sets of kernels that a bundle holds, from those that ask for least: of what a device can run the last is best. */
-  readonly variants: readonly Variant[];
   readonly limits: {
     readonly workgroupStorageBytes: number;
     readonly invocationsPerWorkgroup: number;

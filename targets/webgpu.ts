@@ -1,6 +1,5 @@
+import { noNeeds } from '../ir/device-needs.ts';
 import type { WgslTarget } from './target.ts';
-
-const nothing = { features: [], languageFeatures: [], leastSubgroupSize: 1 } as const;
 
 /** dot4I8Packed and its kin. */
 const packed = { languageFeatures: ['packed_4x8_integer_dot_product'] } as const;
@@ -12,12 +11,12 @@ const anySubgroup = { features: ['subgroups'], leastSubgroupSize: 4 } as const;
 export const webgpu: WgslTarget = {
   dialect: 'wgsl',
   id: 'webgpu',
-  promised: nothing,
+  promised: noNeeds,
   variants: [
-    { name: 'scalar', ...nothing },
-    { name: 'base', ...nothing, ...packed },
+    { name: 'scalar', ...noNeeds },
+    { name: 'base', ...noNeeds, ...packed },
     { name: 'subgroups', ...packed, ...anySubgroup },
-    { name: 'f16', ...nothing, ...packed, features: ['shader-f16'] },
+    { name: 'f16', ...noNeeds, ...packed, features: ['shader-f16'] },
     { name: 'f16-subgroups', ...packed, ...anySubgroup, features: ['shader-f16', 'subgroups'] },
   ],
   limits: {

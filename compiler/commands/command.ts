@@ -2,7 +2,7 @@ import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import { formatDiagnostics, formatDiagnosticsJson } from '../diagnostics/format-diagnostics.ts';
 import type { Surroundings } from '../options.ts';
 
-/** 0 done, 1 the input is at fault, 2 usage, 3 toolchain, 4 verification failed, 70 a bug of quikc's, 130 Ctrl-C. */
+/** 0 done, 1 the input is at fault, 2 usage, 3 toolchain or device, 4 verification failed, 70 a bug of quikc's, 130 Ctrl-C. */
 export type ExitCode = 0 | 1 | 2 | 3 | 4 | 70 | 130;
 
 /** Options that every command has. */
@@ -48,13 +48,16 @@ function withoutQuieted(diagnostics: readonly Diagnostic[], { quiet }: OutputOpt
   return quiet === true ? diagnostics.filter(({ severity }) => severity === 'error') : diagnostics;
 }
 
+/** Of an adapter or its process: like a toolchain that is not there, they say nothing of any kernel. */
+const adapterFaults: ReadonlySet<string> = new Set(['QK703', 'QK704', 'QK705']);
+
 /** The exit code that an error's code stands for. */
 export function exitCodeOf(diagnostics: readonly Diagnostic[]): ExitCode {
-  const families = new Set(
-    diagnostics.filter(({ severity }) => severity === 'error').map(({ code }) => code[2]),
-  );
+  const errors = diagnostics.filter(({ severity }) => severity === 'error');
+  const families = new Set(errors.map(({ code }) => code[2]));
   if (families.has('9')) return 70;
   if (families.has('6') || families.has('8')) return 3;
+  if (errors.some(({ code }) => adapterFaults.has(code))) return 3;
   if (families.has('7')) return 4;
   return families.size > 0 ? 1 : 0;
 }

@@ -1,8 +1,11 @@
-import type { CudaResources, Manifest, ManifestKernel, WgslResources } from '../../ir/manifest.ts';
+import type { Manifest, ManifestKernel } from '../../ir/manifest.ts';
 import { printSchedule, printTokens } from '../../ir/print-schedule.ts';
-import type { RangeChoice, ScheduleReport, TunedReport } from '../../ir/schedule-choice.ts';
+import type { RangeChoice, ScheduleReport } from '../../ir/schedule-choice.ts';
 import { variantsOf } from '../package/variants-of.ts';
 import { formatCount } from '../support/format-count.ts';
+import { compareTimes } from './compare-times.ts';
+import { describeResources } from './describe-resources.ts';
+import { explainTuned } from './explain-tuned.ts';
 import { type Column, formatTable } from './format-table.ts';
 
 /** One kernel for a person: what it serves and takes, and for each range of M why it was chosen. */
@@ -26,7 +29,7 @@ function facts(
     ['serves', serves.join(', ')],
     ...(variants.length === 0 ? [] : [['variants', variants.join(', ')]]),
     ['sites', sites.join(', ')],
-    ...(resources.dialect === 'cuda' ? cudaFacts(resources) : wgslFacts(resources)),
+    ...describeResources(resources),
     ...(workspace === undefined
       ? []
       : [
@@ -42,38 +45,6 @@ function facts(
   return rows.map(([label = '', text = '']) => `  ${label.padEnd(width)}  ${text}\n`).join('');
 }
 
-function cudaFacts(resources: CudaResources): readonly (readonly string[])[] {
-  const { threads, estimated, built, dynamicSharedBytes, residentCtas, occupancyPercent, mma } = resources;
-  return [
-    [
-      'registers',
-      built === undefined
-        ? `${estimated.registers} a thread or more (estimate; not built), ${estimated.registerCap} at most`
-        : `${built.registers} a thread by ptxas, ${built.spillStoreBytes} bytes spilled; ${estimated.registers} needed by estimate, ${estimated.registerCap} at most`,
-    ],
-    [
-      'shared memory',
-      built === undefined
-        ? `${formatCount(estimated.sharedBytes)} bytes (estimate; not built)`
-        : `${formatCount(dynamicSharedBytes + built.staticSharedBytes)} bytes: ${formatCount(dynamicSharedBytes)} dynamic, ${built.staticSharedBytes} static; ${formatCount(estimated.sharedBytes)} estimated`,
-    ],
-    ['occupancy', `${residentCtas} CTAs of ${threads} threads an SM, ${occupancyPercent} % of its threads`],
-    ['tensor cores', `${mma.imma} IMMA and ${mma.hmma} HMMA instructions in the text`],
-  ];
-}
-
-function wgslFacts(resources: WgslResources): readonly (readonly string[])[] {
-  const { threads, workgroupBytes, storageBuffers, features, languageFeatures, leastSubgroupSize } =
-    resources;
-  const subgroups = leastSubgroupSize > 1 ? [`subgroups of at least ${leastSubgroupSize}`] : [];
-  const needed = [...features, ...subgroups, ...languageFeatures];
-  return [
-    ['workgroup', `${threads} invocations, ${formatCount(workgroupBytes)} bytes of memory`],
-    ['bindings', `${storageBuffers} storage buffers and one uniform`],
-    ['needs', needed.length === 0 ? 'nothing beyond the base of WebGPU' : needed.join(', ')],
-  ];
-}
-
 function explainRange({ report, ...range }: RangeChoice): string {
   const { chosen, tokens, legal, runnersUp, outlierCost } = report;
   const percent = Math.round(100 * chosen.rooflineFraction);
@@ -87,45 +58,17 @@ function explainRange({ report, ...range }: RangeChoice): string {
       : [
           `outliers cost ${outlierCost.microseconds.toFixed(2)} us *modelled* and ${formatCount(outlierCost.weightBytes)} bytes of weights more than quantising every column\n`,
         ]),
-    `ranked against ${formatCount(legal)} legal schedules; the ${runnersUp.length} next best:\n`,
-    formatTable(rankColumns, ranking(report)),
+    ...(report.tuned === undefined
+      ? [
+          `ranked against ${formatCount(legal)} legal schedules; the ${runnersUp.length} next best:\n`,
+          formatTable(rankColumns, ranking(report)),
+        ]
+      : [
+          `by the model alone, of ${formatCount(legal)} legal schedules: what was chosen, among ${runnersUp.length} of its best:\n`,
+          formatTable(orderColumns, modelOrder(report)),
+        ]),
     `${formatCount(rejected)} schedules rejected:\n`,
     formatTable(rejectionColumns, rejections(report)),
-  ].join('\n');
-}
-
-/** What was measured: the chosen schedule and others, each with its interval and what the model thought of it. */
-function explainTuned(tuned: TunedReport): string {
-  const { device, clock, tokens, chosen, runnersUp, tried, failed, sameTemplates } = tuned;
-  const on = device.kind === 'model' ? device.name : `${device.name}${device.driver && `, ${device.driver}`}`;
-  const note = [
-    ...(device.software ? ['a software adapter, whose order of kernels is not a GPU’s'] : []),
-    ...(device.kind === 'model' ? ['ptxas’s registers and the executor’s counts in it, nothing timed'] : []),
-    ...(sameTemplates ? [] : ['timed with other templates than these']),
-  ];
-  const heading = device.kind === 'model' ? '*modelled*, counted' : '*measured*';
-  return [
-    `chosen by what was ${device.kind === 'model' ? 'counted' : 'measured'} on ${on} at M = ${tokens} (${clock}): ${tried} schedules tried, ${failed} of them fell${note.map((text) => `; ${text}`).join('')}\n`,
-    formatTable(
-      [
-        { heading: 'rank', align: 'right' },
-        { heading: 'schedule', align: 'left' },
-        { heading, align: 'right' },
-        { heading: '95 % interval', align: 'left' },
-        { heading: 'samples', align: 'right' },
-        { heading: 'slower', align: 'right' },
-        { heading: '*modelled*', align: 'right' },
-      ],
-      [chosen, ...runnersUp].map((entry, index) => [
-        `${index + 1}`,
-        printSchedule(entry.schedule),
-        `${entry.microseconds.toFixed(2)} us`,
-        `${entry.low.toFixed(2)}-${entry.high.toFixed(2)}`,
-        `${entry.samples}`,
-        index === 0 ? 'chosen' : `${(100 * (entry.microseconds / chosen.microseconds - 1)).toFixed(1)} %`,
-        `${entry.modelled.toFixed(2)} us`,
-      ]),
-    ),
   ].join('\n');
 }
 
@@ -156,6 +99,26 @@ function ranking({ chosen, runnersUp }: ScheduleReport): readonly (readonly stri
     index === 0 ? 'chosen' : `${(100 * (microseconds / chosen.microseconds - 1)).toFixed(1)} %`,
     `${Math.round(100 * rooflineFraction)} %`,
     waves.toFixed(2),
+  ]);
+}
+
+const orderColumns: readonly Column[] = [
+  { heading: 'schedule', align: 'left' },
+  { heading: '*modelled*', align: 'right' },
+  { heading: 'time', align: 'right' },
+  { heading: 'roofline', align: 'right' },
+  { heading: 'waves', align: 'right' },
+];
+
+/** Where what was measured as the fastest stands among those that the model likes. */
+function modelOrder({ chosen, runnersUp }: ScheduleReport): readonly (readonly string[])[] {
+  const ordered = [chosen, ...runnersUp].sort((a, b) => a.microseconds - b.microseconds);
+  return ordered.map((entry) => [
+    printSchedule(entry.schedule),
+    `${entry.microseconds.toFixed(2)} us`,
+    entry === chosen ? 'chosen' : compareTimes(entry.microseconds, chosen.microseconds),
+    `${Math.round(100 * entry.rooflineFraction)} %`,
+    entry.waves.toFixed(2),
   ]);
 }
 

@@ -51,7 +51,7 @@ const columns: readonly Column[] = [
 ];
 
 function listKernels(manifest: Manifest): string {
-  const hasVariants = manifest.target.dialect === 'wgsl';
+  const hasVariants = manifest.target.variants !== undefined;
   const rows = manifest.kernels.flatMap((kernel) =>
     kernel.explain.map(({ report, ...range }, index) => [
       index === 0 ? kernel.id : '',

@@ -4,9 +4,9 @@ import type { DeviceReply } from '../device/run-on-device.ts';
 import { diagnose } from '../diagnostics/codes.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import { quoteText } from '../diagnostics/escape-text.ts';
+import type { Environment } from '../support/quikc-cache-root.ts';
 import { fail, type Result, succeed } from '../support/result.ts';
 import type { GpuPlace } from '../verify/verification.ts';
-import type { CommandContext } from './command.ts';
 
 export interface FoundGpu {
   readonly place: GpuPlace;
@@ -18,7 +18,7 @@ export interface FoundGpu {
 /** The GPU that `--device` numbers; undefined without that. Fails with QK701 for what is no number, 8xx without a GPU. */
 export async function findGpu(
   number: string | undefined,
-  { env }: CommandContext,
+  env: Environment,
 ): Promise<Result<FoundGpu | undefined, Diagnostic>> {
   if (number === undefined) return succeed(undefined);
   if (!/^\d{1,3}$/.test(number)) {

@@ -3,9 +3,11 @@ import type { TunedDevice } from '../../ir/tuned-device.ts';
 import type { TuningRecord } from '../../ir/tuning-record.ts';
 import type { TunedUnit } from '../measure/tune-bundle.ts';
 import { rankTrials } from '../tune/rank-trials.ts';
+import { formatMicroseconds } from './format-microseconds.ts';
+import { formatSpread } from './format-spread.ts';
 import { type Column, formatTable } from './format-table.ts';
 
-const columns: readonly Column[] = [
+const firstColumns: readonly Column[] = [
   { heading: 'problem', align: 'left' },
   { heading: 'M', align: 'left' },
   { heading: 'at M', align: 'right' },
@@ -13,8 +15,15 @@ const columns: readonly Column[] = [
   { heading: 'us', align: 'right' },
   { heading: 'best', align: 'left' },
   { heading: 'us', align: 'right' },
-  { heading: '95 %', align: 'left' },
+];
+
+/** A constant has no spread, and what the model gains no launch need gain. */
+const timedColumns: readonly Column[] = [
+  { heading: 'spread', align: 'left' },
   { heading: 'gain', align: 'right' },
+];
+
+const lastColumns: readonly Column[] = [
   { heading: 'tried', align: 'right' },
   { heading: 'legal', align: 'right' },
 ];
@@ -28,12 +37,15 @@ export function formatTuning(
 ): string {
   const failed = units.flatMap(({ record }) => failures(record));
   const unfinished = units.filter(({ record }) => !record.search.complete).length;
-  const how =
-    device.kind === 'model'
-      ? `*modelled*, not timed: no GPU here; the model of ${device.name.replace('model of ', '')} with ptxas's registers and the executor's counts`
-      : `timed on ${device.name}${device.software ? ', a software adapter: its order of kernels is not that of a GPU' : ''}`;
+  const isModel = device.kind === 'model';
+  const how = isModel
+    ? `*modelled*, not timed: no GPU here; the model of ${device.name.replace('model of ', '')} with ptxas's registers and the executor's counts`
+    : `timed on ${device.name}${device.software ? ', a software adapter: its order of kernels is not that of a GPU' : ''}`;
   return [
-    formatTable(columns, units.map(row)),
+    formatTable(
+      [...firstColumns, ...(isModel ? [] : timedColumns), ...lastColumns],
+      units.map((unit) => row(unit, isModel)),
+    ),
     `\n${how}\n`,
     ...(unfinished === 0
       ? []
@@ -45,22 +57,28 @@ export function formatTuning(
   ].join('');
 }
 
-function row({ unit, record }: TunedUnit): readonly string[] {
+function row({ unit, record }: TunedUnit, isModel: boolean): readonly string[] {
   const { problem, tokens, search, trials } = record;
   const timed = rankTrials(trials.flatMap((trial) => (trial.outcome === 'timed' ? [trial] : [])));
   const [best] = timed;
   const own = JSON.stringify(unit.kernel.spec.schedule);
   const present = timed.find(({ schedule }) => JSON.stringify(schedule) === own);
+  const show = ({ median }: { readonly median: number }) =>
+    `${formatMicroseconds(median)}${isModel ? ' *modelled*' : ''}`;
   return [
     problem.description,
     printTokens(tokens),
     `${tokens.at}`,
     printSchedule(unit.kernel.spec.schedule),
-    present === undefined ? 'not timed' : present.median.toPrecision(4),
+    present === undefined ? `not ${isModel ? 'counted' : 'timed'}` : show(present),
     best === undefined ? 'none' : printSchedule(best.schedule),
-    best === undefined ? '' : best.median.toPrecision(4),
-    best === undefined ? '' : `${best.low.toPrecision(4)}-${best.high.toPrecision(4)}`,
-    best === undefined || present === undefined ? '' : `${(present.median / best.median).toFixed(2)}x`,
+    best === undefined ? '' : show(best),
+    ...(isModel
+      ? []
+      : [
+          best === undefined ? '' : formatSpread(best, best.samples.length),
+          best === undefined || present === undefined ? '' : `${(present.median / best.median).toFixed(2)}x`,
+        ]),
     `${trials.length}`,
     `${search.legal}`,
   ];

@@ -1,19 +1,22 @@
 import { loadGraph } from '../load-graph.ts';
 import type { CommandContext, ExitCode, OutputOptions } from './command.ts';
 import { exitCodeOf, reportDiagnostics, reportResult } from './command.ts';
+import { formatBytes } from './format-bytes.ts';
 import type { Column } from './format-table.ts';
 import { formatTable } from './format-table.ts';
+import { inspectBundle, isBundle } from './inspect-bundle.ts';
 import type { ModelOptions } from './model-options.ts';
 import { toLoadRequest } from './model-options.ts';
 import type { Macs, ModelSummary, OperationSummary } from './summarise-model.ts';
 import { summariseModel } from './summarise-model.ts';
 
-/** `quikc inspect`: what a model consists of, and what its scheme makes of it. */
+/** `quikc inspect`: what a model consists of, and what its scheme makes of it; or what a bundle holds. */
 export async function inspect(
   file: string,
   options: ModelOptions & OutputOptions,
   context: CommandContext,
 ): Promise<ExitCode> {
+  if (isBundle(file)) return inspectBundle(file, options, context);
   const loaded = await loadGraph(toLoadRequest(file, options));
   if (!loaded.ok) {
     reportDiagnostics(loaded.error, options, context);
@@ -55,8 +58,8 @@ function formatSummary(summary: ModelSummary): string {
     '',
     '',
     millions(totals.parameters),
-    gigabytes(totals.bytesBefore),
-  ].concat(gigabytes(totals.bytesAfter), shares(totals.macsPerToken, all));
+    formatBytes(totals.bytesBefore),
+  ].concat(formatBytes(totals.bytesAfter), shares(totals.macsPerToken, all));
   const table = formatTable(columns, [...summary.operations.map((row) => formatRow(row, all)), total]);
   const notes = [
     'int4, int8, f16: share of the multiply-adds of one token, attention itself not counted.',
@@ -79,8 +82,8 @@ function formatRow(row: OperationSummary, allMacs: number): readonly string[] {
     outliers,
     row.sparsity,
     millions(row.parameters),
-    gigabytes(row.bytesBefore),
-    gigabytes(row.bytesAfter),
+    formatBytes(row.bytesBefore),
+    formatBytes(row.bytesAfter),
     ...shares(row.macsPerToken, allMacs),
   ];
 }
@@ -93,10 +96,4 @@ function shares(macs: Macs, all: number): readonly string[] {
 
 function millions(count: number): string {
   return `${(count / 1e6).toFixed(count < 1e7 ? 3 : 1)} M`;
-}
-
-/** Decimal units, as storage is sold. */
-function gigabytes(bytes: number): string {
-  if (bytes < 1e6) return `${(bytes / 1e3).toFixed(1)} kB`;
-  return bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(2)} GB`;
 }

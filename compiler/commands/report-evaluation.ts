@@ -7,9 +7,6 @@ import {
   reportDiagnostics,
 } from './command.ts';
 
-/** Of an adapter or its process: nothing is said of the model. */
-const adapterFaults: ReadonlySet<string> = new Set(['QK703', 'QK704', 'QK705']);
-
 /** Tells why there is no result, and the exit code for it. */
 export function reportEvaluationFaults(
   faults: readonly Diagnostic[],
@@ -18,6 +15,5 @@ export function reportEvaluationFaults(
 ): ExitCode {
   reportDiagnostics(faults, options, context);
   if (faults.some(({ code }) => code === 'QK196')) return 2;
-  if (faults.some(({ code }) => adapterFaults.has(code))) return 3;
   return faults.some(({ code }) => code === 'QK702') ? 1 : exitCodeOf(faults);
 }

@@ -1,8 +1,9 @@
-import type { Manifest, ManifestKernel, ManifestResources } from '../../ir/manifest.ts';
+import type { Manifest, ManifestKernel } from '../../ir/manifest.ts';
 import { printSchedule, printTokens } from '../../ir/print-schedule.ts';
 import type { RangeChoice } from '../../ir/schedule-choice.ts';
 import { familiesOf } from '../families/index.ts';
 import { variantsOf } from '../package/variants-of.ts';
+import { summariseResources } from './describe-resources.ts';
 import { type Column, formatTable } from './format-table.ts';
 
 const columns: readonly Column[] = [
@@ -22,7 +23,7 @@ const variantColumn: Column = { heading: 'variants', align: 'left' };
 /** A bundle for a person: each site's kernels by the M they serve, totals, and what is not known or not done yet. */
 export function summariseBundle(manifest: Manifest): string {
   const byId = new Map(manifest.kernels.map((kernel) => [kernel.id, kernel]));
-  const hasVariants = manifest.target.dialect === 'wgsl';
+  const hasVariants = manifest.target.variants !== undefined;
   const variants = (kernel: ManifestKernel) =>
     hasVariants ? [variantsOf(kernel.id, manifest.sites).join(', ')] : [];
   const rows = manifest.sites.flatMap((site) => {
@@ -71,21 +72,10 @@ function formatRow(
   ];
 }
 
-function summariseResources(resources: ManifestResources): {
-  readonly registers: string;
-  readonly sharedBytes: number;
-} {
-  if (resources.dialect === 'wgsl') return { registers: '-', sharedBytes: resources.workgroupBytes };
-  const { built, estimated, dynamicSharedBytes } = resources;
-  return built === undefined
-    ? { registers: `<= ${estimated.registerCap}`, sharedBytes: estimated.sharedBytes }
-    : { registers: `${built.registers}`, sharedBytes: dynamicSharedBytes + built.staticSharedBytes };
-}
-
 function totals(manifest: Manifest): readonly string[] {
   const { kernels, plan, target, built, toolchain } = manifest;
   const made = built
-    ? `${target.dialect === 'cuda' ? 'built' : 'checked'} with ${toolchain?.tool} ${toolchain?.version}`
+    ? `${kernels.some(({ files }) => files.cubin !== undefined) ? 'built' : 'checked'} with ${toolchain?.tool} ${toolchain?.version}`
     : 'sources only, not built';
   const placeholders = plan.placeholderLayers;
   return [

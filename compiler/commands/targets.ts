@@ -87,20 +87,24 @@ function formatTarget({
 }
 
 function describeTarget(target: Target): readonly string[] {
-  if (target.dialect === 'wgsl') {
-    const { gpu, limits } = target;
-    return [
-      `${target.id}: WGSL, for any adapter with the default limits`,
-      `  reference GPU  ${gpu.name}, ${gpu.coreCount} cores at ${gpu.clockMHz} MHz, ${gpu.dramGBps} GB/s`,
-      `  a workgroup    ${limits.invocationsPerWorkgroup} invocations, ${limits.workgroupStorageBytes} bytes of memory`,
-      '  instructions   dot4I8Packed',
-    ];
+  switch (target.dialect) {
+    case 'cuda': {
+      const { id, virtualArch, realArch, gpu, limits, mma } = target;
+      return [
+        `${id}: ${virtualArch}, assembled for ${realArch}`,
+        `  reference GPU  ${gpu.name}, ${gpu.smCount} SMs at ${gpu.clockMHz} MHz, ${gpu.dramGBps} GB/s`,
+        `  shared memory  ${limits.sharedBytesPerBlock} bytes a CTA, ${limits.sharedBytesPerSm} an SM`,
+        `  instructions   ${mma.map(({ name }) => name).join(', ')}`,
+      ];
+    }
+    case 'wgsl': {
+      const { id, gpu, limits } = target;
+      return [
+        `${id}: WGSL, for any adapter with the default limits`,
+        `  reference GPU  ${gpu.name}, ${gpu.coreCount} cores at ${gpu.clockMHz} MHz, ${gpu.dramGBps} GB/s`,
+        `  a workgroup    ${limits.invocationsPerWorkgroup} invocations, ${limits.workgroupStorageBytes} bytes of memory`,
+        '  instructions   dot4I8Packed',
+      ];
+    }
   }
-  const { gpu, limits, mma } = target;
-  return [
-    `${target.id}: ${target.virtualArch}, assembled for ${target.realArch}`,
-    `  reference GPU  ${gpu.name}, ${gpu.smCount} SMs at ${gpu.clockMHz} MHz, ${gpu.dramGBps} GB/s`,
-    `  shared memory  ${limits.sharedBytesPerBlock} bytes a CTA, ${limits.sharedBytesPerSm} an SM`,
-    `  instructions   ${mma.map(({ name }) => name).join(', ')}`,
-  ];
 }

@@ -1,6 +1,5 @@
 import { join } from 'node:path';
 import { findBackEnd } from '../find-back-end.ts';
-import { openPlane } from '../measure/open-plane.ts';
 import { tuneBundle } from '../measure/tune-bundle.ts';
 import { readBundle } from '../package/read-bundle.ts';
 import { loadTemplates } from '../render/load-templates.ts';
@@ -47,6 +46,7 @@ export async function tune(
     reportDiagnostics(faults, options, context);
     return 2;
   }
+  const backEnd = findBackEnd(target.value);
   const templates = loadTemplates(join(packageRoot(), 'templates'));
   const root = recordsRoot(context.env, options.records);
   const progress = showFraction('tuning', options, context);
@@ -54,12 +54,12 @@ export async function tune(
     const { env } = context;
     const { device, budget, most, seed } = choices.value;
     const { nvcc } = options;
-    const plane = await openPlane(target.value, { env, signal, device, nvcc, worker });
+    const plane = await backEnd.openPlane({ env, signal, device, nvcc, worker });
     if (!plane.ok) return plane;
     try {
       const tuned = await tuneBundle({
         ...{ kernels: kernels.value, sites: manifest.sites, plane: plane.value },
-        families: findBackEnd(target.value).families,
+        families: backEnd.families,
         lockRoot: join(quikcCacheRoot(env), 'tuning'),
         ...{ templates, root, budget, most, seed, signal, onFraction: progress.onFraction },
       });

@@ -1,7 +1,7 @@
 import type { WgslContract } from '../../ir/call-contract.ts';
-import type { DeviceNeeds } from '../../ir/device-needs.ts';
 import type { KernelSpec } from '../../ir/kernel-spec.ts';
 import type { ManifestKernel } from '../../ir/manifest.ts';
+import { needsOf } from '../../ir/needs-of.ts';
 import { findDawn } from '../build/find-dawn.ts';
 import { diagnose } from '../diagnostics/codes.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
@@ -13,16 +13,9 @@ import { fail, type Result, succeed } from '../support/result.ts';
 import type { AdapterFault, AdapterReply } from '../verify/run-on-adapter.ts';
 import type { KernelVerification, PlannedLaunch, UnrunKernel } from '../verify/verification.ts';
 import { verifyShader } from '../verify/verify-shader.ts';
-import type { CommandContext } from './command.ts';
 import type { VerifyChoices } from './read-verify-options.ts';
-import { chooseKernels, launchesOf, type VerifySelection } from './verify-tasks.ts';
-
-export interface ShaderReport {
-  readonly adapter: AdapterReply['adapter'];
-  readonly kernels: readonly KernelVerification[];
-  /** Kernels that the adapter cannot run. Nothing is known of them. */
-  readonly notRun: readonly UnrunKernel[];
-}
+import type { Verified, VerifyRequest, VerifySelection } from './verify-bundle.ts';
+import { chooseKernels, launchesOf } from './verify-tasks.ts';
 
 /** Token counts beyond this are run only when asked for: an adapter runs the whole grid, and may be a CPU. */
 const mostTokens = 513;
@@ -30,15 +23,17 @@ const mostTokens = 513;
 /** Runs the chosen kernels of a WGSL bundle on the adapter at hand, one after the other. */
 export async function verifyShaders(
   bundle: Bundle,
-  options: VerifySelection,
-  choices: VerifyChoices,
-  context: CommandContext,
-  signal: AbortSignal,
-  onFraction: (fraction: number) => void,
-): Promise<Result<ShaderReport, Diagnostic>> {
-  const dawn = await findDawn(context.env);
+  request: VerifyRequest,
+): Promise<Result<Verified, Diagnostic>> {
+  const { selection, device, seed, env, signal, onFraction } = request;
+  if (device !== undefined) {
+    const message = 'a webgpu bundle runs on the adapter at hand: --device numbers a GPU for CUDA';
+    return fail(diagnose('QK701', { message }));
+  }
+  const started = performance.now();
+  const dawn = await findDawn(env);
   if (!dawn.ok) return dawn;
-  const found = chooseKernels(bundle, options.kernel);
+  const found = chooseKernels(bundle, selection.kernel);
   if (!found.ok) return found;
   const results: KernelVerification[] = [];
   const notRun: UnrunKernel[] = [];
@@ -46,7 +41,7 @@ export async function verifyShaders(
   const refused = new Map<string, string>();
   let adapter: AdapterReply['adapter'] | undefined;
   for (const [index, entry] of found.value.entries()) {
-    const needs = needsOf(entry);
+    const needs = needsOf(entry.resources);
     const refuse = (reason: string) => {
       refused.set(JSON.stringify(needs), reason);
       notRun.push({ id: entry.id, variants: variantsOf(entry.id, bundle.manifest.sites), reason });
@@ -57,13 +52,13 @@ export async function verifyShaders(
       continue;
     }
     const job = {
-      ...{ id: entry.id, spec: entry.spec as KernelSpec<'wgsl'>, seed: choices.seed },
+      ...{ id: entry.id, spec: entry.spec as KernelSpec<'wgsl'>, seed },
       contract: contractOf(entry),
       text: kernelFiles(bundle, entry).source,
       needs,
-      launches: shaderLaunches(entry, options, choices),
+      launches: shaderLaunches(entry, selection, request),
     };
-    const verified = await verifyShader(job, { dawn: dawn.value.module, env: context.env, signal });
+    const verified = await verifyShader(job, { dawn: dawn.value.module, env, signal });
     if (!verified.ok) {
       const { kind, message } = verified.error;
       if (kind === 'unsupported') {
@@ -85,13 +80,12 @@ export async function verifyShaders(
     const message = `no kernel ran on the adapter${why === undefined ? '' : `: ${why}`}`;
     return fail(diagnose('QK703', { message }));
   }
-  return succeed({ adapter, kernels: results, notRun });
-}
-
-function needsOf({ id, resources }: ManifestKernel): DeviceNeeds {
-  assert(resources.dialect === 'wgsl', `${id} is of a bundle for WGSL`);
-  const { features, languageFeatures, leastSubgroupSize } = resources;
-  return { features, languageFeatures, leastSubgroupSize };
+  const { name, fallback } = adapter;
+  return succeed({
+    ...{ kernels: results, notRun, chains: [], seconds: (performance.now() - started) / 1000 },
+    where: `executed on ${name}${fallback ? ', a software adapter' : ''}: whole grids run, numbers compared, beside seams between dispatches too; WGSL hides races`,
+    executedOn: { adapter },
+  });
 }
 
 function contractOf({ id, arguments: all, dispatches, tokensAtOnce }: ManifestKernel): WgslContract {

@@ -14,11 +14,7 @@ import { tokensToVerify } from '../verify/tokens-to-verify.ts';
 import type { ChainKernel, PlannedLaunch, VerificationJob, VerifyTask } from '../verify/verification.ts';
 import { findKernels } from './find-kernels.ts';
 import type { VerifyChoices } from './read-verify-options.ts';
-
-export interface VerifySelection {
-  readonly kernel?: string;
-  readonly full?: boolean;
-}
+import type { VerifySelection } from './verify-bundle.ts';
 
 /** Output tiles per launch at token counts that the user named: corners, ragged edges, inside. */
 const sampledTiles = 6;

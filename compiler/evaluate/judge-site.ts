@@ -1,12 +1,8 @@
-import type { SpecOf } from '../../ir/kernel-spec.ts';
 import type { ManifestKernel } from '../../ir/manifest.ts';
 import type { Comparison } from '../families/family.ts';
+import { familiesOf } from '../families/index.ts';
 import { compareLinear } from '../families/linear/cases-compare.ts';
-import { cudaCover as cudaLinearCover } from '../families/linear/cuda/cover.ts';
-import { wgslCover as wgslLinearCover } from '../families/linear/wgsl/cover.ts';
 import { compareQuantize } from '../families/quantize/cases-compare.ts';
-import { cudaCover as cudaQuantizeCover } from '../families/quantize/cuda/cover.ts';
-import { wgslCover as wgslQuantizeCover } from '../families/quantize/wgsl/cover.ts';
 import type { Matrix } from '../reference/float-model/matrix.ts';
 import { narrowFloat } from '../reference/narrow-float.ts';
 import { assert } from '../support/assert.ts';
@@ -28,10 +24,7 @@ export function judgeRows(
   assert(spec.family === 'quantize', 'the kernel quantises');
   const { problem } = spec;
   const { encode } = narrowFloat(problem.dtype);
-  const { roundings } =
-    resources.dialect === 'cuda'
-      ? cudaQuantizeCover(spec as SpecOf<'quantize', 'cuda'>)
-      : wgslQuantizeCover(spec as SpecOf<'quantize', 'wgsl'>);
+  const roundings = familiesOf(resources.dialect).quantize.roundings(spec);
   const rowsOf = () => Array.from({ length: x.rows }, (_, row) => row);
   const data = {
     width: x.columns,
@@ -58,10 +51,7 @@ export function judgeLinear(
   assert(spec.family === 'linear', 'the kernel multiplies');
   const { problem } = spec;
   const float = narrowFloat(problem.dtype);
-  const { roundings } =
-    resources.dialect === 'cuda'
-      ? cudaLinearCover(spec as SpecOf<'linear', 'cuda'>)
-      : wgslLinearCover(spec as SpecOf<'linear', 'wgsl'>);
+  const roundings = familiesOf(resources.dialect).linear.roundings(spec);
   const { k } = weights;
   const outliers = weights.outlierColumns.length;
   const kept = (values: ArrayLike<number>, row: number, f: number) =>

@@ -166,6 +166,25 @@ export interface KernelFamily<F extends FamilyName, D extends Dialect = Dialect>
   verificationCost(spec: SpecOf<F, D>, m: number, tiles?: number): number;
 }
 
+/** What is asked of linears alone. */
+export interface LinearFamily<D extends Dialect = Dialect> extends KernelFamily<'linear', D> {
+  /** Roundings between the exact sum of a value's terms and the kernel's: c of docs/numerics.md. */
+  roundings(spec: SpecOf<'linear', D>): number;
+}
+
+/** What is asked of quantizes alone. */
+export interface QuantizeFamily<D extends Dialect = Dialect> extends KernelFamily<'quantize', D> {
+  /** How the kernel rounds on the way to codes. */
+  roundings(spec: SpecOf<'quantize', D>): QuantizeRoundings;
+}
+
+/** Roundings of docs/numerics.md, 1 and 2, that a quantize's arithmetic comes to. */
+export interface QuantizeRoundings {
+  readonly prologue: PrologueRoundings;
+  readonly scale: number;
+  readonly code: number;
+}
+
 /** What the machine code of a kernel says of itself. */
 export type BuiltResources = NonNullable<CudaResources['built']>;
 
@@ -186,7 +205,10 @@ export interface CudaFamily<F extends FamilyName> extends KernelFamily<F, 'cuda'
  * Every family of a language by name, for code that is the same for all: the caller sees to it that family, problem,
  * schedule and target belong together, e.g. by taking all from one spec.
  */
-export type FamilyTable = Readonly<Record<FamilyName, AnyFamily>>;
+export interface FamilyTable {
+  readonly linear: Pick<LinearFamily, 'roundings'> & AnyFamily;
+  readonly quantize: Pick<QuantizeFamily, 'roundings'> & AnyFamily;
+}
 export type CudaFamilyTable = Readonly<Record<FamilyName, AnyCudaFamily>>;
 type AnyFamily = { readonly [P in keyof KernelFamily<FamilyName>]: KernelFamily<FamilyName>[P] };
 type AnyCudaFamily = { readonly [P in keyof CudaFamily<FamilyName>]: CudaFamily<FamilyName>[P] };
@@ -200,21 +222,12 @@ export interface OutputTile {
   readonly ctas: readonly CtaIndex[];
 }
 
-export interface CudaLinearFamily extends CudaFamily<'linear'> {
+export interface CudaLinearFamily extends CudaFamily<'linear'>, LinearFamily<'cuda'> {
   /** The tile of the last channels and the last tokens: the ragged one, if there is one. */
   lastTile(spec: SpecOf<'linear', 'cuda'>, m: number): OutputTile;
-  /** Roundings between the exact sum of a value's terms and the kernel's: c of docs/numerics.md. */
-  roundings(spec: SpecOf<'linear', 'cuda'>): number;
 }
 
-export interface CudaQuantizeFamily extends CudaFamily<'quantize'> {
-  /** How the kernel rounds on the way to codes. */
-  roundings(spec: SpecOf<'quantize', 'cuda'>): {
-    readonly prologue: PrologueRoundings;
-    readonly scale: number;
-    readonly code: number;
-  };
-}
+export interface CudaQuantizeFamily extends CudaFamily<'quantize'>, QuantizeFamily<'cuda'> {}
 
 /** What a view prints beyond its spec: who the kernel is for, and why it looks as it does. */
 export interface ViewContext {

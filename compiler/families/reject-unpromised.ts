@@ -1,9 +1,12 @@
 import type { DeviceNeeds } from '../../ir/device-needs.ts';
-import type { WgslTarget } from '../../targets/target.ts';
+import type { Target } from '../../targets/target.ts';
 import type { Rejection } from './family.ts';
 
 /** The first of a schedule's needs that `target` does not promise; undefined if it promises them all. */
-export function rejectUnpromised(needs: DeviceNeeds, { id, promised }: WgslTarget): Rejection | undefined {
+export function rejectUnpromised(
+  needs: DeviceNeeds,
+  { id, promised }: Pick<Target, 'id' | 'promised'>,
+): Rejection | undefined {
   const missing =
     needs.features.find((feature) => !promised.features.includes(feature)) ??
     needs.languageFeatures.find((feature) => !promised.languageFeatures.includes(feature));

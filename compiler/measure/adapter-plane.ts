@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { evaluate } from '../../ir/formula.ts';
 import type { FamilyName, KernelSpec, SpecOf } from '../../ir/kernel-spec.ts';
+import { needsOf } from '../../ir/needs-of.ts';
 import { planDispatches } from '../../ir/plan-dispatches.ts';
 import type { WgslTarget } from '../../targets/target.ts';
 import type { Dawn } from '../build/find-dawn.ts';
@@ -118,8 +119,7 @@ async function verifyCandidate(
   const contract = familyOf(spec).contract(spec as SpecOf<FamilyName, 'wgsl'>);
   const counts = [...new Set([tokens.from, tokens.at])];
   const launches = counts.map((count) => ({ tokens: count, tiles: sampledTiles }));
-  const needs = familyOf(spec).describeResources(spec as SpecOf<FamilyName, 'wgsl'>, target);
-  assert(needs.dialect === 'wgsl', `${kernel.id} is written in WGSL`);
+  const needs = needsOf(familyOf(spec).describeResources(spec as SpecOf<FamilyName, 'wgsl'>, target));
   const job = { id: kernel.id, spec, contract, text, needs, launches, seed };
   const verified = await verifyShader(job, { dawn: dawn.module, env, signal, timeoutMs: 120_000 });
   // A crash or a hang is no wrong value: another run may go well.

@@ -8,8 +8,7 @@ import { fail, type Result, succeed } from '../support/result.ts';
 import type { FailedStage } from '../tune/candidate.ts';
 import { runTasks } from '../verify/run-tasks.ts';
 import type { KernelVerification, PlannedLaunch } from '../verify/verification.ts';
-import type { CudaPlaneOptions } from './cuda-plane-options.ts';
-import type { CandidateKernel, OpenedUnit, UnitWork } from './measure-plane.ts';
+import type { CandidateKernel, OpenedUnit, PlaneOptions, UnitWork } from './measure-plane.ts';
 
 /** A candidate that was built, gated, and executed without a fault. */
 export interface ProvenKernel extends CandidateKernel {
@@ -33,7 +32,7 @@ const raggedTokens = 37;
 export function prepareCudaUnit(
   work: UnitWork,
   tools: BuildTools,
-  options: CudaPlaneOptions,
+  options: PlaneOptions,
   clock: CudaClock,
 ): OpenedUnit {
   const proven = new Map<string, ProvenKernel>();
@@ -86,7 +85,7 @@ async function verify(
   spec: KernelSpec<'cuda'>,
   ptx: string,
   { tokens, seed, signal }: UnitWork,
-  { worker }: CudaPlaneOptions,
+  { worker }: PlaneOptions,
 ): Promise<Result<KernelVerification, Fall>> {
   const family = cudaFamilies[spec.family] as unknown as CudaFamily<FamilyName>;
   const contract = family.contract(spec as SpecOf<FamilyName, 'cuda'>);

@@ -1,16 +1,15 @@
 import { availableParallelism } from 'node:os';
 import type { CudaTarget } from '../../targets/target.ts';
-import { cudaBackEnd } from '../cuda-back-end.ts';
 import { askDevice } from '../device/ask-device.ts';
 import { cudaVersion } from '../device/cuda-version.ts';
 import { openDeviceSession } from '../device/device-session.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
+import { findCudaTools } from '../find-cuda-tools.ts';
 import { fail, type Result, succeed } from '../support/result.ts';
 import { finalists, launchesPerTrial } from '../tune/tune-candidates.ts';
 import { prepareCudaUnit } from './cuda-candidates.ts';
-import type { CudaPlaneOptions, Gpu } from './cuda-plane-options.ts';
-import { timeOnGpu } from './gpu-clock.ts';
-import type { MeasurePlane } from './measure-plane.ts';
+import { type Gpu, timeOnGpu } from './gpu-clock.ts';
+import type { MeasurePlane, PlaneOptions } from './measure-plane.ts';
 import { timeInModel } from './model-clock.ts';
 
 /** A launch that takes longer hangs. */
@@ -23,10 +22,10 @@ const timeoutMs = 60_000;
  */
 export async function openCudaPlane(
   target: CudaTarget,
-  options: CudaPlaneOptions,
+  options: PlaneOptions,
 ): Promise<Result<MeasurePlane, Diagnostic>> {
   const { env, signal, nvcc } = options;
-  const tools = await cudaBackEnd(target).findTools({ env, signal, nvcc });
+  const tools = await findCudaTools(target, { env, signal, nvcc });
   if (!tools.ok) return fail(tools.error);
   const gpu = await askGpu(options);
   if (!gpu.ok) return gpu;
@@ -52,7 +51,7 @@ export async function openCudaPlane(
 }
 
 /** Undefined where there is none. */
-async function askGpu(options: CudaPlaneOptions): Promise<Result<Gpu | undefined, Diagnostic>> {
+async function askGpu(options: PlaneOptions): Promise<Result<Gpu | undefined, Diagnostic>> {
   const { env, signal, device } = options;
   const asked = await askDevice(device, { env, signal });
   if (asked.ok) return asked;

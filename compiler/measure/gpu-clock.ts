@@ -1,6 +1,7 @@
 import type { FamilyName, SpecOf } from '../../ir/kernel-spec.ts';
 import type { DeviceBuffer } from '../device/device-job.ts';
 import type { DeviceSession } from '../device/device-session.ts';
+import type { DeviceReply } from '../device/run-on-device.ts';
 import type { CudaFamily } from '../families/family.ts';
 import { cudaFamilies } from '../families/index.ts';
 import { assert } from '../support/assert.ts';
@@ -8,7 +9,9 @@ import { hashValue } from '../support/hash.ts';
 import { fail, succeed } from '../support/result.ts';
 import { makeContent, readerOf, toCaseJob } from '../verify/case-job.ts';
 import type { CudaClock } from './cuda-candidates.ts';
-import type { Gpu } from './cuda-plane-options.ts';
+
+/** What the runner says of a GPU. */
+export type Gpu = DeviceReply['device'];
 
 /** Launches within one sample, of which the median counts. */
 const repeats = 5;

@@ -3,7 +3,18 @@ import type { ScheduledKernel } from '../../ir/schedule-choice.ts';
 import type { MeasurePolicy, TunedDevice } from '../../ir/tuned-device.ts';
 import type { TunedTokens } from '../../ir/tuning-record.ts';
 import type { Target } from '../../targets/target.ts';
+import type { Environment } from '../support/quikc-cache-root.ts';
 import type { TuneDevice } from '../tune/tune-candidates.ts';
+
+export interface PlaneOptions {
+  readonly env: Environment;
+  readonly signal: AbortSignal;
+  /** Of a language that numbers its GPUs. */
+  readonly device: number;
+  readonly nvcc?: string | undefined;
+  /** The built thread that executes PTX; absent: this thread does. */
+  readonly worker?: URL | undefined;
+}
 
 /** Where candidates are tried: an adapter, a GPU, or nowhere but in the model. Plain to the search, which sees times. */
 export interface MeasurePlane {

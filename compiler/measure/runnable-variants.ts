@@ -4,8 +4,7 @@ import { type TargetVariant, targetVariants } from '../schedule/target-variants.
 
 /** A target's variants that every device can run which has all that the target promises. */
 export function runnableVariants(target: Target): readonly TargetVariant[] {
-  const canRun = (narrowed: Target) =>
-    target.dialect === 'cuda' ||
-    (narrowed.dialect === 'wgsl' && rejectUnpromised(narrowed.promised, target) === undefined);
-  return targetVariants(target).filter((form) => canRun(form.target));
+  return targetVariants(target).filter(
+    (form) => rejectUnpromised(form.target.promised, target) === undefined,
+  );
 }

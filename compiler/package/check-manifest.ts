@@ -1,6 +1,8 @@
 import type { LaunchContract } from '../../ir/call-contract.ts';
 import { evaluate } from '../../ir/formula.ts';
+import type { Dialect } from '../../ir/kernel-spec.ts';
 import type { Manifest, ManifestKernel, ManifestSite } from '../../ir/manifest.ts';
+import { findTarget } from '../../targets/index.ts';
 import { checkVariants } from './check-variants.ts';
 import type { ManifestFault } from './manifest-fault.ts';
 
@@ -12,39 +14,37 @@ const mostWorkgroups = [65_535, 65_535, 65_535] as const;
 
 /** What a schema cannot say: values that have to agree with each other, and sizes that come of formulas. */
 export function checkManifest(manifest: Manifest): readonly ManifestFault[] {
-  const { kernels, sites, built } = manifest;
+  const { kernels, sites, built, target } = manifest;
   const known = new Map(kernels.map((kernel) => [kernel.id, kernel]));
   return [
     ...findRepeated(kernels.map(({ id }) => id)).map((index) => ({
       pointer: `/kernels/${index}/id`,
       message: 'another kernel has this id',
     })),
-    ...kernels.flatMap((kernel, index) => checkKernel(kernel, `/kernels/${index}`)),
-    ...kernels.flatMap((kernel, index) => checkPlace(kernel, { sites, built }, `/kernels/${index}`)),
+    ...kernels.flatMap((kernel, index) => checkKernel(kernel, built, `/kernels/${index}`)),
+    ...kernels.flatMap((kernel, index) => checkPlace(kernel, sites, `/kernels/${index}`)),
     ...sites.flatMap((site, index) => checkSite(site, known, `/sites/${index}`)),
     ...checkVariants(manifest),
+    ...(findTarget(target.id)?.dialect === target.dialect
+      ? []
+      : [{ pointer: '/target/dialect', message: `not the language of ${target.id}` }]),
   ];
 }
 
-/** A kernel has the sites that launch it, and machine code if the bundle is built. */
+/** A kernel has the sites that launch it. */
 function checkPlace(
-  { id, sites: named, files, resources }: ManifestKernel,
-  { sites, built }: Pick<Manifest, 'sites' | 'built'>,
+  { id, sites: named }: ManifestKernel,
+  sites: readonly ManifestSite[],
   pointer: string,
 ): ManifestFault[] {
   const launching = sites.filter(({ buckets }) =>
     buckets.some(({ launches }) => launches.some(({ kernel }) => kernel === id)),
   );
-  const faults: ManifestFault[] = [];
-  if (JSON.stringify(launching.map((site) => site.id).sort()) !== JSON.stringify([...named].sort()))
-    faults.push({ pointer: `${pointer}/sites`, message: 'not the sites whose buckets launch it' });
-  const hasCode = files.ptx !== undefined && files.cubin !== undefined;
-  if (resources.dialect === 'cuda' && hasCode !== built)
-    faults.push({ pointer: `${pointer}/files`, message: `the bundle is ${built ? '' : 'not '}built` });
-  return faults;
+  const same = JSON.stringify(launching.map((site) => site.id).sort()) === JSON.stringify([...named].sort());
+  return same ? [] : [{ pointer: `${pointer}/sites`, message: 'not the sites whose buckets launch it' }];
 }
 
-function checkKernel(kernel: ManifestKernel, pointer: string): ManifestFault[] {
+function checkKernel(kernel: ManifestKernel, built: boolean, pointer: string): ManifestFault[] {
   const faults: ManifestFault[] = [];
   const refuse = (field: string, message: string) => faults.push({ pointer: `${pointer}/${field}`, message });
   const { spec, explain, workspace } = kernel;
@@ -57,14 +57,25 @@ function checkKernel(kernel: ManifestKernel, pointer: string): ManifestFault[] {
   }
   if (workspace !== undefined && !kernel.arguments.some(({ name }) => name === workspace.argument))
     refuse('workspace/argument', 'the kernel has no such argument');
-  if (kernel.resources.dialect === 'cuda') checkLaunch(kernel, refuse);
-  else checkDispatches(kernel, refuse);
+  calls[kernel.resources.dialect](kernel, refuse, built);
   return faults;
 }
 
 type Refuse = (field: string, message: string) => void;
 
-function checkLaunch({ launch, dispatches, explain }: ManifestKernel, refuse: Refuse): void {
+/** How a kernel of each language is called, and whether it has machine code. */
+const calls: Readonly<Record<Dialect, (kernel: ManifestKernel, refuse: Refuse, built: boolean) => void>> = {
+  cuda: checkLaunch,
+  wgsl: checkDispatches,
+};
+
+function checkLaunch(
+  { launch, dispatches, explain, files }: ManifestKernel,
+  refuse: Refuse,
+  built: boolean,
+): void {
+  const hasCode = files.ptx !== undefined && files.cubin !== undefined;
+  if (hasCode !== built) refuse('files', `the bundle is ${built ? '' : 'not '}built`);
   if (launch === undefined) {
     refuse('launch', 'a kernel in CUDA has a launch');
     return;

@@ -1,13 +1,12 @@
 import type { DeviceNeeds } from '../../ir/device-needs.ts';
 import type { Manifest, ManifestKernel, ManifestSite, ManifestTarget } from '../../ir/manifest.ts';
+import { needsOf } from '../../ir/needs-of.ts';
 import type { ManifestFault } from './manifest-fault.ts';
 import { variantsOf } from './variants-of.ts';
 
 /** Buckets are of the target's variants, each variant has some at every site, and its kernels ask for no more than it. */
 export function checkVariants({ target, sites, kernels }: Manifest): readonly ManifestFault[] {
-  const variants = target.dialect === 'wgsl' ? target.variants : [];
-  const names: readonly (string | undefined)[] =
-    target.dialect === 'wgsl' ? variants.map(({ name }) => name) : [undefined];
+  const names: readonly (string | undefined)[] = target.variants?.map(({ name }) => name) ?? [undefined];
   const repeated = [...names.keys()].filter((index) => names.indexOf(names[index]) !== index);
   return [
     ...repeated.map((index) => ({
@@ -47,10 +46,9 @@ function checkKernel(
 ): readonly ManifestFault[] {
   if (resources.dialect !== target.dialect)
     return [{ pointer: `${pointer}/resources/dialect`, message: `the target's is ${target.dialect}` }];
-  if (resources.dialect === 'cuda' || target.dialect === 'cuda') return [];
   const using = new Set(variantsOf(id, sites));
-  return target.variants
-    .filter((variant) => using.has(variant.name) && asksForMore(resources, variant))
+  return (target.variants ?? [])
+    .filter((variant) => using.has(variant.name) && asksForMore(needsOf(resources), variant))
     .map(({ name }) => ({
       pointer: `${pointer}/resources`,
       message: `asks for more than the variant ${name}, which launches it`,

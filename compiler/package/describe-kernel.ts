@@ -1,4 +1,4 @@
-import type { Manifest, ManifestFile, ManifestKernel } from '../../ir/manifest.ts';
+import type { Manifest, ManifestKernel } from '../../ir/manifest.ts';
 import type { ScheduledKernel } from '../../ir/schedule-choice.ts';
 import type { Target } from '../../targets/target.ts';
 import type { BuiltResources, FamilyTable } from '../families/family.ts';
@@ -29,9 +29,4 @@ export function describeKernel(
     explain: choices,
     files,
   };
-}
-
-/** Paths of a kernel's files within the bundle: shaders lie in the npm package, for whoever installs that alone. */
-export function kernelPath(id: string, kind: 'cu' | 'wgsl' | 'ptx' | 'cubin'): ManifestFile['path'] {
-  return `${kind === 'wgsl' ? 'web/' : ''}kernels/${id}.${kind}`;
 }

@@ -14,7 +14,7 @@ import type { Target } from '../../targets/target.ts';
 import type { BuiltResources, FamilyTable } from '../families/family.ts';
 import { assert } from '../support/assert.ts';
 import { sha256 } from '../support/hash.ts';
-import { describeKernel, kernelPath } from './describe-kernel.ts';
+import { describeKernel } from './describe-kernel.ts';
 import { describeLayers } from './describe-layers.ts';
 import { describePlan } from './describe-plan.ts';
 import { formatSums, sumsFile } from './sums.ts';
@@ -37,6 +37,10 @@ export interface BundleParts {
   readonly results?: ReadonlyMap<string, BuildResult>;
   readonly families: FamilyTable;
   readonly target: Target;
+  /** The same as the manifest has it. */
+  readonly manifestTarget: ManifestTarget;
+  /** Path of a kernel's source within the bundle. */
+  sourcePath(id: string): string;
   readonly toolchain?: ManifestToolchain;
   readonly provenance: Provenance;
   /** Text of the reference packer that the bundle carries. */
@@ -80,23 +84,23 @@ function addKernel(
   const { id } = kernel;
   const text = parts.texts.get(id);
   assert(text !== undefined, `${id} was rendered`);
-  const source = add(kernelPath(id, parts.target.dialect === 'cuda' ? 'cu' : 'wgsl'), Buffer.from(text));
+  const source = add(parts.sourcePath(id), Buffer.from(text));
   const binary = parts.results?.get(id);
   assert(parts.results === undefined || binary !== undefined, `${id} was built`);
   if (binary === undefined || binary === 'checked')
     return describeKernel(kernel, { source }, undefined, parts);
-  const ptx = add(kernelPath(id, 'ptx'), Buffer.from(binary.ptx));
-  const cubin = add(kernelPath(id, 'cubin'), binary.cubin);
+  const ptx = add(`kernels/${id}.ptx`, Buffer.from(binary.ptx));
+  const cubin = add(`kernels/${id}.cubin`, binary.cubin);
   return describeKernel(kernel, { source, ptx, cubin }, binary.resources, parts);
 }
 
 function makeManifest(parts: BundleParts, kernels: readonly ManifestKernel[]): Manifest {
-  const { plan, target, results, toolchain, provenance } = parts;
+  const { plan, manifestTarget, results, toolchain, provenance } = parts;
   return {
     abi: manifestAbi,
     model: plan.model,
     dtype: plan.dtype,
-    target: describeTarget(target),
+    target: manifestTarget,
     built: results !== undefined,
     kernels,
     sites: plan.sites.map(({ id, tokens, buckets, reasons }) => ({ id, tokens, buckets, reasons })),
@@ -105,14 +109,6 @@ function makeManifest(parts: BundleParts, kernels: readonly ManifestKernel[]): M
     ...(toolchain === undefined ? {} : { toolchain }),
     provenance,
   };
-}
-
-function describeTarget(target: Target): ManifestTarget {
-  const { id, dialect, gpu } = target;
-  const referenceGpu = gpu.name;
-  if (dialect === 'wgsl') return { dialect, id, referenceGpu, variants: target.variants };
-  const { virtualArch, realArch } = target;
-  return { dialect, id, virtualArch, realArch, referenceGpu };
 }
 
 /** Most bytes of workspace that a kernel needs over the M it serves. Only kernels for a bounded M have one. */

@@ -8,6 +8,6 @@ export interface TargetVariant {
 
 /** The variants of a target, in its order, each with the target narrowed to devices that can run it. */
 export function targetVariants(target: Target): readonly TargetVariant[] {
-  if (target.dialect === 'cuda') return [{ target }];
+  if (target.variants.length === 0) return [{ target }];
   return target.variants.map(({ name, ...promised }) => ({ variant: name, target: { ...target, promised } }));
 }

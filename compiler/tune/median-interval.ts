@@ -1,4 +1,7 @@
-/** The middle of some samples, and an interval that holds the true median with about 95 % confidence. */
+/** From so many samples on the interval holds the true median with 95 % confidence; three hold it with 75. */
+export const leastForInterval = 6;
+
+/** The middle of some samples, and where the true median lies. */
 export interface MedianInterval {
   readonly median: number;
   readonly low: number;
@@ -7,7 +10,7 @@ export interface MedianInterval {
 
 /**
  * By order statistics, which ask nothing of the noise (Hahn and Meeker, Statistical Intervals, 5.2): the ranks
- * n/2 ∓ 0.98 sqrt(n), cut to the samples there are. Under 6 samples the whole range, which is less than 95 %.
+ * n/2 ∓ 0.98 sqrt(n), cut to the samples there are. Of few samples it is their range, which under 6 holds it less often.
  */
 export function medianInterval(samples: readonly number[]): MedianInterval {
   const sorted = [...samples].sort((a, b) => a - b);

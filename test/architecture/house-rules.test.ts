@@ -7,6 +7,7 @@ import type { House } from './house-rules.ts';
 import {
   findBadNames,
   findCycles,
+  findDialectTests,
   findEnvironmentReaders,
   findForbiddenImports,
   findOversized,
@@ -28,6 +29,17 @@ function realHouse(): House {
   );
   return { project, root };
 }
+
+/** Who may ask for a language by its name: for all else it is data, a member of BackEnd or of the families. */
+const dialectTests: Readonly<Record<string, string>> = {
+  'compiler/families/index.ts': "gives a language's families",
+  'compiler/find-back-end.ts': "gives a language's back end",
+  'compiler/commands/describe-resources.ts':
+    'prints what a kernel takes of a GPU, which no two languages name alike',
+  'compiler/commands/targets.ts': 'prints the limits of a target, which no two languages have alike',
+  'compiler/package/web/describe-web.ts': "WGSL's npm package: it refuses any other bundle",
+  'compiler/package/web/package-needs.ts': "WGSL's npm package: sizes that WGSL kernels alone have",
+};
 
 /** A house in memory with the given files. */
 function planted(files: Readonly<Record<string, string>>): House {
@@ -63,6 +75,8 @@ describe('the house keeps its rules', () => {
   test('no import goes round in a circle', () => expect(findCycles(house)).toEqual([]));
   test('names say what a file does', () => expect(findBadNames(house)).toEqual([]));
   test('one module reads the environment', () => expect(findEnvironmentReaders(house)).toEqual([]));
+  test('none but those listed ask which language they have before them', () =>
+    expect([...findDialectTests(house)].sort()).toEqual(Object.keys(dialectTests).sort()));
   test('every code is in the table', () => expect(findUnknownCodes(house, known)).toEqual([]));
   test('files keep to their size', () => expect(findOversized(trackedFiles())).toEqual([]));
   test('there is something to check', () => {
@@ -157,6 +171,16 @@ describe('each rule finds a planted violation', () => {
       findEnvironmentReaders(planted({ 'compiler/build/a.ts': "const a = process.env['CUDA_HOME'];" })),
     ).toHaveLength(1);
     expect(findEnvironmentReaders(planted({ 'compiler/options.ts': 'const a = process.env;' }))).toEqual([]);
+  });
+
+  test('a language that is asked for by its name', () => {
+    const found = (text: string, path = 'compiler/package/a.ts') =>
+      findDialectTests(planted({ [path]: text }));
+    expect(found("const a = target.dialect === 'cuda' ? 'cu' : 'wgsl';")).toHaveLength(1);
+    expect(found("if ('wgsl' !== dialect) stop();")).toHaveLength(1);
+    expect(found("switch (dialect) { case 'wgsl': stop(); }")).toHaveLength(1);
+    expect(found("const a = dialect === 'cuda';", 'compiler/families/linear/cuda/a.ts')).toEqual([]);
+    expect(found("const a = { dialect: 'cuda' }; type A = SpecOf<'linear', 'cuda'>;")).toEqual([]);
   });
 
   test('a code that is not in the table', () => {

@@ -182,6 +182,24 @@ export function findEnvironmentReaders(house: House): readonly string[] {
     .map((file) => `${relative(house, file)} reads process.env`);
 }
 
+const equality = new Set(['===', '!==', '==', '!=']);
+
+/** Files that ask which language they have before them. What lies in a language's own folder of a family has one. */
+export function findDialectTests(house: House): readonly string[] {
+  return sources(house)
+    .filter((file) => !/^compiler\/families\/[^/]+\/(cuda|wgsl)\//.test(relative(house, file)))
+    .filter((file) => /['"](cuda|wgsl)['"]/.test(file.getFullText()))
+    .filter((file) => file.getDescendants().some(isDialectTest))
+    .map((file) => relative(house, file));
+}
+
+function isDialectTest(node: Node): boolean {
+  if (!Node.isStringLiteral(node) || !['cuda', 'wgsl'].includes(node.getLiteralValue())) return false;
+  const parent = node.getParent();
+  if (Node.isCaseClause(parent)) return true;
+  return Node.isBinaryExpression(parent) && equality.has(parent.getOperatorToken().getText());
+}
+
 /** QK codes written anywhere in the compiler that the table does not have. */
 export function findUnknownCodes(house: House, known: ReadonlySet<string>): readonly string[] {
   return sources(house).flatMap((file) =>

@@ -95,7 +95,7 @@ needsDawn('quikc tune', () => {
     expect(checkManifest(tuned.manifest)).toEqual([]);
     const text = explainKernel(tuned.manifest, measured[0]!);
     expect(text).toContain(`chosen by what was measured on ${name}`);
-    expect(text).toMatch(/95 % interval/);
+    expect(text).toMatch(/\((95 %|range of \d)\)/);
   });
 
   test('times a kernel of two dispatches, with a workspace of its own', async () => {

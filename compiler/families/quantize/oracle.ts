@@ -4,7 +4,7 @@ import { baseColumnsOf } from '../../reference/outlier-columns.ts';
 import { runPrologue } from '../../reference/prologue.ts';
 import { smallestScale } from '../../reference/quantise-row.ts';
 import { gamma } from '../../reference/tolerance.ts';
-import type { QuantizeRoundings } from './cover.ts';
+import type { QuantizeRoundings } from '../family.ts';
 import type { QuantizeData } from './data-rows.ts';
 
 /** A closed interval. */

@@ -1,7 +1,7 @@
 import type { Tolerance } from '../../../ir/manifest.ts';
 import type { QuantizeProblem } from '../../../ir/problem.ts';
 import { underflow, unitRoundoff } from '../../reference/tolerance.ts';
-import type { QuantizeRoundings } from './cover.ts';
+import type { QuantizeRoundings } from '../family.ts';
 
 /** How far codes, row meta and the row after its prologue may be from the oracle. */
 export function quantizeTolerances(

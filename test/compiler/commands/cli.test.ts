@@ -4,6 +4,9 @@ import { join, relative, resolve } from 'node:path';
 import { build, type Metafile } from 'esbuild';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { readRecords } from '../../../compiler/tune/read-records.ts';
+import { writeRecord } from '../../../compiler/tune/write-record.ts';
+import { aRecord } from '../tune/a-record.ts';
 
 // Bundled as build.mjs does, but beside dist/, so that the test neither needs nor disturbs a build. The folder lies in
 // the checkout because the bundle resolves its packages from there.
@@ -79,6 +82,8 @@ describe('exit codes of the process', () => {
     [2, ['verify', 'absent', '--m', '1,,2']],
     [2, ['explain', 'absent', '']],
     [2, ['doctor', '--nvcc', '']],
+    [2, ['tune', 'merge', 'absent', '']],
+    [1, ['tune', 'merge', 'absent', 'absent']],
   ])('%i for %j', async (code, args) => {
     const run = await quikc(...args);
     expect(run.exitCode).toBe(code);
@@ -91,6 +96,53 @@ describe('exit codes of the process', () => {
     const run = await execa('bash', ['-c', `set -o pipefail; ${command}`], { reject: false });
     expect([run.exitCode, run.stderr]).toEqual([0, '']);
   });
+
+  test('a closed pipe hides no failure', async () => {
+    const absent = ['inspect', 'absent.json', '--json'].join(' ');
+    const command = `node ${join(folder, 'cli.js')} ${absent} | true`;
+    expect((await execa('bash', ['-c', `set -o pipefail; ${command}`], { reject: false })).exitCode).toBe(1);
+  });
+});
+
+describe('output that cannot be written', () => {
+  const inShell = (script: string) =>
+    execa('bash', ['-c', script, 'bash', join(folder, 'cli.js')], { reject: false });
+
+  test
+    .skipIf(!existsSync('/dev/full'))
+    .each(['targets', 'inspect examples/llama-2-7b/model.json --json', '--help', '--version'])(
+    'on a full disk %s fails, and says why (needs /dev/full)',
+    async (words) => {
+      const run = await inShell(`node "$1" ${words} > /dev/full`);
+      expect(run.exitCode).toBe(1);
+      expect(run.stderr).toMatch(/^error QK555 the output cannot be written\n.*ENOSPC/);
+    },
+  );
+
+  test.skipIf(!existsSync('/dev/full'))('no room for warnings is no failure (needs /dev/full)', async () => {
+    const run = await inShell(`node "$1" inspect test/fixtures/models/ragged.json 2> /dev/full`);
+    expect([run.exitCode, run.stdout.includes('ragged')]).toEqual([0, true]);
+  });
+
+  test.skipIf(process.platform === 'win32')('a disk with room for a part of it is full too', async () => {
+    const file = join(folder, 'short.json');
+    const limit = `trap '' XFSZ; ulimit -f 1`;
+    const run = await inShell(`${limit}; node "$1" inspect examples/llama-2-7b/model.json --json > ${file}`);
+    expect([run.exitCode, run.stderr.includes('QK555')]).toEqual([1, true]);
+  });
+});
+
+test('tune merge takes several folders and files, and puts them where --records says', async () => {
+  const [first, second, own] = ['first', 'second', 'own'].map((name) => join(folder, name)) as [
+    string,
+    string,
+    string,
+  ];
+  const file = writeRecord(first, aRecord());
+  writeRecord(second, aRecord({ tokens: { from: 9, at: 9 } }));
+  const run = await quikc('tune', 'merge', file.ok ? file.value : '', second, '--records', own);
+  expect([run.exitCode, run.stderr, run.stdout]).toEqual([0, '', `2 records merged into 2 of ${own}`]);
+  expect(readRecords(own).records).toHaveLength(2);
 });
 
 // In a process, which can be ended should it hang: Node's own recursive mkdir never returns here.

@@ -1,12 +1,15 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { readTuneOptions } from '../../../compiler/commands/read-tune-options.ts';
 import { tune } from '../../../compiler/commands/tune.ts';
 import { tuneMerge } from '../../../compiler/commands/tune-merge.ts';
+import { writeBundle } from '../../../compiler/package/write-bundle.ts';
 import { readRecords } from '../../../compiler/tune/read-records.ts';
 import { writeRecord } from '../../../compiler/tune/write-record.ts';
+import { webgpu } from '../../../targets/webgpu.ts';
+import { compileFixture, tinyLlama } from '../compile-fixture.ts';
 import { aRecord, aTrial } from '../tune/a-record.ts';
 import { runCommand } from './run-command.ts';
 
@@ -51,6 +54,21 @@ describe('readTuneOptions', () => {
 test('what is no bundle cannot be tuned', async () => {
   const { code, err } = await runCommand((context) => tune(root, {}, context, new URL('file:///')));
   expect([code, err.includes('QK560')]).toEqual([1, true]);
+});
+
+test('without an adapter nothing is said of a bundle: exit code 3, as verify has it', async () => {
+  const { files } = await compileFixture(tinyLlama, { target: webgpu });
+  writeBundle(join(root, 'bundle'), files);
+  const dawn = join(root, 'dawn');
+  mkdirSync(dawn);
+  writeFileSync(join(dawn, 'package.json'), '{ "version": "0.0.0", "type": "module" }');
+  copyFileSync('test/compiler/measure/fake-webgpu.mjs', join(dawn, 'index.js'));
+  const env = { ...process.env, QUIKC_DAWN: dawn, FAKE_ADAPTER: 'none', QUIKC_CACHE: join(root, 'cache') };
+  const { code, err } = await runCommand(
+    (context) => tune(join(root, 'bundle'), {}, context, new URL('file:///')),
+    env,
+  );
+  expect([code, err.includes('QK703')]).toEqual([3, true]);
 });
 
 describe('tune merge', () => {

@@ -5,7 +5,8 @@ import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { findGpu } from '../../../compiler/commands/find-gpu.ts';
 import { type VerifyCommandOptions, verify } from '../../../compiler/commands/verify.ts';
-import { type VerifySelection, verifyTasks } from '../../../compiler/commands/verify-tasks.ts';
+import type { VerifySelection } from '../../../compiler/commands/verify-bundle.ts';
+import { verifyTasks } from '../../../compiler/commands/verify-tasks.ts';
 import { type Bundle, readBundle } from '../../../compiler/package/read-bundle.ts';
 import { writeBundle } from '../../../compiler/package/write-bundle.ts';
 import type { ManifestFile } from '../../../ir/manifest.ts';
@@ -69,8 +70,8 @@ test('a bundle without a build is the input’s fault', async () => {
 test('--device takes the number of a GPU, and says what is lacking to use one', async () => {
   const ask = async (number: string | undefined, env: NodeJS.ProcessEnv = process.env) => {
     let found: Awaited<ReturnType<typeof findGpu>> | undefined;
-    await runCommand(async (context) => {
-      found = await findGpu(number, { ...context, env });
+    await runCommand(async () => {
+      found = await findGpu(number, env);
       return 0;
     });
     return found?.ok === true ? found.value : found?.error.code;

@@ -55,6 +55,8 @@ function builtBundle(): BundleFiles {
     ),
     families: families as never,
     target: sm80,
+    manifestTarget: manifest.target,
+    sourcePath: (id) => `kernels/${id}.cu`,
     provenance: manifest.provenance,
     packer: 'pass\n',
   });

@@ -119,6 +119,11 @@ describe('a manifest', () => {
   const forge = (change: (manifest: Manifest) => object) =>
     sealManifest(JSON.stringify({ ...original, ...change(original) }));
 
+  test('of a target in another language', () => {
+    forge(({ target }) => ({ target: { ...target, id: 'webgpu' } }));
+    expect(refusals()).toContain('QK564 /target/dialect');
+  });
+
   test('with a formula that nobody knows', () => {
     const { launch, ...kernel } = original.kernels[0]!;
     const grid = [{ sqrt: { M: true } }, ...launch!.grid.slice(1)];

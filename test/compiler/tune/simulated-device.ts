@@ -19,6 +19,8 @@ const stages = [2, 3, 4, 5, 6];
 const warps = [1, 2, 4, 8];
 const prepareMs = 800;
 const hangMs = 2000;
+/** Of the model's ranks with the real ones, at most. */
+const mostCorrelation = 0.5;
 
 /**
  * 200 schedules drawn from a grid of five features. Time is a smooth function of the features, drawn by `seed`, times an
@@ -34,38 +36,30 @@ export function simulateDevice(seed: number): SimulatedDevice {
     .sort((a, b) => a.rank - b.rank)
     .slice(0, 200)
     .map(({ features }) => features);
-  const real = smoothFunction(streamKey(seed, 1));
+  const points = drawn.map(unit);
+  const faults = drawn.map((_, index) => drawFault(randomUnit(streamKey(seed, 3), index)));
+  const real = points.map(smoothFunction(streamKey(seed, 1)));
+  const times = real.map((value, index) =>
+    faults[index] === undefined
+      ? 100 * Math.exp(value) * (1 + 0.02 * randomBell(streamKey(seed, 4), index))
+      : Number.POSITIVE_INFINITY,
+  );
   // Drawn again until its ranks have little to do with the real ones.
   let draw = 2;
-  while (correlate(seed, draw, drawn) > 0.5) draw += 10;
-  const model = smoothFunction(streamKey(seed, draw));
-  const candidates = drawn.map((features): Candidate => {
-    const point = unit(features);
-    return {
+  let modelled: readonly number[];
+  do {
+    modelled = points.map(smoothFunction(streamKey(seed, draw)));
+    draw += 10;
+  } while (correlate(modelled, times) > mostCorrelation);
+  const candidates = drawn.map(
+    (features, index): Candidate => ({
       key: features.join('x'),
       features: features.map(Math.log2),
-      modelled: 100 * Math.exp(model(point)),
-    };
-  });
-  const truth = new Map<string, number>();
-  const fault = new Map<string, 'build' | 'verify' | 'crash' | 'hang'>();
-  for (const [index, { key: name }] of candidates.entries()) {
-    const draw = randomUnit(streamKey(seed, 3), index);
-    const kind =
-      draw < 0.04
-        ? 'build'
-        : draw < 0.07
-          ? 'verify'
-          : draw < 0.1
-            ? 'crash'
-            : draw < 0.12
-              ? 'hang'
-              : undefined;
-    if (kind !== undefined) fault.set(name, kind);
-    const quirk = 1 + 0.02 * randomBell(streamKey(seed, 4), index);
-    const time = 100 * Math.exp(real(unit(drawn[index] ?? []))) * quirk;
-    truth.set(name, kind === undefined ? time : Number.POSITIVE_INFINITY);
-  }
+      modelled: 100 * Math.exp(modelled[index] ?? 0),
+    }),
+  );
+  const truth = new Map(candidates.map(({ key: name }, index) => [name, times[index] ?? Number.NaN]));
+  const fault = new Map(candidates.map(({ key: name }, index) => [name, faults[index]]));
   let clock = 0;
   let noise = 0;
   const counts = { prepared: 0, timed: 0 };
@@ -95,11 +89,20 @@ export function simulateDevice(seed: number): SimulatedDevice {
   };
 }
 
-function correlate(seed: number, draw: number, drawn: readonly (readonly number[])[]): number {
-  const real = smoothFunction(streamKey(seed, 1));
-  const model = smoothFunction(streamKey(seed, draw));
-  const points = drawn.map(unit);
-  return spearman(points.map(real), points.map(model));
+function drawFault(draw: number): 'build' | 'verify' | 'crash' | 'hang' | undefined {
+  if (draw < 0.04) return 'build';
+  if (draw < 0.07) return 'verify';
+  if (draw < 0.1) return 'crash';
+  return draw < 0.12 ? 'hang' : undefined;
+}
+
+/** Spearman's rank correlation of the cost model with the truth, over the candidates that work. */
+function correlate(modelled: readonly number[], truth: readonly number[]): number {
+  const working = [...truth.keys()].filter((index) => Number.isFinite(truth[index]));
+  return spearman(
+    working.map((index) => modelled[index] ?? 0),
+    working.map((index) => truth[index] ?? 0),
+  );
 }
 
 function unit([n = 0, m = 0, k = 0, s = 0, w = 0]: readonly number[]): readonly number[] {
@@ -133,12 +136,11 @@ function smoothFunction(key: number): (point: readonly number[]) => number {
   };
 }
 
-/** Spearman's rank correlation of the cost model with the truth, over the candidates that work. */
+/** The cost model's rank correlation with the truth. */
 export function rankCorrelation({ candidates, truth }: SimulatedDevice): number {
-  const working = candidates.filter(({ key }) => Number.isFinite(truth.get(key)));
-  return spearman(
-    working.map(({ modelled }) => modelled),
-    working.map(({ key }) => truth.get(key) ?? 0),
+  return correlate(
+    candidates.map(({ modelled }) => modelled),
+    candidates.map(({ key }) => truth.get(key) ?? 0),
   );
 }
 

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { randomUnit, streamKey } from '../../../compiler/reference/random.ts';
 import type { Trial } from '../../../compiler/tune/candidate.ts';
 import { medianInterval } from '../../../compiler/tune/median-interval.ts';
+import { type Outcome, propose } from '../../../compiler/tune/propose.ts';
 import { tuneCandidates } from '../../../compiler/tune/tune-candidates.ts';
 import { rankCorrelation, type SimulatedDevice, simulateDevice } from './simulated-device.ts';
 
@@ -15,6 +16,11 @@ function stream(seed: number): () => number {
 
 function tune(device: SimulatedDevice, seed: number, known: readonly Trial[] = []) {
   return tuneCandidates(device.candidates, device, { budget, now: device.now, random: stream(seed), known });
+}
+
+function drawWithoutReplacement<T>(all: readonly T[], count: number, random: () => number): readonly T[] {
+  const left = [...all];
+  return Array.from({ length: count }, () => left.splice(Math.floor(left.length * random()), 1)).flat();
 }
 
 /** How much slower the best of some candidates is than the best of all. */
@@ -31,7 +37,7 @@ describe('on landscapes that the cost model does not know', async () => {
       const { best, trials } = await tune(device, seed);
       const favourites = [...device.candidates].sort((a, b) => a.modelled - b.modelled).slice(0, 40);
       const random = stream(1000 + seed);
-      const drawn = Array.from({ length: 40 }, () => device.candidates[Math.floor(200 * random())]!);
+      const drawn = drawWithoutReplacement(device.candidates, 40, random);
       return {
         correlation: rankCorrelation(device),
         tuned: lossOf(device, best === undefined ? [] : [best]),
@@ -51,7 +57,7 @@ describe('on landscapes that the cost model does not know', async () => {
   const near = (losses: readonly number[]) => losses.filter((loss) => loss <= 0.05).length;
 
   test('the model ranks as badly as it is meant to', () => {
-    for (const { correlation } of runs) expect(correlation).toBeLessThanOrEqual(0.55);
+    for (const { correlation } of runs) expect(correlation).toBeLessThanOrEqual(0.5);
   });
 
   test('it ends within 5 % of the best in at least 80 of 100, more often than the model or chance', () => {
@@ -86,6 +92,23 @@ describe('on landscapes that the cost model does not know', async () => {
     }
     expect([...stages].sort()).toEqual(['build', 'time', 'verify']);
   });
+});
+
+test('after the first eight, every fifth trial is drawn at random from all that are left, whatever is believed', () => {
+  const { candidates, truth } = simulateDevice(11);
+  const outcomes = candidates.map(({ key }): Outcome => {
+    const time = truth.get(key) ?? Number.NaN;
+    return Number.isFinite(time) ? time : 'failed';
+  });
+  const drawn = Array.from({ length: 32 }, (_, index) => 8 + index).filter((count) => {
+    const known = new Map(outcomes.slice(0, count).entries());
+    const picks = [0, 0.5, 0.999].map((draw) => propose(candidates, known, () => draw));
+    const left = candidates.length - count;
+    const fromAll = [0, 0.5, 0.999].map((draw) => count + Math.floor(draw * left));
+    if (new Set(picks).size > 1) expect(picks).toEqual(fromAll);
+    return new Set(picks).size > 1;
+  });
+  expect(drawn).toEqual([10, 15, 20, 25, 30, 35]);
 });
 
 test('an interrupted run goes on where it was: nothing is tried twice', async () => {

@@ -1,6 +1,6 @@
 import type { LinearProblem } from '../../../../ir/problem.ts';
 import { hashValue } from '../../../support/hash.ts';
-import type { KernelFamily } from '../../family.ts';
+import type { LinearFamily } from '../../family.ts';
 import { linearKernelId } from '../../kernel-name.ts';
 import { linearCases } from '../cases.ts';
 import { describeLinear, linearWidths } from '../describe.ts';
@@ -22,7 +22,7 @@ import { tileOf } from './tile-of.ts';
 import { linearTemplates, linearView } from './view.ts';
 
 /** The linear in WGSL: codes by dot4I8Packed or in exact f32, then outlier columns in f32, all in registers. */
-export const linear: KernelFamily<'linear', 'wgsl'> = {
+export const linear: LinearFamily<'wgsl'> = {
   name: 'linear',
   supports: supportsLinear,
   kernelId: (spec) => linearKernelId(spec.problem, spec.schedule, hashValue(spec)),
@@ -55,6 +55,7 @@ export const linear: KernelFamily<'linear', 'wgsl'> = {
     ...linearNeeds(spec.schedule),
   }),
   tolerances: (spec) => linearTolerances(wgslCover(spec).roundings),
+  roundings: (spec) => wgslCover(spec).roundings,
   sampleCtas: (spec, m, limit, seed) =>
     sampleTiles(spec.problem, wgslCover(spec), m, limit, seed).map(({ n, m: t }) => [n, t, 0] as const),
   cases: (spec, m, seed) => linearCases(spec.problem, wgslCover(spec), m, seed),

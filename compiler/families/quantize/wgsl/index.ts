@@ -1,5 +1,5 @@
 import { hashValue } from '../../../support/hash.ts';
-import type { KernelFamily } from '../../family.ts';
+import type { QuantizeFamily } from '../../family.ts';
 import { quantizeKernelId } from '../../kernel-name.ts';
 import { quantizeCases } from '../cases.ts';
 import { describeQuantize } from '../describe.ts';
@@ -18,7 +18,7 @@ import { supportsQuantize } from './supports.ts';
 import { quantizeTemplates, quantizeView } from './view.ts';
 
 /** Prologue, outlier split, minimum and range, codes and row meta in WGSL, a workgroup a row. */
-export const quantize: KernelFamily<'quantize', 'wgsl'> = {
+export const quantize: QuantizeFamily<'wgsl'> = {
   name: 'quantize',
   supports: supportsQuantize,
   kernelId: (spec) => quantizeKernelId(spec.problem, spec.schedule, hashValue(spec)),
@@ -42,6 +42,7 @@ export const quantize: KernelFamily<'quantize', 'wgsl'> = {
     ...quantizeNeeds(schedule),
   }),
   tolerances: (spec) => quantizeTolerances(spec.problem, wgslCover(spec).roundings),
+  roundings: (spec) => wgslCover(spec).roundings,
   sampleCtas: (_spec, m, limit) =>
     sampleRows(m, limit).map((row) => [row % 65_535, Math.floor(row / 65_535), 0] as const),
   cases: (spec, m, seed) => quantizeCases(spec.problem, wgslCover(spec), m, seed),
