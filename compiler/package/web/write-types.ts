@@ -93,7 +93,7 @@ function bufferInterface(name: string, doc: string, launch: WebLaunch): Interfac
   }
   const properties = [...all.values()].map((argument) => ({
     name: formatKey(argument.name),
-    type: `Tensor<B, ${quote(describeContents(argument))}>`,
+    type: `Tensor<B, ${quote(`${argument.name}: ${describeContents(argument)}`)}>`,
     docs: [comment(describeBuffer(argument))],
   }));
   return declareInterface(name, doc, properties);

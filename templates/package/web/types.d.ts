@@ -76,8 +76,9 @@ export type BufferOf<D extends DeviceLike> = ReturnType<D['createBuffer']>;
 declare const holds: unique symbol;
 
 /**
- * A buffer with its contents, e.g. `f16[M][4096]`, as a type. A buffer of your own goes anywhere; one that this package
- * made only where what it holds is asked for.
+ * A buffer with its role and contents, e.g. `y: f16[M][4096]`, as a type. One that this package made goes only where the same
+ * is asked for; where another role is meant, as where y goes on as the next x, say so: `linears.o_proj.y as GPUBuffer`. A
+ * buffer of your own goes anywhere: of it only size, usage and overlap are checked, when it is bound.
  */
 export type Tensor<B, Contents extends string> = B & { readonly [holds]?: Contents };
 
