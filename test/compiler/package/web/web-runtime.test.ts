@@ -30,7 +30,7 @@ function packed(): Record<string, Uint8Array> {
 
 async function ready() {
   const fake = fakeDevice();
-  const pipelines = await bundle.createPipelines(fake.device, { checkFinite: false });
+  const pipelines = await bundle.createPipelines(fake.device, { gpu: {}, checkFinite: false });
   const site = pipelines.sites.o_proj;
   const { buffers, linears } = await site.createBuffers(64);
   const weights = await bundle.uploadWeights(fake.device, layer, packed());
@@ -79,7 +79,7 @@ describe('encode', () => {
 
 test('a quantize is followed by a look at its row meta and its outliers, unless nobody wants it', async () => {
   const { device, pass, counts } = fakeDevice();
-  const site = (await bundle.createPipelines(device)).sites.o_proj;
+  const site = (await bundle.createPipelines(device, { gpu: {} })).sites.o_proj;
   const { buffers } = await site.createBuffers(1000);
   site.quantize.encode(pass, { M: 1000, buffers });
   // 1000 rows of 2 words, and of 16 outliers in 8 words, 256 words a workgroup.
@@ -93,7 +93,7 @@ describe('a launch of two dispatches', () => {
     const path = pathToFileURL(join(root, 'sliced', 'web', 'index.js')).href;
     const { createPipelines, uploadWeights } = await import(/* @vite-ignore */ path);
     const { device, pass, counts } = fakeDevice();
-    const site = (await createPipelines(device, { checkFinite: false })).sites.o_proj;
+    const site = (await createPipelines(device, { gpu: {}, checkFinite: false })).sites.o_proj;
     const weights = await uploadWeights(device, layer, packed());
     const made = await site.createBuffers(64);
     const linears = { o_proj: { ...made.linears.o_proj, ...weights } };
@@ -143,7 +143,7 @@ describe('a device that fails', () => {
       code: 'unsupported',
       message: expect.stringContaining('maxComputeInvocationsPerWorkgroup is 128, 256 is needed'),
     };
-    await expect(bundle.createPipelines(device)).rejects.toMatchObject(told);
+    await expect(bundle.createPipelines(device, { gpu: {} })).rejects.toMatchObject(told);
   });
 });
 
