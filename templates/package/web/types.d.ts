@@ -17,10 +17,13 @@ export type BundleErrorCode =
   | 'weights'
   /** A token's row had a NaN or an infinity. */
   | 'non-finite'
-  /** No such site or layer. */
+  /** No such site, layer or variant; no `gpu` where it is needed; weights that are no file, bytes or address. */
   | 'usage';
 
-/** What every function of this package throws, or rejects with. */
+/**
+ * What the functions of this package throw, or reject with, of devices, weights and names. An upload that is aborted rejects
+ * with its signal's reason; what a type of this package forbids may be a TypeError.
+ */
 export declare class BundleError extends Error {
   readonly code: BundleErrorCode;
   private constructor();

@@ -268,10 +268,40 @@ describe('weights', () => {
     ['of another dtype', () => safetensors({ dtype: 'I8' }), /18432 bytes of I8, expected 18432 of U8/],
     ['behind a server without ranges', () => `${url}/whole`, /does not answer requests for a range/],
     ['not there', () => `${url}/none`, /answers 404/],
+    [
+      'at a path in place of an address',
+      () => './packed.safetensors',
+      /^\.\/packed\.safetensors cannot be fetched: /,
+    ],
+    ['at no server', () => 'http://127.0.0.1:1/x', /^http:\S+ cannot be fetched: /],
+    [
+      'a Blob that went',
+      () => ({
+        size: 64,
+        slice: () => ({
+          size: 8,
+          stream: () => new ReadableStream({ pull: () => Promise.reject(new Error('it went')) }),
+        }),
+        stream: () => {},
+      }),
+      /cannot be read: it went/,
+    ],
   ];
   test.each(bad)('are refused where the file is %s', async (_, source, words) => {
     const run = async () => (await bundle.openSafetensors(source())).weights(layer, 2);
     await expect(run()).rejects.toMatchObject({ code: 'weights', message: expect.stringMatching(words) });
+  });
+
+  test.each([undefined, null, 42, {}])('are no %j', async (source) => {
+    const usage = {
+      name: 'BundleError',
+      code: 'usage',
+      message: expect.stringMatching(/^weights are a File or Blob/),
+    };
+    await expect(bundle.openSafetensors(source)).rejects.toMatchObject(usage);
+    const fault = { name: 'BundleError', code: 'weights' };
+    await expect(upload(source)).rejects.toMatchObject(fault);
+    await expect(upload({ ...packed(), weights: source })).rejects.toMatchObject(fault);
   });
 
   test('are asked for by a number that the layer has', async () => {
