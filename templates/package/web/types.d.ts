@@ -46,7 +46,7 @@ export interface AdapterLike {
   readonly limits: object;
 }
 
-/** What tells WGSL's language features: navigator.gpu. */
+/** What tells WGSL's language features: navigator.gpu, and where there is none what the adapter was asked of. */
 export interface LanguageLike {
   readonly wgslLanguageFeatures: { has(name: string): boolean };
 }
@@ -149,6 +149,27 @@ export interface Pipelines<D, Sites> {
   read(buffer: BufferLike, bytes?: number): Promise<ArrayBuffer>;
   /** The same of a buffer in the model's 16-bit format (x, y, residual, gamma), as numbers: the first `count`, or all. */
   readFloats(buffer: BufferLike, count?: number): Promise<Float32Array>;
+}
+
+/** Bytes of each buffer of a site. */
+export type SiteSizes<S> =
+  S extends Site<infer Quantize, infer Linears>
+    ? {
+        readonly buffers: Sizes<Quantize>;
+        readonly linears: { readonly [L in keyof Linears]: Sizes<Linears[L]> };
+      }
+    : never;
+
+/** What createPipelines and open may be told: names of sites and of a variant, and of whom to ask. */
+export interface PipelineOptions<SiteName, VariantName, Gpu = LanguageLike> {
+  /** Whose kernels to compile; those of all unless given. */
+  readonly sites?: readonly SiteName[];
+  /** The best that the device was made for, or that the adapter can run, unless given. */
+  readonly variant?: VariantName;
+  /** navigator.gpu unless given: where there is none, what the adapter was asked of. */
+  readonly gpu?: Gpu;
+  /** `false` leaves out the look at what each quantize was given: see Pipelines.assertFinite. */
+  readonly checkFinite?: boolean;
 }
 
 // ---- Weights ----

@@ -85,6 +85,23 @@ test('its shaders are files too, the texts that the modules have, and can be ask
   expect(JSON.parse(text(files.get('web/package.json'))).exports['./kernels/*']).toBe('./kernels/*');
 });
 
+test('its types can be read: signatures are short, and no sentence of a function is another’s', () => {
+  const types = text(files.get('web/index.d.ts'));
+  const long = types
+    .split('\n')
+    .filter((line) => /^export (declare )?(function|type)/.test(line) && line.length > 210);
+  expect(long).toEqual([]);
+  const functions = types.slice(types.indexOf('/** Where each layer goes'));
+  const comments = [...functions.matchAll(/\/\*\*([\s\S]*?)\*\//g)].map(([, comment = '']) => comment);
+  expect(comments.length).toBeGreaterThan(8);
+  const sentences = comments.flatMap((comment) =>
+    comment.replaceAll(/\s*\n?\s*\*?\s+/g, ' ').split(/(?<=\.) /),
+  );
+  expect(
+    sentences.filter((sentence, at) => sentence.trim() !== '' && sentences.indexOf(sentence) !== at),
+  ).toEqual([]);
+});
+
 test.each(['f16', 'bf16'] as const)('its decoder reads every %s as quikc’s own does', async (dtype) => {
   writeBundle(join(root, dtype), files);
   const { decodeFloats } = await import(
