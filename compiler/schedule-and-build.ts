@@ -13,6 +13,7 @@ import type { TemplateSet } from './render/template-set.ts';
 import type { TunedLookup } from './schedule/choose-schedules.ts';
 import { type Exclude, schedulePlan } from './schedule/schedule-plan.ts';
 import { fail, type Result, succeed } from './support/result.ts';
+import { traceFaults } from './trace-faults.ts';
 
 export interface BuildRequest {
   readonly families: FamilyTable;
@@ -67,7 +68,7 @@ export async function scheduleAndBuild(
     timed('build');
     if (failed.length === 0) return succeed({ ...scheduled.value, texts, results, warnings });
     if (round === mostRounds || !failed.every(isMisjudged))
-      return fail(failed.flatMap(({ diagnostics }) => diagnostics));
+      return fail(traceFaults(failed, kernels, families, templates));
     for (const { id, diagnostics } of failed) {
       const spec = kernels.find((kernel) => kernel.id === id)?.spec;
       if (spec === undefined) continue;

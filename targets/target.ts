@@ -88,7 +88,10 @@ export interface WgslTarget extends TargetRecord {
     readonly storageBuffersPerStage: number;
     readonly workgroupsPerDimension: number;
     readonly bindingBytes: number;
+    /** Of every device. */
     readonly bufferBytes: number;
+    /** Of a device that was asked for as much: the most that a kernel may need. */
+    readonly requestedBufferBytes: number;
     readonly source: string;
   };
   readonly gpu: {

@@ -26,7 +26,9 @@ export const webgpu: WgslTarget = {
     workgroupsPerDimension: 65_535,
     bindingBytes: 134_217_728,
     bufferBytes: 268_435_456,
-    source: 'WebGPU, 3.6.2 Limits: default values',
+    requestedBufferBytes: 2_147_483_647,
+    source:
+      'WebGPU, 3.6.2 Limits: default values; buffers on request: Dawn, in Chrome, has tiers of 1, 2 and 4 GiB, wgpu, in Firefox, 2 GiB - 1',
   },
   gpu: {
     name: 'Arc-140V',

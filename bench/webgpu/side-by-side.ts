@@ -11,6 +11,7 @@ import { type GpuDevice, openDevice } from './gpu.ts';
 import { interleave } from './interleave.ts';
 import { type Layer, makeLayer, packNBits, product, relativeError } from './layer.ts';
 import { type OrtLinear, type OrtRuntime, openOrt } from './ort-linear.ts';
+import { provenance } from './provenance.ts';
 import { type LinearSpec, type LoadedLayer, loadLayer } from './quikc-linear.ts';
 import { schedulesFor } from './schedules.ts';
 
@@ -36,6 +37,7 @@ export async function main([rounds = '15', only = '']: readonly string[]): Promi
   const opened = await openDevice(dawn.value.module);
   const { device } = opened;
   say(`* adapter: ${opened.adapter}; subgroups of at least ${opened.subgroupSize}`);
+  say(`* ${provenance()}`);
   say(`* Dawn ${dawn.value.version}, ONNX Runtime ${ort.version} (its own Dawn), Node ${process.version}`);
   say(
     `* ${new Date().toISOString().slice(0, 10)}, ${cpus().length} x ${cpus()[0]?.model}, load ${load()} at the start`,

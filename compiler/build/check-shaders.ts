@@ -57,7 +57,7 @@ export async function checkShaders(
           diagnose('QK627', {
             file: `${id}.wgsl`,
             ...(line > 0 ? { line, column } : {}),
-            message,
+            message: inOneLine(message),
           }),
       );
       return diagnostics.length === 0 ? [] : [{ id, diagnostics }];
@@ -68,6 +68,12 @@ export async function checkShaders(
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** Dawn lists the candidates of a call below it. */
+function inOneLine(message: string): string {
+  const lines = message.split('\n').map((line) => line.trim());
+  return lines.filter((line) => line !== '').join('; ');
 }
 
 /** One fault that is nobody's own, told of the first. */

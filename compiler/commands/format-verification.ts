@@ -12,11 +12,16 @@ const columns: readonly Column[] = [
   { heading: 'MACs', align: 'right' },
   { heading: 'values', align: 'right' },
   { heading: 'worst', align: 'right' },
+];
+
+/** What only the executor counts. */
+const accessColumns: readonly Column[] = [
   { heading: 'shared', align: 'right' },
   { heading: 'of least', align: 'right' },
   { heading: 'sectors', align: 'right' },
-  { heading: 's', align: 'right' },
 ];
+
+const seconds: Column = { heading: 's', align: 'right' };
 
 const chainColumns: readonly Column[] = [
   { heading: 'chain', align: 'left' },
@@ -50,8 +55,15 @@ export interface VerificationReport {
 
 /** What was executed and compared, kernel by kernel and site by site, and whatever was wrong. */
 export function formatVerification(manifest: Verified, report: VerificationReport): string {
-  const { kernels, notRun, chains, seconds, where, full } = report;
-  const lines = [formatTable(columns, kernels.map(row))];
+  const { kernels, notRun, chains, where, full } = report;
+  const counted = kernels.some(({ accesses }) => accesses.length > 0);
+  const all = [...columns, ...(counted ? accessColumns : []), seconds];
+  const rows = kernels.map((result) => [
+    ...row(result),
+    ...(counted ? accessCells(result) : []),
+    secondsOf(result),
+  ]);
+  const lines = [formatTable(all, rows)];
   if (chains.length > 0) lines.push('\n', formatTable(chainColumns, chains.map(chainRow)));
   for (const { id, faults } of kernels) lines.push(...faultLines(id, faults));
   for (const { site, linear, faults } of chains) lines.push(...faultLines(`${site}, ${linear}`, faults));
@@ -66,17 +78,17 @@ export function formatVerification(manifest: Verified, report: VerificationRepor
   const ran =
     notRun.length === 0 ? '' : `${kernels.length} of ${kernels.length + notRun.length} kernels ran here; `;
   lines.push(
-    `\n${manifest.model} on ${manifest.target.id}: ${ran}${passed(kernels)} ${notRun.length === 0 ? 'kernels' : 'of these'}${chained} passed in ${seconds.toFixed(1)} s\n`,
+    `\n${manifest.model} on ${manifest.target.id}: ${ran}${passed(kernels)} ${notRun.length === 0 ? 'kernels' : 'of these'}${chained} passed in ${report.seconds.toFixed(1)} s\n`,
     `${where}; ${scope}\n`,
     `${giga(macs)} MACs executed in ${executed.toFixed(1)} s, oracle ${compared.toFixed(1)} s\n`,
     worstLine(kernels),
-    "worst: largest error as a fraction of its derived bound (docs/numerics.md), for chains of the scheme's own error\n",
-    ...(kernels.some(({ accesses }) => accesses.length > 0)
+    `worst: largest error as a fraction of its derived bound (docs/numerics.md)${chains.length === 0 ? '' : ", for chains of the scheme's own error\nplus that bound"}\n`,
+    ...(counted
       ? [
-          'plus that bound; shared: wavefronts of shared memory over the least for the bytes asked for, then over the least for\n',
-          'the bytes that the tile must move once; sectors: 32-byte sectors of global memory. All counted in the executor.\n',
+          'shared: wavefronts of shared memory over the least for the bytes asked for, then over the least for the bytes that\n',
+          'the tile must move once; sectors: 32-byte sectors of global memory. All counted in the executor.\n',
         ]
-      : ['plus that bound\n']),
+      : []),
   );
   return lines.join('');
 }
@@ -127,8 +139,7 @@ function chainRow(chain: ChainVerification): readonly string[] {
 }
 
 function row(result: KernelVerification): readonly string[] {
-  const { cases, accesses } = result;
-  const time = sum(cases.map(({ executeMs, oracleMs }) => executeMs + oracleMs)) / 1000;
+  const { cases } = result;
   const worst = Math.max(0, ...cases.map((entry) => entry.worst));
   return [
     result.id,
@@ -138,14 +149,22 @@ function row(result: KernelVerification): readonly string[] {
     giga(result.macs),
     formatCount(sum(cases.map(({ elements }) => elements))),
     worst > 1e6 ? '> 1e6' : worst.toFixed(2),
+  ];
+}
+
+function accessCells({ accesses, leastWavefronts }: KernelVerification): readonly string[] {
+  return [
     ratio(
       sum(accesses.map((access) => access.wavefronts)),
       sum(accesses.map((access) => access.idealWavefronts)),
     ),
-    ratio(sum(accesses.map((access) => access.wavefronts)), result.leastWavefronts),
+    ratio(sum(accesses.map((access) => access.wavefronts)), leastWavefronts),
     ratio(sum(accesses.map((access) => access.sectors)), sum(accesses.map((access) => access.idealSectors))),
-    time.toFixed(1),
   ];
+}
+
+function secondsOf({ cases }: KernelVerification): string {
+  return (sum(cases.map(({ executeMs, oracleMs }) => executeMs + oracleMs)) / 1000).toFixed(1);
 }
 
 function ratio(actual: number, ideal: number): string {

@@ -4,6 +4,8 @@ import { error, warning } from './code-table.ts';
 const bug = 'this is a fault of quikc: please report it';
 const kernelBug =
   'this is a fault of quikc: please report it with the .cu file, which `quikc compile <model> --no-build -o <dir>` writes';
+const shaderBug =
+  'this is a fault of quikc: please report it with the .wgsl file, which `quikc compile <model> --target webgpu --no-build -o <dir>` writes';
 const install = 'run `quikc toolchain install`, or name an nvcc with --nvcc or QUIKC_NVCC';
 const verify = 'run `quikc verify`: it names the instruction that went wrong';
 
@@ -43,7 +45,7 @@ export const toolCodes: CodeTable = {
     "the toolchain's output cannot be understood",
     'run `quikc doctor`: the toolchain may be damaged, or newer than this quikc',
   ),
-  QK627: error('a shader does not pass', kernelBug),
+  QK627: error('a shader does not pass', shaderBug),
   QK640: error('the machine code has another kernel', kernelBug),
   QK641: error(
     'wrong number of matrix instructions',

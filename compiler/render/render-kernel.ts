@@ -8,8 +8,11 @@ const options = { noEscape: true, strict: true, knownHelpersOnly: true, explicit
 
 type Renderer = (view: KernelView) => string;
 
-/** Compiles a template set once; the returned function renders views with it. */
-export function createRenderer(templates: TemplateSet): Renderer {
+/** Compiles a template set once; the returned function renders views with it. `read` may alter what is compiled. */
+export function createRenderer(
+  templates: TemplateSet,
+  read: (name: string, source: string) => string | hbs.AST.Program = (_, source) => source,
+): Renderer {
   const engine = Handlebars.create();
   const compiled = new Map<string, Handlebars.TemplateDelegate>();
   const template = (name: string): Handlebars.TemplateDelegate => {
@@ -17,7 +20,7 @@ export function createRenderer(templates: TemplateSet): Renderer {
     if (known !== undefined) return known;
     const source = templates.sources.get(name);
     assert(source !== undefined, `template ${name} exists`);
-    const made = engine.compile(source, options);
+    const made = engine.compile(read(name, source), options);
     compiled.set(name, made);
     return made;
   };

@@ -1,5 +1,5 @@
 import type { ScheduledKernel } from '../../ir/schedule-choice.ts';
-import type { FamilyTable } from '../families/family.ts';
+import type { FamilyTable, KernelView } from '../families/family.ts';
 import { version } from '../support/version.ts';
 import { describeChoice } from './describe-choice.ts';
 import { describeScheme } from './describe-scheme.ts';
@@ -16,19 +16,23 @@ export function renderKernels(
   templates: TemplateSet,
 ): KernelTexts {
   const render = createRenderer(templates);
-  return new Map(
-    kernels.map(({ id, spec, specHash, serves, choices }) => {
-      const family = families[spec.family];
-      const view = family.view(spec, {
-        id,
-        specHash,
-        version,
-        templatesDigest: templates.digest,
-        scheme: describeScheme(spec.problem, family.widths(spec.problem)),
-        serves,
-        whyThisSchedule: describeChoice(choices),
-      });
-      return [id, render(view)];
-    }),
-  );
+  return new Map(kernels.map((kernel) => [kernel.id, render(viewOf(kernel, families, templates))]));
+}
+
+/** What a kernel's template prints. */
+export function viewOf(
+  { id, spec, specHash, serves, choices }: ScheduledKernel,
+  families: FamilyTable,
+  templates: TemplateSet,
+): KernelView {
+  const family = families[spec.family];
+  return family.view(spec, {
+    id,
+    specHash,
+    version,
+    templatesDigest: templates.digest,
+    scheme: describeScheme(spec.problem, family.widths(spec.problem)),
+    serves,
+    whyThisSchedule: describeChoice(choices),
+  });
 }

@@ -1,20 +1,34 @@
 import { type FunctionDeclarationStructure, StructureKind } from 'ts-morph';
 
-/** The functions of index.d.ts, typed by the interfaces Sites and LayerWeights that are declared beside them. */
+/** The types that functions are written with, by the interfaces Sites and LayerWeights that are declared beside them. */
+export const functionTypes: readonly string[] = [
+  '/** Pipelines of the sites that were named, and the variant whose kernels they have. */',
+  'export type PipelinesOf<D extends DeviceLike, S extends keyof Sites> = Pipelines<D, Pick<Sites<BufferOf<D>>, S>> & {',
+  '  readonly variant: VariantName;',
+  '};',
+  "/** Where a layer's packed weights come from. */",
+  'export type WeightSources<L extends keyof LayerWeights> = { readonly [A in keyof LayerWeights[L]]: ByteSource };',
+  '/** A file of packed weights. */',
+  'export interface PackedFile {',
+  '  readonly model: string;',
+  '  /** Of a layer, of its number in the model where `layers` has a range: to be read by uploadWeights. */',
+  '  weights<L extends keyof LayerWeights>(layer: L, number?: number): WeightSources<L>;',
+  '}',
+];
+
+/** The functions of index.d.ts. */
 export function writeFunctions(): FunctionDeclarationStructure[] {
   const declared = { kind: StructureKind.Function as const, isExported: true, hasDeclareKeyword: true };
   const device = { name: 'D', constraint: 'DeviceLike' };
+  const site = { name: 'S', constraint: 'keyof Sites' };
   const layer = { name: 'L', constraint: 'keyof LayerWeights' };
-  const source = '{ readonly [A in keyof LayerWeights[L]]: ByteSource }';
   const adapter = { name: 'adapter', type: 'AdapterLike | null' };
   const gpu = { name: 'gpu', hasQuestionToken: true, type: 'LanguageLike' };
-  const given =
-    '`gpu` is navigator.gpu unless given: where there is none, give what the adapter was asked of.';
   return [
     {
       ...declared,
       name: 'supportedVariants',
-      docs: [`The variants that the adapter can run, the best first.\n${given}`],
+      docs: ['The variants that the adapter can run, the best first.'],
       parameters: [adapter, gpu],
       returnType: 'VariantName[]',
     },
@@ -22,7 +36,7 @@ export function writeFunctions(): FunctionDeclarationStructure[] {
       ...declared,
       name: 'unsupported',
       docs: [
-        `What the adapter lacks to run this bundle, or a variant of it, in sentences; empty if nothing.\n${given}`,
+        'What the adapter lacks to run this bundle, or a variant of it, in sentences; empty if nothing.',
       ],
       parameters: [adapter, gpu, { name: 'variant', hasQuestionToken: true, type: 'VariantName' }],
       returnType: 'string[]',
@@ -30,50 +44,39 @@ export function writeFunctions(): FunctionDeclarationStructure[] {
     {
       ...declared,
       name: 'createPipelines',
-      docs: [
-        `Compiles the kernels of all sites, or of those named, at once and asynchronously: those of the variant named,\nor of the best that the device was made for. ${given}\n\`checkFinite: false\` leaves out the look at what each quantize was given: see Pipelines.assertFinite.`,
-      ],
-      typeParameters: [device, { name: 'S', constraint: 'keyof Sites', default: 'keyof Sites' }],
+      docs: ['Compiles the kernels of a device, at once and asynchronously.'],
+      typeParameters: [device, { ...site, default: 'keyof Sites' }],
       parameters: [
         { name: 'device', type: 'D' },
-        {
-          name: 'options',
-          hasQuestionToken: true,
-          type: '{ readonly sites?: readonly S[]; readonly variant?: VariantName; readonly gpu?: LanguageLike; readonly checkFinite?: boolean }',
-        },
+        { name: 'options', hasQuestionToken: true, type: 'PipelineOptions<S, VariantName>' },
       ],
-      returnType: 'Promise<Pipelines<D, Pick<Sites<BufferOf<D>>, S>> & { readonly variant: VariantName }>',
+      returnType: 'Promise<PipelinesOf<D, S>>',
     },
     {
       ...declared,
       name: 'open',
       docs: [
-        `Asks for an adapter and a device of it, and makes pipelines of the best variant that the adapter can run, or of the\none named. Rejects where there is no adapter, or it lacks something. ${given}`,
+        'Asks for an adapter and a device of it, and makes pipelines. Rejects where there is no adapter, or it lacks something.',
       ],
       typeParameters: [
         { ...device, default: 'AmbientDevice' },
-        { name: 'S', constraint: 'keyof Sites', default: 'keyof Sites' },
+        { ...site, default: 'keyof Sites' },
       ],
       parameters: [
-        {
-          name: 'options',
-          hasQuestionToken: true,
-          type: '{ readonly sites?: readonly S[]; readonly variant?: VariantName; readonly gpu?: GpuLike<D>; readonly checkFinite?: boolean }',
-        },
+        { name: 'options', hasQuestionToken: true, type: 'PipelineOptions<S, VariantName, GpuLike<D>>' },
       ],
-      returnType: 'Promise<Pipelines<D, Pick<Sites<BufferOf<D>>, S>> & { readonly variant: VariantName }>',
+      returnType: 'Promise<PipelinesOf<D, S>>',
     },
     {
       ...declared,
       name: 'bytes',
       docs: ['Bytes that each buffer of a site takes for up to M tokens.'],
-      typeParameters: [{ name: 'S', constraint: 'keyof Sites' }],
+      typeParameters: [site],
       parameters: [
         { name: 'site', type: 'S' },
         { name: 'M', type: 'number' },
       ],
-      returnType:
-        'Sites[S] extends Site<infer Q, infer Ls> ? { readonly buffers: Sizes<Q>; readonly linears: { readonly [L in keyof Ls]: Sizes<Ls[L]> } } : never',
+      returnType: 'SiteSizes<Sites[S]>',
     },
     {
       ...declared,
@@ -85,7 +88,7 @@ export function writeFunctions(): FunctionDeclarationStructure[] {
       parameters: [
         { name: 'device', type: 'D' },
         { name: 'layer', type: 'L' },
-        { name: 'source', type: source },
+        { name: 'source', type: 'WeightSources<L>' },
         { name: 'options', hasQuestionToken: true, type: 'UploadOptions' },
       ],
       returnType: 'Promise<LayerWeights<BufferOf<D>>[L]>',
@@ -94,10 +97,10 @@ export function writeFunctions(): FunctionDeclarationStructure[] {
       ...declared,
       name: 'openSafetensors',
       docs: [
-        'Opens a safetensors file of packed weights: a File or Blob, bytes, or an address that answers requests for a range.\n`weights` gives the sources of a layer, of its number in the model where `layers` has a range. They are read by uploadWeights.',
+        'Opens a safetensors file of packed weights: a File or Blob, bytes, or an address that answers requests for a range.',
       ],
       parameters: [{ name: 'source', type: 'Blob | ArrayBuffer | ArrayBufferView | string | URL' }],
-      returnType: `Promise<{ readonly model: string; weights<L extends keyof LayerWeights>(layer: L, number?: number): ${source} }>`,
+      returnType: 'Promise<PackedFile>',
     },
   ];
 }

@@ -11,12 +11,12 @@ import type { WebBundle, WebLaunch, WebLayer, WebSite } from './describe-web.ts'
 import { formatKey, formatTable, type Table } from './format-table.ts';
 import { type InterfaceNames, interfaceNames } from './interface-names.ts';
 import type { PackageNeeds } from './package-needs.ts';
-import { writeFunctions } from './write-functions.ts';
+import { functionTypes, writeFunctions } from './write-functions.ts';
 
 type Property = Omit<PropertySignatureStructure, 'kind'>;
 
 const imported =
-  'AdapterLike, AmbientDevice, BufferLike, BufferOf, ByteSource, DeviceLike, GpuLike, LanguageLike, Pipelines, Site, Sizes, Tensor, UploadOptions';
+  'AdapterLike, AmbientDevice, BufferLike, BufferOf, ByteSource, DeviceLike, GpuLike, LanguageLike, PipelineOptions, Pipelines, Site, SiteSizes, Tensor, UploadOptions';
 
 /** index.d.ts: the buffers of every launch with shapes and sizes, and the functions, typed by them. */
 export function writeTypes({ sites, variants, layers }: WebBundle, banner: string): SourceFileStructure {
@@ -63,6 +63,7 @@ export function writeTypes({ sites, variants, layers }: WebBundle, banner: strin
           layers.map((layer) => [`readonly ${formatKey(layer.layer.id)}`, layerType(layer)]),
         ),
       )};`,
+      `\n${functionTypes.join('\n')}\n`,
       ...writeFunctions(),
     ],
   };
@@ -93,7 +94,7 @@ function bufferInterface(name: string, doc: string, launch: WebLaunch): Interfac
   }
   const properties = [...all.values()].map((argument) => ({
     name: formatKey(argument.name),
-    type: `Tensor<B, ${quote(describeContents(argument))}>`,
+    type: `Tensor<B, ${quote(`${argument.name}: ${describeContents(argument)}`)}>`,
     docs: [comment(describeBuffer(argument))],
   }));
   return declareInterface(name, doc, properties);

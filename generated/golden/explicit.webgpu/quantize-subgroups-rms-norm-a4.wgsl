@@ -2,7 +2,8 @@ enable subgroups;
 
 // quik_quantize_rmsnorm_a4_f16_k576f8_t64_subgroups_webgpu_a66e9ed9
 // Each row of x is put through its prologue and rounded; its outlier columns are copied out, its base columns
-// quantised with a scale and a minimum of their own. x is read once a phase.
+// quantised with a scale and a minimum of their own.
+// x is read 3 times, once a phase; the model has it once from DRAM, then from L2.
 // serves     test (test)
 // why        chosen by a test
 // made by    quikc test, templates test, spec a66e9ed9036d

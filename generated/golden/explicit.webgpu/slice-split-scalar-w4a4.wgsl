@@ -1,6 +1,6 @@
 // quik_linear_w4a4_f16_n192k576f8_s4t128x1_scalar_webgpu_b58842bb
-// y[M, N] = dequantised(codes * weights) + outlier_rows * outlier_weights + bias (+ residual), one kernel.
-// A workgroup computes the shares that a slice of K has in 4 * kChannelThreads channels x kTokens tokens.
+// y[M, N] = dequantised(codes * weights) + outlier_rows * outlier_weights + bias (+ residual), two dispatches.
+// A workgroup computes the shares of a slice of K in 4 * kChannelThreads channels x kTokens tokens, or adds them up.
 // serves     test (test)
 // why        chosen by a test
 // made by    quikc test, templates test, spec b58842bbef93

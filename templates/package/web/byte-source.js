@@ -13,6 +13,16 @@ export function sourceBytes(source) {
 }
 
 /**
+ * Whether a program's value has bytes: those in memory, or what is streamed.
+ * @param {unknown} value
+ * @returns {value is ByteSource}
+ */
+export function hasBytes(value) {
+  const { byteLength, size, stream } = /** @type {Readonly<Record<string, unknown>>} */ (value ?? {});
+  return typeof byteLength === 'number' || (typeof size === 'number' && typeof stream === 'function');
+}
+
+/**
  * The bytes of a source in pieces, never whole but where they are in memory already.
  * @param {ByteSource} source
  * @returns {AsyncGenerator<Uint8Array<ArrayBuffer>>}
@@ -26,7 +36,7 @@ export async function* readChunks(source) {
   const reader = source.stream().getReader();
   try {
     for (;;) {
-      const { done, value } = await reader.read();
+      const { done, value } = await orRefuse('the weights cannot be read', reader.read());
       if (done) return;
       yield/** @type {Uint8Array<ArrayBuffer>} */ (value);
     }
@@ -57,9 +67,27 @@ export async function readWhole(source) {
  */
 export async function toSliceable(source) {
   if (typeof source === 'string' || source instanceof URL) return rangesOf(source);
+  if (!hasBytes(source))
+    throw new BundleError('usage', `weights are a File or Blob, bytes or an address, not ${source}`);
   if (!('byteLength' in source)) return source;
   const bytes = toBytes(source);
   return { size: bytes.length, slice: (start, end) => bytes.subarray(start, end) };
+}
+
+/**
+ * What a promise gives; where it rejects, that as a fault of this package.
+ * @template T
+ * @param {string} what
+ * @param {Promise<T>} promise
+ * @returns {Promise<T>}
+ */
+function orRefuse(what, promise) {
+  return promise.catch((error) => {
+    if (error instanceof BundleError) throw error;
+    const { message, cause } = /** @type {Error} */ (error);
+    const why = cause instanceof Error ? `${message}: ${cause.message}` : message;
+    throw new BundleError('weights', `${what}: ${why}`);
+  });
 }
 
 /**
@@ -77,7 +105,8 @@ function toBytes(source) {
  */
 async function rangesOf(url) {
   const get = async (/** @type {number} */ start, /** @type {number} */ end) => {
-    const response = await fetch(url, { headers: { range: `bytes=${start}-${end - 1}` } });
+    const asked = fetch(url, { headers: { range: `bytes=${start}-${end - 1}` } });
+    const response = await orRefuse(`${url} cannot be fetched`, asked);
     if (response.status === 206 && response.body !== null) return response;
     const why = response.ok ? 'does not answer requests for a range' : `answers ${response.status}`;
     throw new BundleError('weights', `${url}: the server ${why}`);

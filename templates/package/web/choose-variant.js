@@ -25,6 +25,13 @@ export function supportedVariants({ variants }, adapter, gpu) {
  * @param {Language} gpu
  */
 export function chooseVariant({ variants }, device, wanted, gpu) {
+  if (wanted === undefined && gpu === undefined && asksOfLanguage(variants)) {
+    const [least] = Object.keys(variants);
+    throw new BundleError(
+      'usage',
+      `which variant is best cannot be told without navigator.gpu: give \`gpu\`, what the adapter was asked of, or name a variant ("${least}" runs anywhere)`,
+    );
+  }
   const names = wanted === undefined ? Object.keys(variants).reverse() : [wanted];
   /** @type {string[]} */
   let missing = [];
@@ -41,6 +48,11 @@ export function chooseVariant({ variants }, device, wanted, gpu) {
     'unsupported',
     `the device was made without what the kernels need (${ask}): ${missing.join('; ')}`,
   );
+}
+
+/** @param {BundleTables['variants']} variants */
+function asksOfLanguage(variants) {
+  return Object.values(variants).some(({ languageFeatures }) => languageFeatures.length > 0);
 }
 
 /**

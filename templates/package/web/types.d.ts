@@ -17,10 +17,13 @@ export type BundleErrorCode =
   | 'weights'
   /** A token's row had a NaN or an infinity. */
   | 'non-finite'
-  /** No such site or layer. */
+  /** No such site, layer or variant; no `gpu` where it is needed; weights that are no file, bytes or address. */
   | 'usage';
 
-/** What every function of this package throws, or rejects with. */
+/**
+ * What the functions of this package throw, or reject with, of devices, weights and names. An upload that is aborted rejects
+ * with its signal's reason; what a type of this package forbids may be a TypeError.
+ */
 export declare class BundleError extends Error {
   readonly code: BundleErrorCode;
   private constructor();
@@ -43,7 +46,7 @@ export interface AdapterLike {
   readonly limits: object;
 }
 
-/** What tells WGSL's language features: navigator.gpu. */
+/** What tells WGSL's language features: navigator.gpu, and where there is none what the adapter was asked of. */
 export interface LanguageLike {
   readonly wgslLanguageFeatures: { has(name: string): boolean };
 }
@@ -76,8 +79,9 @@ export type BufferOf<D extends DeviceLike> = ReturnType<D['createBuffer']>;
 declare const holds: unique symbol;
 
 /**
- * A buffer with its contents, e.g. `f16[M][4096]`, as a type. A buffer of your own goes anywhere; one that this package
- * made only where what it holds is asked for.
+ * A buffer with its role and contents, e.g. `y: f16[M][4096]`, as a type. One that this package made goes only where the same
+ * is asked for; where another role is meant, as where y goes on as the next x, say so: `linears.o_proj.y as GPUBuffer`. A
+ * buffer of your own goes anywhere: of it only size, usage and overlap are checked, when it is bound.
  */
 export type Tensor<B, Contents extends string> = B & { readonly [holds]?: Contents };
 
@@ -145,6 +149,27 @@ export interface Pipelines<D, Sites> {
   read(buffer: BufferLike, bytes?: number): Promise<ArrayBuffer>;
   /** The same of a buffer in the model's 16-bit format (x, y, residual, gamma), as numbers: the first `count`, or all. */
   readFloats(buffer: BufferLike, count?: number): Promise<Float32Array>;
+}
+
+/** Bytes of each buffer of a site. */
+export type SiteSizes<S> =
+  S extends Site<infer Quantize, infer Linears>
+    ? {
+        readonly buffers: Sizes<Quantize>;
+        readonly linears: { readonly [L in keyof Linears]: Sizes<Linears[L]> };
+      }
+    : never;
+
+/** What createPipelines and open may be told: names of sites and of a variant, and of whom to ask. */
+export interface PipelineOptions<SiteName, VariantName, Gpu = LanguageLike> {
+  /** Whose kernels to compile; those of all unless given. */
+  readonly sites?: readonly SiteName[];
+  /** The best that the device was made for, or that the adapter can run, unless given. */
+  readonly variant?: VariantName;
+  /** navigator.gpu unless given: where there is none, what the adapter was asked of. */
+  readonly gpu?: Gpu;
+  /** `false` leaves out the look at what each quantize was given: see Pipelines.assertFinite. */
+  readonly checkFinite?: boolean;
 }
 
 // ---- Weights ----

@@ -1,6 +1,6 @@
 // Part of a package that quikc wrote; the same in each.
 import { BundleError } from './bundle-error.js';
-import { readChunks, sourceBytes } from './byte-source.js';
+import { hasBytes, readChunks, sourceBytes } from './byte-source.js';
 import { makeBuffers } from './make-buffers.js';
 import { assertAlive, orLost } from './watch-device.js';
 
@@ -21,12 +21,14 @@ const mostPending = 64 * 2 ** 20;
 export async function uploadWeights(tables, device, layer, source, options = {}) {
   assertAlive(device);
   const { bytes } = findLayer(tables, layer);
+  if (typeof source !== 'object' || source === null) refuse(layer, 'their source is no object');
   for (const name of Object.keys(source)) {
     if (!(name in bytes))
       refuse(layer, `there is no "${name}", the packed weights are ${Object.keys(bytes).join(', ')}`);
   }
   for (const [name, expected] of Object.entries(bytes)) {
     const data = source[name] ?? refuse(layer, `"${name}" is missing`);
+    if (!hasBytes(data)) refuse(layer, `"${name}" is neither bytes nor a stream of a known size`);
     const found = sourceBytes(data);
     const why = found < expected ? 'they are truncated, or of another layer' : 'they are of another layer';
     if (found !== expected) refuse(layer, `"${name}" has ${found} bytes, expected ${expected}: ${why}`);

@@ -59,6 +59,22 @@ describe('formatVerification', () => {
     expect(text).not.toContain('fault 6');
   });
 
+  it('has columns and notes of what was counted and of chains only where there are such', () => {
+    const counts = { wavefronts: 6, idealWavefronts: 3, sectors: 8, idealSectors: 4 };
+    const access = { ...counts, where: 'x', count: 1 } as unknown as KernelVerification['accesses'][number];
+    const counted = { ...verified('counted', [entry]), accesses: [access], leastWavefronts: 2 };
+    const chain = { ...{ site: 'o', linear: 'l', tokens: 5, elements: 9, worst: 0.1 }, milliseconds: 2 };
+    const chains = [{ ...chain, passed: true, faults: [] }] as unknown as typeof report.chains;
+    const manifest = { model: 'm', target: { id: 'sm80' } };
+    const bare = formatVerification(manifest, { ...report, kernels: [verified('shader', [entry])] });
+    expect(bare).toMatch(/^kernel +result +M +CTAs +MACs +values +worst +s\n.*0\.50 +1\.5\n/);
+    expect(bare).not.toMatch(/chains|sectors|shared| - /);
+    expect(bare).toContain('(docs/numerics.md)\n');
+    const whole = formatVerification(manifest, { ...report, kernels: [counted], chains });
+    expect(whole).toMatch(/worst +shared +of least +sectors +s\n.*0\.50 +2\.00x +3\.00x +2\.00x +1\.5\n/);
+    expect(whole).toMatch(/scheme's own error\nplus that bound\nshared: wavefronts/);
+  });
+
   it('counts what was not run as neither passed nor failed, and says why by reason', () => {
     const kernels = [verified('fine', [entry])];
     const reason = 'the adapter lacks the feature shader-f16';

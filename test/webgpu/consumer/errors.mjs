@@ -13,7 +13,7 @@ const newDevice = async (descriptor = { requiredFeatures, requiredLimits }) =>
   (await gpu.requestAdapter()).requestDevice(descriptor);
 const device = await newDevice();
 device.onuncapturederror = ({ error }) => say('uncaptured', { message: error.message });
-const pipelines = await bundle.createPipelines(device, { sites: ['o_proj'] });
+const pipelines = await bundle.createPipelines(device, { gpu, sites: ['o_proj'] });
 const site = pipelines.sites.o_proj;
 const M = 4;
 const made = await site.createBuffers(M);
@@ -55,7 +55,7 @@ await expectFault('no linear', () => site.encode(encoder, { ...request, linears:
 await expectFault('tokens', () => site.encode(encoder, { ...request, M: 1.5 }));
 await expectFault('too many', () => site.createBuffers(2 ** 24));
 await expectFault('read too much', () => pipelines.read(made.buffers.x, 10_000));
-await expectFault('no site', () => bundle.createPipelines(device, { sites: ['x_proj'] }));
+await expectFault('no site', () => bundle.createPipelines(device, { gpu, sites: ['x_proj'] }));
 await expectFault('no layer', () => bundle.uploadWeights(device, 'layers/x', packed));
 
 await expectFault('truncated', () =>
@@ -77,7 +77,7 @@ await cp(folder, broken, { recursive: true });
 const shaders = readFileSync(join(broken, 'shaders.js'), 'utf8');
 writeFileSync(join(broken, 'shaders.js'), shaders.replaceAll('const kHalf = 8.0;', 'const kHalf = 8u;'));
 const { createPipelines } = await load(broken);
-await expectFault('shader', () => createPipelines(device, { sites: ['o_proj'] }));
+await expectFault('shader', () => createPipelines(device, { gpu, sites: ['o_proj'] }));
 
 // Nothing above left a trace in the encoder: what is right can still be recorded and submitted.
 site.encode(encoder, request);
@@ -87,7 +87,7 @@ await pipelines.orLost(device.queue.onSubmittedWorkDone());
 say('right', {});
 
 // Values that are no numbers: told when results are read, once, and not where nobody wants to know.
-const unchecked = await bundle.createPipelines(device, { sites: ['o_proj'], checkFinite: false });
+const unchecked = await bundle.createPipelines(device, { gpu, sites: ['o_proj'], checkFinite: false });
 const columns = new Int32Array([3, 5, 7, 11, 13, 17, 19, 23]);
 device.queue.writeBuffer(made.buffers.outlier_columns, 0, columns);
 async function runOn(row, column, bits, { sites, read } = pipelines) {
@@ -111,7 +111,7 @@ await expectFault('nothing to ask of', () => pipelines.assertFinite());
 
 // A device that goes: while pipelines are made, and before anything else.
 const doomed = await newDevice();
-const pending = bundle.createPipelines(doomed, { sites: ['down_proj'] });
+const pending = bundle.createPipelines(doomed, { gpu, sites: ['down_proj'] });
 doomed.destroy();
 await expectFault('lost while compiling', () => pending);
 const never = pipelines.orLost(new Promise(() => {}));

@@ -29,12 +29,13 @@ export const problemShape = {
   outliers: z.boolean(),
 };
 
-/** `rows`: whether token rows are read by the word, of codes or a pair of outliers, or four of them at once. */
+/** `launched`: what the contract says of its dispatches. `rows`: whether token rows are read by the word, of codes or a pair of outliers, or four of them at once. */
 export function problemView(
   spec: SpecOf<'linear', 'wgsl'>,
   context: ViewContext,
   workgroup: string,
   rows: 'word' | 'four',
+  launched = 'one kernel',
 ) {
   const { problem, schedule } = spec;
   const { channelBlocks, baseSegments, outlierSegments } = linearGeometry(problem);
@@ -51,7 +52,7 @@ export function problemView(
   };
   const sharded = isSharded(problem, schedule);
   const contract = [
-    'y[M, N] = dequantised(codes * weights) + outlier_rows * outlier_weights + bias (+ residual), one kernel.',
+    `y[M, N] = dequantised(codes * weights) + outlier_rows * outlier_weights + bias (+ residual), ${launched}.`,
     `A workgroup computes ${workgroup}.`,
     ...(sharded ? ['A dispatch computes a part of the channels: no binding holds all the weights.'] : []),
   ];

@@ -40,10 +40,10 @@ export function supportsLinear(problem: LinearProblem, target: WgslTarget): Supp
   }
   const { channelBlocks, baseSegments, outlierSegments } = linearGeometry(problem);
   const bytes = channelBlocks * Math.max(baseSegments, outlierSegments) * blockBytes;
-  if (bytes > target.limits.bufferBytes) {
+  if (bytes > target.limits.requestedBufferBytes) {
     return {
       supported: false,
-      reason: `packed weights of ${bytes} bytes: a buffer has at most ${target.limits.bufferBytes}`,
+      reason: `packed weights of ${bytes} bytes: a buffer has at most ${target.limits.requestedBufferBytes}`,
       nearest: 'shards along N, each a linear of its own',
     };
   }

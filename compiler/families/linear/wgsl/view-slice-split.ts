@@ -33,12 +33,13 @@ export function sliceSplitView(
 ): KernelView {
   const { slices, channelThreads, tokens: tokensPerThread, dot } = schedule;
   const tokens = Array.from({ length: tokensPerThread }, (_, token) => ({ token }));
-  const workgroup = 'the shares that a slice of K has in 4 * kChannelThreads channels x kTokens tokens';
+  const workgroup =
+    'the shares of a slice of K in 4 * kChannelThreads channels x kTokens tokens, or adds them up';
   return {
     template: sliceSplitTemplate.template,
     slots: { ...slotFillers(problem, schedule), dot: `wgsl/slots/dot/s${problem.weightBits}-${dot}` },
     fields: schema.parse({
-      ...problemView({ family: 'linear', problem, schedule }, context, workgroup, 'four'),
+      ...problemView({ family: 'linear', problem, schedule }, context, workgroup, 'four', 'two dispatches'),
       ...{ slices, channelThreads, shareVectors: shareVectors(problem), tokensPerThread, tokens },
       words: ['x', 'y', 'z', 'w'].map((component, word) => ({
         word,

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { SpecOf } from '../../../../ir/kernel-spec.ts';
+import type { QuantizeProblem } from '../../../../ir/problem.ts';
 import { ceilDiv } from '../../../support/integer.ts';
 import { bannerSchema, bannerView } from '../../banner-view.ts';
 import type { KernelView, TemplateContract, ViewContext } from '../../family.ts';
@@ -7,6 +8,7 @@ import { wgslEnables } from '../../half-access.ts';
 import { bindingsSchema, wgslBindings } from '../../wgsl-bindings.ts';
 import { codeRowBytes, quantizeGeometry } from '../geometry.ts';
 import { quantizeBuffers } from './contract.ts';
+import { phasesThatRead } from './phases.ts';
 import { quantizeNeeds } from './schedule-space.ts';
 
 const count = z.int().nonnegative();
@@ -47,10 +49,15 @@ export const quantizeTemplates: readonly TemplateContract[] = [
   },
 ];
 
-const contract = [
-  'Each row of x is put through its prologue and rounded; its outlier columns are copied out, its base columns',
-  'quantised with a scale and a minimum of their own. x is read once a phase.',
-];
+/** A share of the roofline, which the banner has too, is of DRAM alone. */
+function contractOf(problem: QuantizeProblem): readonly string[] {
+  const reads = phasesThatRead(problem);
+  return [
+    'Each row of x is put through its prologue and rounded; its outlier columns are copied out, its base columns',
+    'quantised with a scale and a minimum of their own.',
+    `x is read ${reads === 1 ? 'once' : `${reads} times, once a phase; the model has it once from DRAM, then from L2`}.`,
+  ];
+}
 
 /** The plain object that templates/wgsl/quantize prints, and the fillers of its slots. */
 export function quantizeView(
@@ -70,7 +77,7 @@ export function quantizeView(
       columns: `wgsl/slots/columns/${columns}`,
     },
     fields: viewSchema.parse({
-      banner: bannerView(context, contract),
+      banner: bannerView(context, contractOf(problem)),
       enables: wgslEnables(quantizeNeeds(schedule).features),
       k: problem.k,
       outliers: problem.outliers,

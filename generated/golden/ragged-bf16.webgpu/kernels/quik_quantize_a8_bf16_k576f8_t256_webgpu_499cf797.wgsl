@@ -1,6 +1,7 @@
 // quik_quantize_a8_bf16_k576f8_t256_webgpu_499cf797
 // Each row of x is put through its prologue and rounded; its outlier columns are copied out, its base columns
-// quantised with a scale and a minimum of their own. x is read once a phase.
+// quantised with a scale and a minimum of their own.
+// x is read 2 times, once a phase; the model has it once from DRAM, then from L2.
 // serves     proj (a8, 8 outlier columns, bf16)
 // why        M 1-64: modelled 4.1 us at M = 64, 20 % of the roofline: latency 4.1, arithmetic 1.1 us
 // why        best on Arc-140V of 4 legal schedules; next 4.2 us: 128 threads

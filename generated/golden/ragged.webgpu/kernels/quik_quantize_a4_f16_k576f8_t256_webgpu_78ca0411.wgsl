@@ -1,6 +1,7 @@
 // quik_quantize_a4_f16_k576f8_t256_webgpu_78ca0411
 // Each row of x is put through its prologue and rounded; its outlier columns are copied out, its base columns
-// quantised with a scale and a minimum of their own. x is read once a phase.
+// quantised with a scale and a minimum of their own.
+// x is read 2 times, once a phase; the model has it once from DRAM, then from L2.
 // serves     proj (a4, 8 outlier columns, f16)
 // why        any M: modelled 130.5 us at M = 2048, 17 % of the roofline: latency 130.5, arithmetic 33.7 us
 // why        best on Arc-140V of 4 legal schedules; next 134.2 us: 128 threads

@@ -1,6 +1,7 @@
 // quik_quantize_rmsnorm_a4_f16_k192f8_t256_webgpu_d5651fc7
 // Each row of x is put through its prologue and rounded; its outlier columns are copied out, its base columns
-// quantised with a scale and a minimum of their own. x is read once a phase.
+// quantised with a scale and a minimum of their own.
+// x is read 3 times, once a phase; the model has it once from DRAM, then from L2.
 // serves     layers.0-3.self_attn.qkv_proj, layers.0-3.mlp.gate_up_proj (a4, 8 outlier columns, f16)
 // why        any M: modelled 126.8 us at M = 2048, 6 % of the roofline: latency 126.8, arithmetic 11.2 us
 // why        best on Arc-140V of 4 legal schedules; next 128.6 us: 128 threads

@@ -1,6 +1,7 @@
 // quik_quantize_silumul_a8_f16_k512f16_t256_webgpu_9d3be756
 // Each row of x is put through its prologue and rounded; its outlier columns are copied out, its base columns
-// quantised with a scale and a minimum of their own. x is read once a phase.
+// quantised with a scale and a minimum of their own.
+// x is read 2 times, once a phase; the model has it once from DRAM, then from L2.
 // serves     layers.0-3.mlp.down_proj (a8, 16 outlier columns, f16)
 // why        any M: modelled 128.6 us at M = 2048, 30 % of the roofline: latency 128.6, DRAM 39.2 us
 // why        best on Arc-140V of 4 legal schedules; next 132.4 us: 128 threads

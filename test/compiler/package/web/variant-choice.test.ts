@@ -98,9 +98,21 @@ test('bytes are enough for any variant: a workspace may be of one alone', async 
   expect(makeApi(tables, {}).bytes('o', 3)).toEqual({ buffers: {}, linears: { o: { workspace: 21 } } });
 });
 
-test('without word of WGSL’s language features nothing is taken for granted', async () => {
-  const { device } = having(['subgroups']);
-  expect((await bundle.createPipelines(device, { gpu: undefined })).variant).toBe('scalar');
+describe('without word of WGSL’s language features', () => {
+  test('the best variant cannot be told, and the slowest is not taken in silence', async () => {
+    const told = {
+      code: 'usage',
+      message: expect.stringMatching(/give `gpu`.*or name a variant \("scalar"/),
+    };
+    for (const options of [undefined, { gpu: undefined }])
+      await expect(bundle.createPipelines(having(['subgroups']).device, options)).rejects.toMatchObject(told);
+  });
+
+  test('a variant that needs none can be named', async () => {
+    const { device } = having(['subgroups']);
+    expect((await bundle.createPipelines(device, { variant: 'scalar' })).variant).toBe('scalar');
+    expect((await bundle.createPipelines(device, { gpu: {} })).variant).toBe('scalar');
+  });
 });
 
 test('a subgroup that may be too small is a reason, one that is not told of is taken as the smallest', () => {

@@ -85,6 +85,23 @@ test('its shaders are files too, the texts that the modules have, and can be ask
   expect(JSON.parse(text(files.get('web/package.json'))).exports['./kernels/*']).toBe('./kernels/*');
 });
 
+test('its types can be read: signatures are short, and no sentence of a function is another’s', () => {
+  const types = text(files.get('web/index.d.ts'));
+  const long = types
+    .split('\n')
+    .filter((line) => /^export (declare )?(function|type)/.test(line) && line.length > 210);
+  expect(long).toEqual([]);
+  const functions = types.slice(types.indexOf('/** Where each layer goes'));
+  const comments = [...functions.matchAll(/\/\*\*([\s\S]*?)\*\//g)].map(([, comment = '']) => comment);
+  expect(comments.length).toBeGreaterThan(8);
+  const sentences = comments.flatMap((comment) =>
+    comment.replaceAll(/\s*\n?\s*\*?\s+/g, ' ').split(/(?<=\.) /),
+  );
+  expect(
+    sentences.filter((sentence, at) => sentence.trim() !== '' && sentences.indexOf(sentence) !== at),
+  ).toEqual([]);
+});
+
 test.each(['f16', 'bf16'] as const)('its decoder reads every %s as quikc’s own does', async (dtype) => {
   writeBundle(join(root, dtype), files);
   const { decodeFloats } = await import(
@@ -134,6 +151,37 @@ describe('what it tells', () => {
     expect(requiredLimits.maxBufferSize).toBeLessThanOrEqual(webgpu.limits.bufferBytes);
     expect(requiredLimits.maxComputeWorkgroupStorageSize).toBeLessThanOrEqual(16_384);
     expect(layers['layers/mlp.down_proj']).toMatchObject({ first: 0, last });
+  });
+
+  /** A model of one linear, quantised as QUIK-8B: with N = 57,344 LLaMA-2-70B's gate_up. */
+  const oneLinear = (n: number) => {
+    const file = join(root, `linear-${n}.json`);
+    const node = { name: 'gate_up', op: 'linear', input: 'input', in: 8192, out: n, scheme: 'quik-8b' };
+    const graph = { input: { features: 8192 }, blocks: [{ nodes: [node] }] };
+    writeFileSync(file, JSON.stringify({ quikc: 1, name: `linear-${n}`, graph }));
+    return compileFixture(file, { target: webgpu });
+  };
+
+  test('has what packed weights beyond a default buffer need, and binds them part by part', async () => {
+    const large = await oneLinear(57_344);
+    writeBundle(join(root, 'large'), large.files);
+    const { variants } = await load('large');
+    const { bindingBytes, bufferBytes } = webgpu.limits;
+    for (const { requiredLimits } of Object.values<{ requiredLimits: Record<string, number> }>(variants)) {
+      expect(requiredLimits['maxBufferSize']).toBe(57_344 * (8192 - 256));
+      expect(requiredLimits['maxBufferSize']).toBeGreaterThan(bufferBytes);
+      expect(requiredLimits['maxStorageBufferBindingSize']).toBeLessThanOrEqual(bindingBytes);
+    }
+    const linears = large.manifest.kernels.filter(({ spec }) => spec.family === 'linear');
+    const parts = linears.flatMap(({ dispatches = [] }) =>
+      dispatches.flatMap(({ buffers }) => buffers.flatMap(({ range }) => range?.bytes ?? [])),
+    );
+    expect(parts.length).toBeGreaterThanOrEqual(8 * linears.length);
+    expect(Math.max(...parts)).toBeLessThanOrEqual(bindingBytes);
+  });
+
+  test('cannot have more than any device grants', async () => {
+    await expect(oneLinear(2 ** 18 + 2 ** 14)).rejects.toThrow(/QK301.*packed weights of 2\d{9} bytes/s);
   });
 });
 

@@ -30,7 +30,7 @@ function packed(): Record<string, Uint8Array> {
 
 async function ready() {
   const fake = fakeDevice();
-  const pipelines = await bundle.createPipelines(fake.device, { checkFinite: false });
+  const pipelines = await bundle.createPipelines(fake.device, { gpu: {}, checkFinite: false });
   const site = pipelines.sites.o_proj;
   const { buffers, linears } = await site.createBuffers(64);
   const weights = await bundle.uploadWeights(fake.device, layer, packed());
@@ -79,7 +79,7 @@ describe('encode', () => {
 
 test('a quantize is followed by a look at its row meta and its outliers, unless nobody wants it', async () => {
   const { device, pass, counts } = fakeDevice();
-  const site = (await bundle.createPipelines(device)).sites.o_proj;
+  const site = (await bundle.createPipelines(device, { gpu: {} })).sites.o_proj;
   const { buffers } = await site.createBuffers(1000);
   site.quantize.encode(pass, { M: 1000, buffers });
   // 1000 rows of 2 words, and of 16 outliers in 8 words, 256 words a workgroup.
@@ -93,7 +93,7 @@ describe('a launch of two dispatches', () => {
     const path = pathToFileURL(join(root, 'sliced', 'web', 'index.js')).href;
     const { createPipelines, uploadWeights } = await import(/* @vite-ignore */ path);
     const { device, pass, counts } = fakeDevice();
-    const site = (await createPipelines(device, { checkFinite: false })).sites.o_proj;
+    const site = (await createPipelines(device, { gpu: {}, checkFinite: false })).sites.o_proj;
     const weights = await uploadWeights(device, layer, packed());
     const made = await site.createBuffers(64);
     const linears = { o_proj: { ...made.linears.o_proj, ...weights } };
@@ -143,7 +143,7 @@ describe('a device that fails', () => {
       code: 'unsupported',
       message: expect.stringContaining('maxComputeInvocationsPerWorkgroup is 128, 256 is needed'),
     };
-    await expect(bundle.createPipelines(device)).rejects.toMatchObject(told);
+    await expect(bundle.createPipelines(device, { gpu: {} })).rejects.toMatchObject(told);
   });
 });
 
@@ -268,10 +268,40 @@ describe('weights', () => {
     ['of another dtype', () => safetensors({ dtype: 'I8' }), /18432 bytes of I8, expected 18432 of U8/],
     ['behind a server without ranges', () => `${url}/whole`, /does not answer requests for a range/],
     ['not there', () => `${url}/none`, /answers 404/],
+    [
+      'at a path in place of an address',
+      () => './packed.safetensors',
+      /^\.\/packed\.safetensors cannot be fetched: /,
+    ],
+    ['at no server', () => 'http://127.0.0.1:1/x', /^http:\S+ cannot be fetched: /],
+    [
+      'a Blob that went',
+      () => ({
+        size: 64,
+        slice: () => ({
+          size: 8,
+          stream: () => new ReadableStream({ pull: () => Promise.reject(new Error('it went')) }),
+        }),
+        stream: () => {},
+      }),
+      /cannot be read: it went/,
+    ],
   ];
   test.each(bad)('are refused where the file is %s', async (_, source, words) => {
     const run = async () => (await bundle.openSafetensors(source())).weights(layer, 2);
     await expect(run()).rejects.toMatchObject({ code: 'weights', message: expect.stringMatching(words) });
+  });
+
+  test.each([undefined, null, 42, {}])('are no %j', async (source) => {
+    const usage = {
+      name: 'BundleError',
+      code: 'usage',
+      message: expect.stringMatching(/^weights are a File or Blob/),
+    };
+    await expect(bundle.openSafetensors(source)).rejects.toMatchObject(usage);
+    const fault = { name: 'BundleError', code: 'weights' };
+    await expect(upload(source)).rejects.toMatchObject(fault);
+    await expect(upload({ ...packed(), weights: source })).rejects.toMatchObject(fault);
   });
 
   test('are asked for by a number that the layer has', async () => {

@@ -71,7 +71,7 @@ const right = program(`
   device.queue.writeBuffer(buffers.x, 0, new Uint16Array(8 * 192));
   const next = await sites.down_proj.createBuffers(8);
   sites.down_proj.linears.down_proj.encode(pass, { M: 8, buffers: {
-    ...next.buffers, ...next.linears.down_proj, residual: linears.o_proj.y,
+    ...next.buffers, ...next.linears.down_proj, residual: linears.o_proj.y as GPUBuffer,
     ...(await uploadWeights(device, 'layers/mlp.down_proj', { weights: new ArrayBuffer(1), column_meta: new Uint8Array(1), outlier_weights: new Blob([]) })) } });
   const few = await createPipelines(device, { sites: ['qkv_proj'], variant: 'subgroups', gpu: navigator.gpu });
   few.sites.qkv_proj.encode;
@@ -100,6 +100,21 @@ const slips: readonly (readonly [string, string, RegExp])[] = [
     'two buffers are swapped',
     'site.quantize.encode(pass, { M: 8, buffers: { ...buffers, codes: buffers.row_meta } });',
     /f32\[M\]\[2\] row-meta/,
+  ],
+  [
+    'written over what is read, of one shape though they are',
+    'site.run({ M: 8, buffers, linears: { o_proj: { ...all, y: linears.o_proj.residual } } });',
+    /"residual: f16\[M\]\[192\]"' is not assignable to type '"y: f16\[M\]\[192\]"/,
+  ],
+  [
+    'read from where it is written',
+    'site.run({ M: 8, buffers, linears: { o_proj: { ...all, residual: linears.o_proj.y } } });',
+    /"y: f16\[M\]\[192\]"' is not assignable to type '"residual: f16\[M\]\[192\]"/,
+  ],
+  [
+    'a result where an input is meant',
+    'site.run({ M: 8, buffers: { ...buffers, x: linears.o_proj.y }, linears: { o_proj: all } });',
+    /"y: f16\[M\]\[192\]"' is not assignable to type '"x: f16\[M\]\[192\]"/,
   ],
   [
     'weights of another layer',
