@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // The command line: options to values, and the exit code. Each command's own module is loaded when it runs.
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import type { CommandContext, ExitCode } from './commands/command.ts';
 import { readSurroundings } from './options.ts';
 import { openTextOutput } from './support/text-output.ts';
@@ -252,12 +252,17 @@ withOutputOptions(program.command('doctor'), 'print nothing unless something is 
     exitCode = await doctor(options, context);
   });
 
-const toolchainCommand = program.command('toolchain').description("the CUDA compiler in quikc's cache");
+const toolchainCommand = program.command('toolchain').description("compilers in quikc's cache");
 withOutputOptions(toolchainCommand.command('install'), errorsOnly)
-  .description('download the pinned CUDA compiler; does nothing if it is there')
-  .action(async (options) => {
+  .description('download a pinned compiler; does nothing if it is there')
+  .addArgument(
+    new Argument('[what]', 'cuda: nvcc, by pip; webgpu: Dawn, by npm')
+      .choices(['cuda', 'webgpu'])
+      .default('cuda'),
+  )
+  .action(async (what: 'cuda' | 'webgpu', options) => {
     const { toolchain } = await import('./commands/toolchain.ts');
-    exitCode = await toolchain(options, context);
+    exitCode = await toolchain(what, options, context);
   });
 
 try {

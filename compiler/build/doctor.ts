@@ -5,15 +5,9 @@ import { findOnPath } from '../support/find-on-path.ts';
 import type { Environment } from '../support/quikc-cache-root.ts';
 import { quikcCacheRoot } from '../support/quikc-cache-root.ts';
 import { makeScratchFolder } from '../support/scratch-folder.ts';
+import type { Check } from './check.ts';
+import { checkWebgpu } from './check-webgpu.ts';
 import { type FindOptions, findToolchain } from './find-toolchain.ts';
-
-/** One line of `quikc doctor`. `fail`: building kernels will not work; `warn`: something optional is missing. */
-export interface Check {
-  readonly name: string;
-  readonly status: 'ok' | 'warn' | 'fail';
-  readonly detail: string;
-  readonly fix?: string;
-}
 
 const minimalNode = [20, 19] as const;
 /** The toolchain unpacked (280 MB), its largest wheel beside it, and room for kernels. */
@@ -29,6 +23,7 @@ export async function doctor(options: FindOptions): Promise<readonly Check[]> {
     checkPip(env),
     checkCache(quikcCacheRoot(env)),
     checkDriver(env),
+    ...(await checkWebgpu(env, options.signal)),
   ];
 }
 

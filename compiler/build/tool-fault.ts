@@ -54,6 +54,18 @@ export const toolFault = {
       message: 'there is no npm package webgpu, which checks shaders and runs them',
     });
   },
+  noNpm(): Diagnostic {
+    return diagnose('QK618', { message: 'Dawn is fetched with npm, and there is no npm on PATH' });
+  },
+  npmFailed(outcome: ProcessOutcome): Diagnostic {
+    if ('stderr' in outcome && outcome.stderr.includes('EINTEGRITY')) {
+      const hint = 'try again, or check which registry npm uses (`npm config get registry`)';
+      const message = 'the npm package webgpu is not the file that quikc knows, and nothing was installed';
+      return diagnose('QK613', { message, hint });
+    }
+    const hint = 'check the network and npm’s registry (`npm config get registry`), then try again';
+    return diagnose('QK612', { message: `npm could not install webgpu: ${describeOutcome(outcome)}`, hint });
+  },
   dawnUnusable(path: string, why: string): Diagnostic {
     return diagnose('QK605', { message: `${path} cannot be used: ${why}` });
   },

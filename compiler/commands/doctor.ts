@@ -1,4 +1,5 @@
-import { type Check, doctor as examine } from '../build/doctor.ts';
+import type { Check } from '../build/check.ts';
+import { doctor as examine } from '../build/doctor.ts';
 import type { CommandContext, ExitCode, OutputOptions } from './command.ts';
 import { type Column, formatTable } from './format-table.ts';
 import { interruptible } from './interruptible.ts';

@@ -14,8 +14,14 @@ export const toolCodes: CodeTable = {
   QK601: error('no CUDA compiler', install),
   QK602: error('the CUDA compiler cannot be used', install),
   QK603: error('no host C++ compiler', 'install one, e.g. `apt-get install g++`'),
-  QK604: error('no WGSL compiler', 'npm install webgpu, or name its folder with QUIKC_DAWN'),
-  QK605: error('the WGSL compiler cannot be used', 'install the npm package webgpu again, e.g. 0.6.2'),
+  QK604: error(
+    'no WGSL compiler',
+    'run `quikc toolchain install webgpu`, or name the folder of the npm package webgpu with QUIKC_DAWN',
+  ),
+  QK605: error(
+    'the WGSL compiler cannot be used',
+    'run `quikc toolchain install webgpu`, or install the npm package webgpu again',
+  ),
   QK610: error(
     'no Python',
     'install Python 3 with pip (e.g. `apt-get install python3-pip`), or name an nvcc of your own with QUIKC_NVCC',
@@ -33,6 +39,10 @@ export const toolCodes: CodeTable = {
   QK615: warning('cache not written', 'point QUIKC_CACHE at a folder you can write to'),
   QK616: error('build interrupted', 'run it again: what was finished is in the cache'),
   QK617: error('not a time', 'give QUIKC_BUILD_TIMEOUT in seconds, or leave it unset'),
+  QK618: error(
+    'no npm',
+    'install it with Node, or name the folder of the npm package webgpu with QUIKC_DAWN',
+  ),
   QK620: error('a kernel does not compile', kernelBug),
   QK621: error('the compiler warns of a kernel', kernelBug),
   QK622: error(
