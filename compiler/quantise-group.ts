@@ -66,10 +66,8 @@ function quantiseLinear(
   { method, damping, order: kind, threshold }: QuantiseMethod,
   { dtype, threads }: QuantiseMeans,
 ): Result<QuantisedLinear, QuantiseFault> {
-  // Windows of one token have nothing but first ones.
-  const score = absMaxRest.some((size) => size > 0) ? absMaxRest : absMax;
-  const count = outlierCount(score, outliers, threshold, bits);
-  const outlierColumns = columns ?? chooseOutlierColumns(score, count);
+  const score = scoreOf({ absMaxRest, absMax });
+  const outlierColumns = columns ?? chooseColumnsOf({ absMaxRest, absMax }, outliers, threshold, bits);
   const linear = { weights, n, k, outlierColumns, bits, clip, dtype };
   if (method === 'rtn') return roundToNearest(threads, linear);
   assert(gram !== undefined, 'GPTQ has the products of its columns');
@@ -80,7 +78,23 @@ function quantiseLinear(
   return made.ok ? succeed(made.value.linear) : made;
 }
 
-function describeFault(name: string, fault: QuantiseFault): Diagnostic {
+/** Windows of one token have nothing but first ones. */
+function scoreOf({ absMaxRest, absMax }: LinearStatistics): Float32Array {
+  return absMaxRest.some((size) => size > 0) ? absMaxRest : absMax;
+}
+
+/** Those of the largest inputs; none where no input exceeds the threshold. */
+export function chooseColumnsOf(
+  statistics: LinearStatistics,
+  outliers: number,
+  threshold: number,
+  bits: 4 | 8,
+): Int32Array {
+  const score = scoreOf(statistics);
+  return chooseOutlierColumns(score, outlierCount(score, outliers, threshold, bits));
+}
+
+export function describeFault(name: string, fault: QuantiseFault): Diagnostic {
   switch (fault.kind) {
     case 'weights-not-finite':
       return diagnose('QK181', {

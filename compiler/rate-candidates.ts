@@ -1,0 +1,27 @@
+import { type Candidate, candidateKey, type RatedCandidate, storedBits } from './budget/candidate.ts';
+import type { PlacedGroup } from './group-kinds.ts';
+import type { ModelledCosts } from './model-costs.ts';
+
+export interface RatingMeans {
+  readonly candidatesOf: (group: PlacedGroup['group']) => readonly Candidate[];
+  readonly costs: ModelledCosts;
+  /** What a group's outputs are off by, by its name and the candidate's key. */
+  readonly errors: ReadonlyMap<string, ReadonlyMap<string, number>>;
+  /** What an error of one adds to the loss, by kind. */
+  readonly weights: ReadonlyMap<string, number>;
+}
+
+/** All candidates of a group that the target can compute, with what they cost and lose. */
+export function rateCandidates(
+  { group, name, kind }: PlacedGroup,
+  { candidatesOf, costs, errors, weights }: RatingMeans,
+): readonly RatedCandidate[] {
+  return candidatesOf(group).flatMap((candidate) => {
+    const key = candidateKey(candidate);
+    const cost = costs.get(name)?.get(key);
+    const error = errors.get(name)?.get(key);
+    if (cost === undefined || error === undefined) return [];
+    const bits = group.linears.reduce((sum, { n, k }) => sum + storedBits(n, k, candidate), 0);
+    return [{ ...candidate, ...cost, storedBits: bits, loss: error * (weights.get(kind) ?? 0) }];
+  });
+}
