@@ -20,6 +20,9 @@ import { weighKinds } from './weigh-kinds.ts';
 
 type Faults = readonly Diagnostic[];
 
+/** Forecasts that are so many times too high still have the budget on the frontier. */
+const farBeyond = 16;
+
 /** What is to be least. */
 export type Objective = 'time' | 'size';
 
@@ -78,6 +81,7 @@ export async function searchRecipe(request: SearchRequest): Promise<Result<Found
     candidates.map((own) =>
       own.map((candidate) => ({ loss: candidate.loss, cost: costOf(candidate, objective) })),
     ),
+    farBeyond * Math.log(budget),
   );
   const planAt = (point: number) => planOf(plan, groups, candidates, frontier.choicesAt(point));
   const measure = async (point: number): Promise<Result<number, Faults>> => {

@@ -6,7 +6,7 @@ export interface Rated {
   readonly cost: number;
 }
 
-/** From the least loss to the least cost: at each point, no choice of the hull costs less for the same loss. */
+/** From the least loss to the least cost: losses rise, costs fall. */
 export interface Frontier {
   /** Sums over all groups. */
   readonly points: readonly Rated[];
@@ -14,84 +14,85 @@ export interface Frontier {
   choicesAt(point: number): readonly number[];
 }
 
-interface Step {
-  readonly group: number;
-  readonly to: number;
-  readonly loss: number;
-  readonly saved: number;
-}
+/** Steps of loss that sums are told apart by. They are rounded, and the frontier may be off by some of them: points are exact. */
+const steps = 16_384;
 
 /**
- * Chooses one option for each group, so that the sum of costs is least for a sum of losses: by Lagrange's multiplier, which is the price
- * of a loss. As the price falls, groups step one after the other along the lower convex hull of their options; what lies above the hull is
- * never taken, and no sum can be better than the points by more than one step. Losses are of independent errors, which add up.
+ * Chooses one option for each group, so that the sum of costs is least for every sum of losses up to `limit` beyond the least there is:
+ * dynamic programming over the groups, on losses in whole steps. Losses are of independent errors, which add up.
  */
-export function traceFrontier(groups: readonly (readonly Rated[])[]): Frontier {
-  const hulls = groups.map(walkHull);
-  const starts = hulls.map(([first]) => first ?? 0);
-  const steps = hulls
-    .flatMap((hull, group) => hull.slice(1).map((to, at) => stepTo(groups[group], group, hull[at], to)))
-    .sort((a, b) => b.saved * a.loss - a.saved * b.loss || a.group - b.group);
-  const sum = { loss: 0, cost: 0 };
-  for (const [group, option] of starts.entries()) {
-    const { loss, cost } = optionOf(groups[group], option);
-    sum.loss += loss;
-    sum.cost += cost;
+export function traceFrontier(groups: readonly (readonly Rated[])[], limit: number): Frontier {
+  const least = groups.map((options) => Math.min(...options.map(({ loss }) => loss)));
+  const widest = groups.reduce(
+    (sum, options, group) => sum + Math.max(...options.map(({ loss }) => loss)) - (least[group] ?? 0),
+    0,
+  );
+  const step = Math.min(limit, widest) / steps || 1;
+  const taken = groups.map(() => new Uint8Array(steps + 1));
+  const stepsOf = (group: number, loss: number) => Math.round((loss - (least[group] ?? 0)) / step);
+  let costs = new Float64Array(steps + 1);
+  for (const [group, options] of groups.entries()) {
+    assert(options.length > 0 && options.length < 256, 'there is something to choose, and a byte tells what');
+    const next = new Float64Array(steps + 1).fill(Number.POSITIVE_INFINITY);
+    const choices = taken[group] ?? new Uint8Array(0);
+    for (const [index, { loss, cost }] of options.entries()) {
+      const away = stepsOf(group, loss);
+      for (let at = away; at <= steps; at++) {
+        const sum = (costs[at - away] ?? 0) + cost;
+        if (sum >= (next[at] ?? 0)) continue;
+        next[at] = sum;
+        choices[at] = index;
+      }
+    }
+    costs = next;
   }
-  const points: Rated[] = [{ ...sum }];
-  for (const step of steps) {
-    sum.loss += step.loss;
-    sum.cost -= step.saved;
-    points.push({ ...sum });
+
+  const recipes: (Rated & { readonly choices: Uint8Array })[] = [rate(groups, leastChoices(groups))];
+  let cheapest = Number.POSITIVE_INFINITY;
+  for (let at = 0; at <= steps; at++) {
+    if ((costs[at] ?? 0) >= cheapest) continue;
+    cheapest = costs[at] ?? 0;
+    const choices = new Uint8Array(groups.length);
+    let left = at;
+    for (let group = groups.length - 1; group >= 0; group--) {
+      const index = taken[group]?.[left] ?? 0;
+      choices[group] = index;
+      left -= stepsOf(group, groups[group]?.[index]?.loss ?? 0);
+    }
+    recipes.push(rate(groups, choices));
   }
+  recipes.sort((a, b) => a.loss - b.loss || a.cost - b.cost);
+  let lowest = Number.POSITIVE_INFINITY;
+  const points = recipes.filter(({ cost }) => {
+    const saves = cost < lowest;
+    if (saves) lowest = cost;
+    return saves;
+  });
   return {
-    points,
-    choicesAt(point) {
-      const choices = [...starts];
-      for (const { group, to } of steps.slice(0, point)) choices[group] = to;
-      return choices;
-    },
+    points: points.map(({ loss, cost }) => ({ loss, cost })),
+    choicesAt: (point) => [...(points[point]?.choices ?? [])],
   };
 }
 
-/** Options on the hull, from the least loss on: each saves more for the loss that it adds than any after it. */
-function walkHull(options: readonly Rated[]): readonly number[] {
-  assert(options.length > 0, 'there is something to choose');
-  const order = options
-    .map((_, index) => index)
-    .sort((a, b) => {
-      const [one, other] = [optionOf(options, a), optionOf(options, b)];
-      return one.loss - other.loss || one.cost - other.cost || a - b;
-    });
-  const hull = order.slice(0, 1);
-  for (;;) {
-    const at = hull.at(-1) ?? 0;
-    const here = optionOf(options, at);
-    let next: Step | undefined;
-    for (const to of order) {
-      const { loss, cost } = optionOf(options, to);
-      if (cost >= here.cost || loss <= here.loss) continue;
-      const step = { group: 0, to, loss: loss - here.loss, saved: here.cost - cost };
-      // Of equal bargains the longest.
-      if (next === undefined || step.saved * next.loss >= next.saved * step.loss) next = step;
-    }
-    if (next === undefined) return hull;
-    hull.push(next.to);
+/** Of the least loss, and of equal ones the cheapest. */
+function leastChoices(groups: readonly (readonly Rated[])[]): Uint8Array {
+  return Uint8Array.from(groups, (options) => {
+    const order = options.map((_, index) => index);
+    order.sort((a, b) => compare(options[a], options[b]));
+    return order[0] ?? 0;
+  });
+}
+
+function compare(a: Rated | undefined, b: Rated | undefined): number {
+  return (a?.loss ?? 0) - (b?.loss ?? 0) || (a?.cost ?? 0) - (b?.cost ?? 0);
+}
+
+function rate(groups: readonly (readonly Rated[])[], choices: Uint8Array) {
+  let [loss, cost] = [0, 0];
+  for (const [group, options] of groups.entries()) {
+    const option = options[choices[group] ?? 0];
+    loss += option?.loss ?? 0;
+    cost += option?.cost ?? 0;
   }
-}
-
-function stepTo(
-  options: readonly Rated[] | undefined,
-  group: number,
-  from: number | undefined,
-  to: number,
-): Step {
-  const [here, there] = [optionOf(options, from ?? 0), optionOf(options, to)];
-  return { group, to, loss: there.loss - here.loss, saved: here.cost - there.cost };
-}
-
-function optionOf(options: readonly Rated[] | undefined, index: number): Rated {
-  const option = options?.[index];
-  assert(option !== undefined, 'the option exists');
-  return option;
+  return { loss, cost, choices };
 }
