@@ -27,7 +27,10 @@ export function rateCandidates(
     const cost = costs.get(name)?.get(key);
     const error = errors.get(name)?.get(key);
     if (cost === undefined || error === undefined) return [];
-    const bits = group.linears.reduce((sum, { n, k }) => sum + storedBits(n, k, candidate), 0);
+    const bits = group.linears.reduce(
+      (sum, { n, k }) => sum + storedBits(n, k, { ...candidate, columns: cost.columns }),
+      0,
+    );
     const loss = error * (weights.get(kind) ?? 0);
     return [
       { error: error / group.linears.length, candidate: { ...candidate, ...cost, storedBits: bits, loss } },

@@ -14,7 +14,7 @@ export interface RatedCandidate extends Candidate {
   readonly columns: ColumnMode;
   /** Modelled time of its kernels. */
   readonly microseconds: number;
-  /** Of weights, scales and outlier weights, as a checkpoint has them. */
+  /** Of weights, scales and outlier weights, as kernels read them. */
   readonly storedBits: number;
   /** What it is expected to add to the mean of -ln p. */
   readonly loss: number;
@@ -30,9 +30,14 @@ export function listCandidates(k: number): readonly Candidate[] {
   return ([4, 8] as const).flatMap((bits) => fitting.map((outliers) => ({ bits, outliers })));
 }
 
-/** Bits that a linear's weights take in a checkpoint, its scales and sums of codes among them. */
-export function storedBits(n: number, k: number, { bits, outliers }: Candidate): number {
-  return n * (bits * (k - outliers) + 16 * outliers + 64);
+/** Bits that a linear's weights take as its kernel reads them, scales and sums of codes among them, padding not. */
+export function storedBits(
+  n: number,
+  k: number,
+  { bits, outliers, columns }: Candidate & Pick<RatedCandidate, 'columns'>,
+): number {
+  const integers = columns === 'compact' ? k - outliers : k;
+  return n * (bits * integers + 16 * outliers + 64);
 }
 
 /** Tells candidates apart: `w4 f32`. */

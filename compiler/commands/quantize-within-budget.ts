@@ -10,7 +10,7 @@ import type { CommandContext } from './command.ts';
 import { cutCalibrationWindows } from './cut-calibration-windows.ts';
 import type { BudgetReport } from './format-frontier.ts';
 import { toLoadRequest } from './model-options.ts';
-import type { QuantizeOptions } from './quantize.ts';
+import type { QuantizeOptions } from './quantize-options.ts';
 import type { BudgetChoices } from './read-budget-options.ts';
 import type { QuantizeChoices } from './read-quantize-options.ts';
 import { showFraction } from './show-fraction.ts';

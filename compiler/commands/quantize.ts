@@ -8,21 +8,18 @@ import { performQuantise } from '../quantise/perform-quantise.ts';
 import { type QuantisedCheckpoint, quantiseCheckpoint } from '../quantise-checkpoint.ts';
 import type { StatisticsSource } from '../quantise-model.ts';
 import { fail, type Result, succeed } from '../support/result.ts';
-import type { CommandContext, ExitCode, OutputOptions } from './command.ts';
+import type { CommandContext, ExitCode } from './command.ts';
 import { exitCodeOf, reportDiagnostics, reportResult } from './command.ts';
 import { cutCalibrationWindows } from './cut-calibration-windows.ts';
 import { formatFrontier } from './format-frontier.ts';
 import { interruptible } from './interruptible.ts';
-import { type ModelOptions, toLoadRequest } from './model-options.ts';
+import { toLoadRequest } from './model-options.ts';
+import type { QuantizeOptions } from './quantize-options.ts';
 import { type BudgetMeans, quantizeWithinBudget } from './quantize-within-budget.ts';
-import { type BudgetChoices, type BudgetTexts, readBudgetOptions } from './read-budget-options.ts';
-import { type QuantizeChoices, type QuantizeTexts, readQuantizeOptions } from './read-quantize-options.ts';
+import { type BudgetChoices, readBudgetOptions } from './read-budget-options.ts';
+import { type QuantizeChoices, readQuantizeOptions } from './read-quantize-options.ts';
 import { showFraction } from './show-fraction.ts';
 import { formatQuantised, summariseQuantised } from './summarise-quantised.ts';
-
-export interface QuantizeOptions extends OutputOptions, ModelOptions, QuantizeTexts, BudgetTexts {
-  readonly output: string;
-}
 
 type Faults = readonly Diagnostic[];
 
