@@ -43,6 +43,9 @@ test('the cheapest of all, where all are within the budget', async () => {
 test('the first point is measured before anything is given up, whatever the forecast says', async () => {
   const falls = (at: number) => (loss: number) => (loss > 1e-4 * at ? 1 : 0.01);
   expect((await seek(0.03, falls(0), 3)).chosen).toBe(0);
+  // Lines that come down to it slowly.
+  const slow = await seek(0.03, (loss) => (loss > 0 ? 0.031 : 0.01), 3);
+  expect([slow.chosen, slow.asked.length, slow.asked.at(-1)]).toEqual([0, 3, 0]);
   const { chosen, asked } = await seek(0.03, () => 1, 3);
   expect([chosen, asked.at(-1)]).toEqual([undefined, 0]);
 });

@@ -1,50 +1,88 @@
 import { expect, test } from 'vitest';
+import { listLayers } from '../../../compiler/calibrate/list-layers.ts';
 import { cudaFamilies } from '../../../compiler/families/index.ts';
-import { loadGraph } from '../../../compiler/load-graph.ts';
-import { loadWeightedModel } from '../../../compiler/load-weighted-model.ts';
+import type { ModelInput } from '../../../compiler/frontend/model-schema.ts';
 import { lowerGraph } from '../../../compiler/lower/lower-graph.ts';
 import { modelCosts } from '../../../compiler/model-costs.ts';
-import { planQuantisation } from '../../../compiler/plan-quantisation.ts';
+import { runPasses } from '../../../compiler/passes/run-passes.ts';
+import type { PlannedLayer } from '../../../compiler/plan-quantisation.ts';
 import { schedulePlan } from '../../../compiler/schedule/schedule-plan.ts';
+import type { KernelSpec, SpecOf } from '../../../ir/kernel-spec.ts';
+import { isQuantised } from '../../../ir/quant-scheme.ts';
 import { sm80 } from '../../../targets/sm80.ts';
+import { importGraph, smallLlama } from '../load-fixture.ts';
 
-const llama = 'test/fixtures/calibration/llama';
+const [layers, sites] = [4, 4];
+const describe = (count: number) =>
+  smallLlama({ outliers: { count }, layers: [] }, { hidden: 576, ffn: 1536 });
 
-/** Modelled times of the sites that a compile makes, at 2,048 tokens: two layers, one after the other. */
-async function compiled(columns: 'compact' | 'in-place'): Promise<readonly number[]> {
-  const loaded = await loadGraph({ file: llama, overrides: { outliers: '4', layers: [] }, columns });
-  const lowered = loaded.ok ? lowerGraph(loaded.value.graph, sm80, () => ({ supported: true })) : loaded;
+function timeOf(spec: KernelSpec, m: number): number {
+  // A plan for sm80 has kernels in CUDA.
+  const { family, problem, schedule } = spec as SpecOf<'linear', 'cuda'> | SpecOf<'quantize', 'cuda'>;
+  return family === 'linear'
+    ? cudaFamilies.linear.estimate(problem, schedule, sm80, m).microseconds
+    : cudaFamilies.quantize.estimate(problem, schedule, sm80, m).microseconds;
+}
+
+/** Modelled times of the sites that a compile makes, at M tokens. */
+function compiled(count: number, columns: 'compact' | 'in-place', m: number): readonly number[] {
+  const passed = runPasses(importGraph(describe(count)), { columns });
+  const lowered = passed.ok ? lowerGraph(passed.value.graph, sm80, () => ({ supported: true })) : passed;
   const scheduled = lowered.ok
     ? schedulePlan(lowered.value.plan, { families: cudaFamilies, target: sm80 })
     : lowered;
   if (!scheduled.ok) throw new Error(JSON.stringify(scheduled.error));
   const { plan, kernels } = scheduled.value;
-  return plan.sites.map(({ buckets }) => {
-    const last = buckets.find(({ to }) => to === undefined)!;
-    return last.launches.reduce((sum, { kernel }) => {
-      const reports = kernels.find(({ id }) => id === kernel)!.choices.map(({ report }) => report);
-      return sum + reports.find(({ tokens }) => tokens === 2048)!.chosen.microseconds;
-    }, 0);
-  });
+  return plan.sites.map(({ buckets }) =>
+    buckets
+      .findLast(({ from }) => from <= m)!
+      .launches.reduce(
+        (sum, { kernel }) => sum + timeOf(kernels.find(({ id }) => id === kernel)!.spec, m),
+        0,
+      ),
+  );
 }
 
-test('are those of the kernels that a compile chooses, merged as they are there, the cheaper way of the two', async () => {
-  const model = await loadWeightedModel(llama, { outliers: '0', layers: [] });
-  const plan = model.ok ? planQuantisation(model.value.graph) : model;
-  if (!model.ok || !plan.ok) throw new Error('the fixture loads');
-  const candidate = { bits: 4, outliers: 4 } as const;
-  const request = { document: model.value.document, plan: plan.value, target: sm80, tokens: 2048 };
-  const costs = modelCosts({ ...request, candidatesOf: () => [candidate, { bits: 8, outliers: 0 }] });
-  if (!costs.ok) throw new Error(JSON.stringify(costs.error));
-  const [compact, inPlace] = [await compiled('compact'), await compiled('in-place')];
-  const sites = compact.map((time, at) => Math.min(time, inPlace[at]!));
-  expect(sites).toHaveLength(4);
-  const own = [...costs.value.values()].map((group) => group.get('w4 f4')!);
-  expect(own.map(({ microseconds }) => microseconds)).toEqual([...sites, ...sites]);
-  own.forEach(({ columns }, at) => {
-    expect(columns).toBe(inPlace[at % 4]! < compact[at % 4]! ? 'in-place' : 'compact');
-  });
-  const asked = modelCosts({ ...request, candidatesOf: () => [candidate], columns: 'in-place' });
-  const times = asked.ok ? [...asked.value.values()].map((group) => group.get('w4 f4')!.microseconds) : [];
-  expect(times).toEqual([...inPlace, ...inPlace]);
-});
+/** All quantised linears of the model; their weights are of no account. */
+function planAll(): readonly PlannedLayer[] {
+  return listLayers(importGraph(describe(0))).map((layer) => ({
+    layer,
+    groups: layer.groups.flatMap((group) => {
+      const linears = group.linears
+        .filter(({ node }) => isQuantised(node.scheme))
+        .map(({ name, node }) => ({
+          ...{ name, weight: { tensor: name }, n: node.parts[0]!.n, k: node.k },
+          ...{ bits: 4 as const, clip: true, outliers: 0, sparsity: 'dense' as const },
+        }));
+      return linears.length === 0 ? [] : [{ group, linears }];
+    }),
+  }));
+}
+
+test.each([
+  [16, 16, 'in-place'],
+  [128, 2048, 'compact'],
+] as const)(
+  '%i columns at %i tokens: those of the kernels that a compile chooses, merged as they are there, %s',
+  (outliers, m, way) => {
+    const document = describe(0) as ModelInput;
+    const candidate = { bits: 4, outliers } as const;
+    const request = { document, plan: planAll(), target: sm80, tokens: m };
+    const costs = modelCosts({ ...request, candidatesOf: () => [candidate, { bits: 8, outliers: 0 }] });
+    if (!costs.ok) throw new Error(JSON.stringify(costs.error));
+    const [compact, inPlace] = [compiled(outliers, 'compact', m), compiled(outliers, 'in-place', m)];
+    expect(compact).toHaveLength(sites);
+    const own = [...costs.value.values()].map((group) => group.get(`w4 f${outliers}`)!);
+    expect(own).toHaveLength(layers * sites);
+    own.forEach(({ microseconds, columns }, at) => {
+      const [cut, left] = [compact[at % sites]!, inPlace[at % sites]!];
+      expect(microseconds).toBe(Math.min(cut, left));
+      expect(columns).toBe(left < cut ? 'in-place' : 'compact');
+    });
+    expect(own.map(({ columns }) => columns)).toContain(way);
+    const other = way === 'compact' ? 'in-place' : 'compact';
+    const asked = modelCosts({ ...request, candidatesOf: () => [candidate], columns: other });
+    const times = asked.ok ? [...asked.value.values()].map((group) => group.get(`w4 f${outliers}`)!) : [];
+    expect(times.map(({ columns }) => columns)).toEqual(own.map(() => other));
+  },
+);
