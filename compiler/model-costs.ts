@@ -46,27 +46,33 @@ export function modelCosts(request: CostRequest): Result<ModelledCosts, readonly
   const costs = new Map<string, Map<string, ModelledCost>>();
   const timer = startTimer(request);
   for (const [key, candidate] of all) {
-    const has = (group: PlannedGroup) => candidatesOf(group).some((own) => candidateKey(own) === key);
-    // A group that cannot have it is left in 16 bit meanwhile.
+    const stands = new Map(groups.map((group) => [group, standIn(candidate, candidatesOf(group))]));
+    const given = new Map(
+      groups.flatMap((group) => group.linears.map(({ name }) => [name, stands.get(group)] as const)),
+    );
     const recipe = plan.map(({ layer, groups: own }) => ({
       layer,
-      groups: own.filter(has).map(({ group, linears }) => ({
-        group,
-        linears: linears.map(({ columns: _, ...linear }) => ({ ...linear, ...candidate })),
+      groups: own.map((group) => ({
+        group: group.group,
+        linears: group.linears.map(({ columns: _, ...linear }) => ({ ...linear, ...stands.get(group) })),
       })),
     }));
-    const placeholder = Array.from({ length: candidate.outliers }, (_, column) => column);
+    const placeholder = (name: string) =>
+      Array.from({ length: given.get(name)?.outliers ?? 0 }, (_, column) => column);
     const modes: readonly ColumnMode[] =
       request.columns === undefined ? ['compact', 'in-place'] : [request.columns];
     for (const columns of candidate.outliers === 0 ? modes.slice(0, 1) : modes) {
-      const graph = graphOfRecipe(document, recipe, () => placeholder, columns);
+      const graph = graphOfRecipe(document, recipe, placeholder, columns);
       if (!graph.ok) return graph;
       const times = timer.timesOf(graph.value);
-      for (const { linears } of recipe.flatMap((layer) => layer.groups)) {
+      for (const group of groups) {
+        const { linears } = group;
+        const isOwn = candidateKey(stands.get(group) ?? candidate) === key;
         const parts = linears.flatMap(({ name }) => times.get(name) ?? []);
         const [first] = linears;
         const microseconds = parts.reduce((sum, time) => sum + time, 0);
-        if (first === undefined || parts.length < linears.length || !Number.isFinite(microseconds)) continue;
+        if (!isOwn || first === undefined || parts.length < linears.length || !Number.isFinite(microseconds))
+          continue;
         const own = costs.get(first.name) ?? new Map<string, ModelledCost>();
         costs.set(first.name, own);
         const known = own.get(key);
@@ -75,6 +81,16 @@ export function modelCosts(request: CostRequest): Result<ModelledCosts, readonly
     }
   }
   return succeed(costs);
+}
+
+/**
+ * The candidate, or what a group has that is nearest to it: nothing may be left in 16 bit meanwhile, for down would then have to leave the
+ * product of gate and up to the host.
+ */
+function standIn(candidate: Candidate, own: readonly Candidate[]): Candidate {
+  const alike = own.filter(({ bits }) => bits === candidate.bits);
+  const fewer = alike.findLast(({ outliers }) => outliers <= candidate.outliers);
+  return fewer ?? alike[0] ?? own[0] ?? candidate;
 }
 
 function startTimer({ target, tokens }: CostRequest) {

@@ -39,8 +39,12 @@ export function openRecipeStore(means: StoreMeans): RecipeStore {
   const notes = readNotes(notesFile);
   const note = (name: string, value: unknown) => {
     notes[name] = value;
-    writeFileSync(`${notesFile}.new`, JSON.stringify(notes));
-    renameSync(`${notesFile}.new`, notesFile);
+    try {
+      writeFileSync(`${notesFile}.new`, JSON.stringify(notes));
+      renameSync(`${notesFile}.new`, notesFile);
+    } catch {
+      // A full disk: it is only for the next call, and what is quantised tells of it.
+    }
   };
   return {
     async filesOf(plan, onFraction) {
@@ -64,9 +68,13 @@ export function openRecipeStore(means: StoreMeans): RecipeStore {
       return known && { ...known, errors: readErrors(known), logits: readLogits(folder, known.windows) };
     },
     noteSensitivity({ loss, errors, logits }) {
-      logits.forEach(({ data }, window) => {
-        writeFileSync(logitsFile(folder, window), new Uint8Array(Float32Array.from(data).buffer));
-      });
+      try {
+        logits.forEach(({ data }, window) => {
+          writeFileSync(logitsFile(folder, window), new Uint8Array(Float32Array.from(data).buffer));
+        });
+      } catch {
+        return; // as above
+      }
       const windows = logits.map(({ rows, columns }) => ({ rows, columns }));
       const pairs = [...errors].map(([name, own]) => [name, [...own]] as const);
       note('sensitivity', { loss, errors: pairs, windows } satisfies StoredSensitivity);

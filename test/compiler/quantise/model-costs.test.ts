@@ -12,9 +12,9 @@ import { isQuantised } from '../../../ir/quant-scheme.ts';
 import { sm80 } from '../../../targets/sm80.ts';
 import { importGraph, smallLlama } from '../load-fixture.ts';
 
-const [layers, sites] = [4, 4];
-const describe = (count: number) =>
-  smallLlama({ outliers: { count }, layers: [] }, { hidden: 576, ffn: 1536 });
+const [repetitions, sites] = [4, 4];
+const describe = (count: number, layers: readonly object[] = []) =>
+  smallLlama({ outliers: { count }, layers }, { hidden: 576, ffn: 1536 });
 
 function timeOf(spec: KernelSpec, m: number): number {
   // A plan for sm80 has kernels in CUDA.
@@ -25,8 +25,8 @@ function timeOf(spec: KernelSpec, m: number): number {
 }
 
 /** Modelled times of the sites that a compile makes, at M tokens. */
-function compiled(count: number, columns: 'compact' | 'in-place', m: number): readonly number[] {
-  const passed = runPasses(importGraph(describe(count)), { columns });
+function compiled(model: object, columns: 'compact' | 'in-place', m: number): readonly number[] {
+  const passed = runPasses(importGraph(model), { columns });
   const lowered = passed.ok ? lowerGraph(passed.value.graph, sm80, () => ({ supported: true })) : passed;
   const scheduled = lowered.ok
     ? schedulePlan(lowered.value.plan, { families: cudaFamilies, target: sm80 })
@@ -70,10 +70,13 @@ test.each([
     const request = { document, plan: planAll(), target: sm80, tokens: m };
     const costs = modelCosts({ ...request, candidatesOf: () => [candidate, { bits: 8, outliers: 0 }] });
     if (!costs.ok) throw new Error(JSON.stringify(costs.error));
-    const [compact, inPlace] = [compiled(outliers, 'compact', m), compiled(outliers, 'in-place', m)];
+    const [compact, inPlace] = [
+      compiled(describe(outliers), 'compact', m),
+      compiled(describe(outliers), 'in-place', m),
+    ];
     expect(compact).toHaveLength(sites);
     const own = [...costs.value.values()].map((group) => group.get(`w4 f${outliers}`)!);
-    expect(own).toHaveLength(layers * sites);
+    expect(own).toHaveLength(repetitions * sites);
     own.forEach(({ microseconds, columns }, at) => {
       const [cut, left] = [compact[at % sites]!, inPlace[at % sites]!];
       expect(microseconds).toBe(Math.min(cut, left));
@@ -86,3 +89,25 @@ test.each([
     expect(times.map(({ columns }) => columns)).toEqual(own.map(() => other));
   },
 );
+
+test('a candidate of some groups is timed where the others are quantised too', () => {
+  const many = { bits: 8, outliers: 256 } as const;
+  const costs = modelCosts({
+    ...{
+      document: describe(0) as ModelInput,
+      plan: planAll(),
+      target: sm80,
+      tokens: 2048,
+      columns: 'compact',
+    },
+    candidatesOf: ({ group }) => (group.k === 1536 ? [many] : [{ bits: 8, outliers: 16 }]),
+  });
+  if (!costs.ok) throw new Error(JSON.stringify(costs.error));
+  const quik8 = { ...describe(16, [{ match: '*.down_proj', outliers: { count: 256 } }]), scheme: 'quik-8b' };
+  const names = planAll()[1]!.groups.map(({ linears }) => linears[0]!.name);
+  const own = names
+    .map((name) => costs.value.get(name)!)
+    .map((group) => [...group].map(([key, cost]) => [key, cost.microseconds]));
+  const times = compiled(quik8, 'compact', 2048);
+  expect(own).toEqual(times.map((time, at) => [[at === 3 ? 'w8 f256' : 'w8 f16', time]]));
+});
