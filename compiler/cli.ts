@@ -104,6 +104,8 @@ withOutputOptions(program.command('calibrate'), errorsOnly)
     exitCode = await calibrate(path, options, context, worker);
   });
 
+const evaluateWorker = new URL('./evaluate-worker.js', import.meta.url);
+
 withModelOptions(program.command('quantize'), errorsOnly)
   .description(
     "turn a checkpoint's weights into codes that the kernels read, with outlier columns by calibration",
@@ -131,10 +133,20 @@ withModelOptions(program.command('quantize'), errorsOnly)
     given,
   )
   .option('--threads <n>', 'threads (default: one a core)', given)
+  .option('--ppl-budget <x>', 'search the cheapest recipe of at most x times the perplexity, as 1.05', given)
+  .option('--eval-tokens <file>', 'budget: measure it on token ids, little-endian uint16', given)
+  .option('--eval-text <file>', 'budget: measure it on a text', given)
+  .option('--eval-window <n>', 'budget: tokens that the model sees at once (default: as --window)', given)
+  .option('--eval-max-tokens <n>', 'budget: measure it on no more than the first n', given)
+  .option('--target <id>', 'budget: what costs are modelled for (default: sm80)', given)
+  .option('--rows <n>', 'budget: tokens of a launch (default: 2048)', given)
+  .option('--minimise <what>', 'budget: time or size (default: time)', given)
+  .option('--measurements <n>', 'budget: recipes measured at most (default: 8)', given)
   .requiredOption('-o, --output <dir>', 'quantised checkpoint to write', given)
   .action(async (path, options) => {
     const { quantize } = await import('./commands/quantize.ts');
-    exitCode = await quantize(path, options, context, new URL('./quantise-worker.js', import.meta.url));
+    const worker = new URL('./quantise-worker.js', import.meta.url);
+    exitCode = await quantize(path, options, context, worker, evaluateWorker);
   });
 
 withOutputOptions(program.command('pack'), errorsOnly)
@@ -180,8 +192,6 @@ function withEvaluationOptions(command: Command, on: string): Command {
     .option('--tokenizer <model>', 'model whose tokenizer to take (default: its own)', given)
     .option('--threads <n>', 'threads (default: one a core)', given);
 }
-
-const evaluateWorker = new URL('./evaluate-worker.js', import.meta.url);
 
 withEvaluationOptions(
   program.command('eval'),

@@ -76,8 +76,13 @@ function patternOf({ block: { prefix }, index }: PlannedLayer['layer'], name: st
 }
 
 function isAlike({ linear, columns }: Entry, other: Entry): boolean {
-  const { bits, clip } = other.linear;
-  return linear.bits === bits && linear.clip === clip && columns.length === other.columns.length;
+  const { bits, clip, columnMode } = other.linear;
+  return (
+    linear.bits === bits &&
+    linear.clip === clip &&
+    linear.columnMode === columnMode &&
+    columns.length === other.columns.length
+  );
 }
 
 function writeRule(
@@ -94,7 +99,10 @@ function writeRule(
     outliers:
       own.length === 0
         ? { count: 0 }
-        : { columns: lists.length === 1 ? [...own] : lists.map((list) => [...list]) },
+        : {
+            columns: lists.length === 1 ? [...own] : lists.map((list) => [...list]),
+            ...(linear.columnMode === undefined ? {} : { mode: linear.columnMode }),
+          },
   };
 }
 

@@ -1,4 +1,5 @@
 import type { Graph, LinearNode, WeightReference } from '../ir/graph.ts';
+import type { ColumnMode } from '../ir/problem.ts';
 import { isQuantised, type SparsityPattern } from '../ir/quant-scheme.ts';
 import { type LinearGroup, listLayers, type ModelLayer } from './calibrate/list-layers.ts';
 import { diagnose } from './diagnostics/codes.ts';
@@ -22,6 +23,8 @@ export interface PlannedLinear {
   readonly outliers: number;
   /** Those that the model lists; chosen by statistics where it lists none. */
   readonly columns?: Int32Array;
+  /** Whether kernels cut them out, where that is settled; the compiler chooses otherwise. */
+  readonly columnMode?: ColumnMode;
   readonly sparsity: Sparsity;
 }
 
@@ -79,6 +82,7 @@ function planLinear(
     ...{ name, weight: part.weight, n: part.n, k: node.k, bits: weight.bits, clip: weight.clip === 'search' },
     outliers: outliers.count,
     ...(list === undefined ? {} : { columns: Int32Array.from(list) }),
+    ...(node.request.columnMode === undefined ? {} : { columnMode: node.request.columnMode }),
     sparsity: toSparsity(name, node.request.sparsity, faults),
   };
 }

@@ -1,13 +1,10 @@
-import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
-import type { CalibrationFile } from './calibrate/read-calibration.ts';
-import { openByteSource } from './checkpoint/byte-source.ts';
 import { openWeights } from './checkpoint/open-weights.ts';
-import { readSafetensors } from './checkpoint/read-safetensors.ts';
 import { describeQuantised } from './describe-quantised.ts';
 import { diagnose } from './diagnostics/codes.ts';
 import type { Diagnostic } from './diagnostics/diagnostic.ts';
 import { tokenizerFiles } from './frontend/tokenizer-files.ts';
+import { identifyInputs, listPlan } from './identify-inputs.ts';
 import type { OpenThreads } from './linear-algebra/open-threads.ts';
 import type { WeightedModel } from './load-weighted-model.ts';
 import { placeQuantised } from './place-quantised.ts';
@@ -16,8 +13,8 @@ import type { QuantiseJob } from './quantise/perform-quantise.ts';
 import type { QuantiseMethod } from './quantise-group.ts';
 import { quantiseModel, type StatisticsSource } from './quantise-model.ts';
 import { openQuantiseWorkspace } from './quantise-workspace.ts';
-import { compilerDigest } from './support/compiler-digest.ts';
-import { hashValue, sha256 } from './support/hash.ts';
+import { readChosenColumns } from './read-chosen-columns.ts';
+import { hashValue } from './support/hash.ts';
 import { fail, type Result, succeed } from './support/result.ts';
 
 type Faults = readonly Diagnostic[];
@@ -49,14 +46,18 @@ export interface QuantisedCheckpoint {
 export async function quantiseCheckpoint(
   request: CheckpointRequest,
 ): Promise<Result<QuantisedCheckpoint, Faults>> {
-  const { model, threads, path } = request;
+  const { model, threads, path, source, method } = request;
   const output = resolve(request.output);
   const planned = planQuantisation(model.graph);
   if (!planned.ok) return planned;
   const plan = override(planned.value, request.overrides);
   if (!plan.some(({ groups }) => groups.length > 0))
     return fail([diagnose('QK187', { file: path, message: 'the scheme leaves every linear as it is' })]);
-  const opened = openQuantiseWorkspace(output, model.graph, identify(request, plan));
+  const opened = openQuantiseWorkspace(
+    output,
+    model.graph,
+    hashValue({ ...identifyInputs(model, source), plan: listPlan(plan), method }),
+  );
   if (!opened.ok) return fail([opened.error]);
   const workspace = opened.value;
   let done = false;
@@ -66,7 +67,7 @@ export async function quantiseCheckpoint(
     const made = await quantiseModel({ ...request, graph, plan, read, workspace });
     if (!made.ok) return fail([made.error]);
     const layerFiles = plan.flatMap((_, at) => workspace.layerFile(at) ?? []);
-    const columns = readColumns(layerFiles);
+    const columns = readChosenColumns(layerFiles);
     if (!columns.ok) return columns;
     const placed = placeQuantised(output, {
       ...{ graph, plan, tensors, layerFiles },
@@ -92,54 +93,4 @@ function override(
       linears: linears.map((linear) => ({ ...linear, ...overrides })),
     })),
   }));
-}
-
-/** Of all that the output depends on; of weight files their sizes and times. */
-function identify({ model, source, method }: CheckpointRequest, plan: readonly PlannedLayer[]): string {
-  const files = new Set([...model.tensors.values()].map((tensor) => tensor.source.file));
-  const digest = (values: ArrayBufferView) =>
-    sha256(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
-  return hashValue({
-    quikc: compilerDigest() ?? 'sources',
-    graph: model.graph,
-    plan: plan.flatMap(({ groups }) =>
-      groups.flatMap(({ linears }) =>
-        linears.map(({ columns, ...linear }) => ({ ...linear, columns: columns && [...columns] })),
-      ),
-    ),
-    files: [...files].map((file) => [resolve(file), statSync(file).size, statSync(file).mtimeMs]),
-    source:
-      source.kind === 'walk'
-        ? [source.tokens.window, digest(source.tokens.ids)]
-        : digestOf(source.calibration, digest),
-    method,
-  });
-}
-
-/** Of Gram matrices their sums: they are read when they are needed. */
-function digestOf({ linears, file }: CalibrationFile, digest: (values: ArrayBufferView) => string) {
-  const stats = statSync(file);
-  return [
-    [stats.size, stats.mtimeMs],
-    ...[...linears].map(([name, { absMax, absMaxRest }]) => [name, digest(absMax), digest(absMaxRest)]),
-  ];
-}
-
-/** The outlier columns of every linear, as the files have them: layers may have been done by an earlier call. */
-function readColumns(files: readonly string[]): Result<ReadonlyMap<string, readonly number[]>, Faults> {
-  const columns = new Map<string, readonly number[]>();
-  for (const file of files) {
-    const source = openByteSource(file);
-    const tensors = source.ok ? readSafetensors(source.value) : fail([source.error]);
-    if (!tensors.ok) return tensors;
-    for (const { name, source: from, offset, bytes } of tensors.value) {
-      if (!name.endsWith('.outlier_columns')) continue;
-      const read = from.read(offset, bytes);
-      if (!read.ok) return fail([read.error]);
-      columns.set(name.slice(0, -'.outlier_columns'.length), [
-        ...new Int32Array(Uint8Array.from(read.value).buffer),
-      ]);
-    }
-  }
-  return succeed(columns);
 }

@@ -69,10 +69,9 @@ function quantiseLinear(
   { method, damping, order: kind, score: tokens, threshold }: QuantiseMethod,
   { dtype, threads }: QuantiseMeans,
 ): Result<QuantisedLinear, QuantiseFault> {
-  // Windows of one token have nothing but first ones.
-  const score = tokens === 'rest' && absMaxRest.some((size) => size > 0) ? absMaxRest : absMax;
-  const count = outlierCount(score, outliers, threshold, bits);
-  const outlierColumns = columns ?? chooseOutlierColumns(score, count);
+  const score = scoreOf({ absMaxRest, absMax }, tokens);
+  const outlierColumns =
+    columns ?? chooseColumnsOf({ absMaxRest, absMax }, outliers, { score: tokens, threshold }, bits);
   const linear = { weights, n, k, outlierColumns, bits, clip, dtype };
   if (method === 'rtn') return roundToNearest(threads, linear);
   assert(gram !== undefined, 'GPTQ has the products of its columns');
@@ -83,7 +82,23 @@ function quantiseLinear(
   return made.ok ? succeed(made.value.linear) : made;
 }
 
-function describeFault(name: string, fault: QuantiseFault): Diagnostic {
+/** By which columns are ranked. Windows of one token have nothing but first ones. */
+function scoreOf({ absMaxRest, absMax }: LinearStatistics, tokens: QuantiseMethod['score']): Float32Array {
+  return tokens === 'rest' && absMaxRest.some((size) => size > 0) ? absMaxRest : absMax;
+}
+
+/** Those of the largest inputs; none where no input exceeds the threshold. */
+export function chooseColumnsOf(
+  statistics: LinearStatistics,
+  outliers: number,
+  { score: tokens, threshold }: Pick<QuantiseMethod, 'score' | 'threshold'>,
+  bits: 4 | 8,
+): Int32Array {
+  const score = scoreOf(statistics, tokens);
+  return chooseOutlierColumns(score, outlierCount(score, outliers, threshold, bits));
+}
+
+export function describeFault(name: string, fault: QuantiseFault): Diagnostic {
   switch (fault.kind) {
     case 'weights-not-finite':
       return diagnose('QK181', {

@@ -78,6 +78,8 @@ export interface LinearPart {
 export interface LinearRequest {
   readonly outlierRule: OutlierRule;
   readonly columns: OutlierColumns;
+  /** Absent: the compiler chooses. */
+  readonly columnMode?: ColumnMode;
   readonly sparsity: SparsityPattern;
   /** What said so: a JSON pointer, or the command-line option. */
   readonly origins: { readonly scheme: Origin; readonly outliers: Origin; readonly sparsity: Origin };
@@ -225,6 +227,8 @@ export interface QuantizeNode extends NodeBase {
   readonly bits: 4 | 8;
   readonly outliers: number;
   readonly outlierColumns: OutlierColumns;
+  /** What the model asks for. */
+  readonly columnMode?: ColumnMode;
   readonly columns?: ColumnChoice;
 }
 

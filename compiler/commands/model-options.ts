@@ -11,12 +11,15 @@ export interface ModelOptions {
   readonly dump?: string;
 }
 
+const columnModes = ['compact', 'in-place'] as const;
+
 /** What to load, as all these options ask. */
 export function toLoadRequest(file: string, options: ModelOptions): LoadRequest {
+  const columns = columnModes.find((mode) => mode === options.columns);
   return {
     file,
     overrides: toOverrides(options),
-    ...(options.columns === 'in-place' ? { columns: 'in-place' as const } : {}),
+    ...(columns === undefined ? {} : { columns }),
     ...dumpGraphs(options.dump),
   };
 }

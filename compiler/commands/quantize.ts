@@ -1,4 +1,5 @@
 import { readCalibration } from '../calibrate/read-calibration.ts';
+import { diagnose } from '../diagnostics/codes.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import { openThreads } from '../linear-algebra/open-threads.ts';
 import { loadWeightedModel, type WeightedModel } from '../load-weighted-model.ts';
@@ -7,31 +8,34 @@ import { performQuantise } from '../quantise/perform-quantise.ts';
 import { type QuantisedCheckpoint, quantiseCheckpoint } from '../quantise-checkpoint.ts';
 import type { StatisticsSource } from '../quantise-model.ts';
 import { fail, type Result, succeed } from '../support/result.ts';
-import type { CommandContext, ExitCode, OutputOptions } from './command.ts';
+import type { CommandContext, ExitCode } from './command.ts';
 import { exitCodeOf, reportDiagnostics, reportResult } from './command.ts';
 import { cutCalibrationWindows } from './cut-calibration-windows.ts';
+import { formatFrontier } from './format-frontier.ts';
 import { interruptible } from './interruptible.ts';
-import { type ModelOptions, toLoadRequest } from './model-options.ts';
-import { type QuantizeChoices, type QuantizeTexts, readQuantizeOptions } from './read-quantize-options.ts';
+import { toLoadRequest } from './model-options.ts';
+import type { QuantizeOptions } from './quantize-options.ts';
+import { type BudgetMeans, quantizeWithinBudget } from './quantize-within-budget.ts';
+import { type BudgetChoices, readBudgetOptions } from './read-budget-options.ts';
+import { type QuantizeChoices, readQuantizeOptions } from './read-quantize-options.ts';
 import { showFraction } from './show-fraction.ts';
 import { formatQuantised, summariseQuantised } from './summarise-quantised.ts';
 
-export interface QuantizeOptions extends OutputOptions, ModelOptions, QuantizeTexts {
-  readonly output: string;
-}
-
 type Faults = readonly Diagnostic[];
 
-/** `quikc quantize`: a checkpoint's weights as the kernels read them. `worker`: quantise-worker, bundled. */
+/** `quikc quantize`: a checkpoint's weights as the kernels read them. Workers are quantise-worker and evaluate-worker, bundled. */
 export async function quantize(
   path: string,
   options: QuantizeOptions,
   context: CommandContext,
   worker: URL,
+  evaluateWorker: URL = worker,
 ): Promise<ExitCode> {
   const choices = readQuantizeOptions(options);
-  if (!choices.ok) {
-    reportDiagnostics([choices.error], options, context);
+  const within = choices.ok ? readBudget(options, choices.value) : choices;
+  if (!choices.ok || !within.ok) {
+    const fault = choices.ok ? within : choices;
+    reportDiagnostics(fault.ok ? [] : [fault.error], options, context);
     return 2;
   }
   const occupied = findOtherOutput(options.output);
@@ -41,14 +45,17 @@ export async function quantize(
   }
   const progress = showFraction('quantising', options, context);
   const started = performance.now();
-  const outcome = await interruptible((signal) =>
-    run(path, options, choices.value, { signal, worker, onFraction: progress.onFraction }).catch(
-      (cause: unknown) => {
-        if (signal.aborted) return fail<Faults>([]);
-        throw cause;
-      },
-    ),
-  );
+  const outcome = await interruptible((signal) => {
+    const workers = { quantise: worker, evaluate: evaluateWorker };
+    const made =
+      within.value === undefined
+        ? runOnce(path, options, choices.value, { signal, worker, onFraction: progress.onFraction })
+        : runWithinBudget(path, options, choices.value, within.value, { signal, workers, context });
+    return made.catch((cause: unknown) => {
+      if (signal.aborted) return fail<Faults>([]);
+      throw cause;
+    });
+  });
   progress.clear();
   if (outcome.interrupted) {
     context.err('quantize was interrupted: the same command goes on from where it was\n');
@@ -58,13 +65,69 @@ export async function quantize(
     reportDiagnostics(outcome.value.error, options, context);
     return exitCodeOf(outcome.value.error);
   }
-  const { warnings, ...checkpoint } = outcome.value.value;
-  const seconds = (performance.now() - started) / 1000;
-  const { output } = options;
-  const summary = { output, ...summariseQuantised(checkpoint), seconds };
-  const text = options.quiet === true ? '' : formatQuantised(summary);
-  reportResult({ json: summary, text }, warnings, options, context);
+  const { warnings, report } = outcome.value.value;
+  const { json, text } = report((performance.now() - started) / 1000);
+  reportResult({ json, text: options.quiet === true ? '' : text }, warnings, options, context);
   return 0;
+}
+
+/** What came of it, to be told with the time that it took. */
+interface Made {
+  readonly warnings: Faults;
+  readonly report: (seconds: number) => { readonly json: object; readonly text: string };
+}
+
+async function runOnce(
+  path: string,
+  options: QuantizeOptions,
+  choices: QuantizeChoices,
+  means: Means,
+): Promise<Result<Made, Faults>> {
+  const made = await run(path, options, choices, means);
+  if (!made.ok) return made;
+  const { warnings, ...checkpoint } = made.value;
+  const report = (seconds: number) => {
+    const json = { output: options.output, ...summariseQuantised(checkpoint), seconds };
+    return { json, text: formatQuantised(json) };
+  };
+  return succeed({ warnings, report });
+}
+
+async function runWithinBudget(
+  path: string,
+  options: QuantizeOptions,
+  choices: QuantizeChoices,
+  budget: BudgetChoices & { readonly calibration: string },
+  means: BudgetMeans,
+): Promise<Result<Made, Faults>> {
+  const made = await quantizeWithinBudget(path, options, choices, budget, means);
+  if (!made.ok) return made;
+  const { warnings, ...found } = made.value;
+  const report = (seconds: number) => {
+    const json = { ...found, seconds };
+    return { json, text: formatFrontier(json) };
+  };
+  return succeed({ warnings, report });
+}
+
+/** A budget and the calibration that it is searched with. */
+function readBudget(
+  options: QuantizeOptions,
+  { source, sparsity }: QuantizeChoices,
+): Result<(BudgetChoices & { readonly calibration: string }) | undefined, Diagnostic> {
+  const budget = readBudgetOptions(options);
+  if (!budget.ok || budget.value === undefined) return budget.ok ? succeed(undefined) : budget;
+  const refuse = (message: string, expected: string) => fail(diagnose('QK186', { message, expected }));
+  if (source.kind !== 'calibration')
+    return refuse(
+      '--ppl-budget without --calibration',
+      'what quikc calibrate has gathered, which many recipes need',
+    );
+  if (options.outliers !== undefined)
+    return refuse('--outliers with --ppl-budget', 'no count: it is searched for');
+  if (sparsity !== undefined && sparsity !== 'dense')
+    return refuse(`--sparsity ${sparsity} with --ppl-budget`, 'dense: no recipe prunes');
+  return succeed({ ...budget.value, calibration: source.file });
 }
 
 interface Means {

@@ -23,4 +23,5 @@ export const calibrationCodes: CodeTable = {
   QK185: error('another process quantises to this folder', 'wait for it, or name another with -o'),
   QK186: error('usage of quantize', 'see quikc quantize --help'),
   QK187: error('nothing to quantise', 'name a scheme with --scheme quik-4b'),
+  QK188: error('no recipe within the budget', 'raise --ppl-budget, or leave linears in 16 bit with --layer'),
 };

@@ -1,6 +1,7 @@
 import { type Matrix, rowOf } from '../reference/float-model/matrix.ts';
 import { newSession, type Session } from '../reference/float-model/session.ts';
 import { fail, type Result, succeed } from '../support/result.ts';
+import { logSumExp } from './log-sum-exp.ts';
 
 /** Logits of `ids`, which follow what `session` has seen, or of the rows in `wanted`, as models give them. */
 export type Forward<E> = (
@@ -18,7 +19,7 @@ export interface Loss {
 }
 
 /** Adds up -ln p over windows. Each is a sequence of its own, whose first token nothing foresees. */
-class LossSum {
+export class LossSum {
   private sum = 0;
   private count = 0;
 
@@ -51,12 +52,4 @@ export async function measureLoss<E>(
     onWindow(index + 1);
   }
   return succeed(sum.loss);
-}
-
-function logSumExp(row: Float64Array): number {
-  let largest = Number.NEGATIVE_INFINITY;
-  for (const value of row) largest = Math.max(largest, value);
-  let sum = 0;
-  for (const value of row) sum += Math.exp(value - largest);
-  return largest + Math.log(sum);
 }

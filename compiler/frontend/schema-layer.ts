@@ -55,6 +55,10 @@ export const outliers = z
       .array(z.union([z.number(), z.array(z.number())]))
       .optional()
       .describe('one list of input features, or under repeat one list per repetition'),
+    mode: z
+      .enum(['compact', 'in-place'])
+      .optional()
+      .describe('cut out of the integer part, or left in it with weight code 0; compact unless given'),
   })
   .describe('input features kept in 16 bit');
 

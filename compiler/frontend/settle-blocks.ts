@@ -169,7 +169,7 @@ function buildBlock(
 function buildLinear(draft: DraftLinear, rows: readonly Settled[]): LinearNode {
   const { fields: _fields, pinned: _pinned, ...linear } = draft;
   const layer = rows[0]?.layer;
-  const { scheme, outlierRule, sparsity, tokens, origins } = layer ?? fallback;
+  const { scheme, outlierRule, sparsity, tokens, columnMode, origins } = layer ?? fallback;
   const lists = rows.flatMap(({ columns }) => (columns === undefined ? [] : [columns]));
   const same = lists.every((list) => list === lists[0]);
   const columns: OutlierColumns =
@@ -181,7 +181,7 @@ function buildLinear(draft: DraftLinear, rows: readonly Settled[]): LinearNode {
     scheme,
     shard: { kind: 'none' },
     tokens,
-    request: { outlierRule, columns, sparsity, origins },
+    request: { outlierRule, columns, ...(columnMode === undefined ? {} : { columnMode }), sparsity, origins },
   };
 }
 

@@ -1,4 +1,5 @@
 import type { LinearRequest, Origin, TokenRange } from '../../ir/graph.ts';
+import type { ColumnMode } from '../../ir/problem.ts';
 import type { OutlierRule, Scheme, SparsityPattern } from '../../ir/quant-scheme.ts';
 import { presets } from '../../ir/quant-scheme.ts';
 import { diagnose } from '../diagnostics/codes.ts';
@@ -26,6 +27,7 @@ export interface SettledLayer {
   readonly sparsity: SparsityPattern;
   readonly tokens: TokenRange;
   readonly columns?: GivenColumns;
+  readonly columnMode?: ColumnMode;
   readonly origins: LinearRequest['origins'];
 }
 
@@ -43,6 +45,7 @@ export function settleLayer(
   let tokens: TokenRange = { min: 1 };
   let outliers: OutliersJson = { rule: 'uniform', count: defaultOutliers };
   let columns: GivenColumns | undefined;
+  let columnMode: ColumnMode | undefined;
   const origins = { scheme: '/scheme', outliers: '/outliers', sparsity: '/sparsity' };
   for (const { fields, origin } of sources) {
     if (fields.scheme !== undefined) {
@@ -68,6 +71,7 @@ export function settleLayer(
     if (fields.outliers !== undefined) {
       origins.outliers = within(origin, 'outliers');
       columns = mergeColumns(columns, fields.outliers, origins.outliers);
+      columnMode = fields.outliers.mode ?? columnMode;
       outliers = mergeOutliers(outliers, fields.outliers);
     }
   }
@@ -93,6 +97,7 @@ export function settleLayer(
     sparsity,
     tokens,
     ...(columns === undefined ? {} : { columns }),
+    ...(columnMode === undefined ? {} : { columnMode }),
     origins,
   };
 }

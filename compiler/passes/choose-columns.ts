@@ -32,11 +32,13 @@ export const chooseColumns: Pass = {
     ),
 };
 
-function choose({ k, outliers }: QuantizeNode, asked: ColumnMode | undefined): ColumnChoice {
+/** The command line has the last word, then the model. */
+function choose({ k, outliers, columnMode }: QuantizeNode, typed: ColumnMode | undefined): ColumnChoice {
   if (outliers === 0) return { mode: 'compact', reason: 'no outliers, so both modes are the same' };
   const share = `${((100 * outliers) / (k - outliers)).toFixed(1)} %`;
-  if (asked === 'in-place') {
-    return { mode: 'in-place', reason: `asked for; costs ${share} more integer work, saves the gather` };
+  if ((typed ?? columnMode) === 'in-place') {
+    const by = typed === undefined ? 'the model asks for it' : 'asked for';
+    return { mode: 'in-place', reason: `${by}; costs ${share} more integer work, saves the gather` };
   }
   const saved = `in-place would multiply ${outliers} zero columns, ${share} more integer work`;
   return { mode: 'compact', reason: `${saved}; quantize gathers once for all its linears` };

@@ -24,7 +24,7 @@ function quantisedLinears(block: Block): readonly LinearNode[] {
 
 /** Linears share a quantize when they need the same codes: their weights may differ in width. */
 function shareKey(node: LinearNode): string {
-  return canonicalJson([node.input, node.scheme.activation, node.scheme.outliers]);
+  return canonicalJson([node.input, node.scheme.activation, node.scheme.outliers, node.request.columnMode]);
 }
 
 function fuseBlock(block: Block, context: PassContext): Block {
@@ -62,7 +62,7 @@ function buildQuantize(
   group: readonly LinearNode[],
   context: PassContext,
 ): QuantizeNode {
-  const { scheme, k } = first;
+  const { scheme, k, request } = first;
   const bits = scheme.activation.kind === 'int' ? scheme.activation.bits : 8;
   const id = nodeId(`${mergeNames(group.map((linear) => linear.id))}.quantize`);
   return {
@@ -74,6 +74,7 @@ function buildQuantize(
     bits,
     outliers: scheme.outliers?.count ?? 0,
     outlierColumns: scheme.outliers?.columns ?? { kind: 'placeholder' },
+    ...(request.columnMode === undefined ? {} : { columnMode: request.columnMode }),
     output: { dtype: bits === 4 ? 's4' : 's8', features: k },
   };
 }

@@ -20,9 +20,9 @@ export const mergeProjections: Pass = {
     ),
 };
 
-/** Everything that must be equal: the outlier columns are part of the scheme. */
+/** Everything that must be equal: the outlier columns are part of the scheme, whether they are cut out is not. */
 function mergeKey(node: LinearNode): string {
-  return canonicalJson([node.input, node.k, node.scheme, node.shard, node.tokens]);
+  return canonicalJson([node.input, node.k, node.scheme, node.request.columnMode, node.shard, node.tokens]);
 }
 
 /** Readers that can take columns of a wider row. Kernels read whole rows: a linear, or a norm or add that fuses. */

@@ -41,6 +41,7 @@ const allowed: readonly { readonly from: RegExp; readonly to: readonly string[] 
   { from: /^compiler\/linear-algebra\//, to: ['compiler/support/'] },
   { from: /^compiler\/reference\//, to: ['ir/', 'compiler/support/', linearAlgebra] },
   { from: /^compiler\/quantise\//, to: [...shared, linearAlgebra] },
+  { from: /^compiler\/budget\//, to: shared },
   { from: /^compiler\/families\/[^/]+\.ts$/, to: [...shared, 'compiler/families/'] },
   { from: /^compiler\/families\//, to: [...shared, ...familyDoor, 'compiler/families/*.ts'] },
   ...stages.map((stage) => ({ from: new RegExp(`^compiler/${stage}/`), to: [...shared, ...familyDoor] })),

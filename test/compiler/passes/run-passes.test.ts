@@ -265,6 +265,37 @@ describe('choose-scheme and choose-columns', () => {
     const asked = runPasses(importGraph(model), { columns: 'in-place' });
     expect(asked.ok && find(asked.value.graph, 'a')).toMatchObject({ columns: { mode: 'in-place' } });
   });
+
+  test('a layer asks for its own, and the command line has the last word', () => {
+    const own = explicit([
+      linear('a', 'input', 64, 64, { outliers: { count: 16, mode: 'in-place' } }),
+      linear('b', 'a', 64, 64, { outliers: { count: 16 } }),
+    ]);
+    const modeOf = (id: string, graph: Graph) => {
+      const node = find(graph, id);
+      return node.op === 'quantize' || node.op === 'quik-linear' ? node.columns?.mode : undefined;
+    };
+    const { graph } = run(own);
+    expect(['a.quantize', 'a', 'b.quantize', 'b'].map((id) => modeOf(id, graph))).toEqual([
+      ...['in-place', 'in-place', 'compact', 'compact'],
+    ]);
+    const told = runPasses(importGraph(own), { columns: 'compact' });
+    expect(told.ok && modeOf('a', told.value.graph)).toBe('compact');
+  });
+
+  test('linears of one input that ask for different ways stay apart', () => {
+    const both = (mode: string) => {
+      const model = smallLlama({
+        layers: [
+          { match: '*.gate_proj', outliers: { mode: 'in-place' } },
+          { match: '*.up_proj', outliers: { mode } },
+        ],
+      });
+      const nodes = run(model).graph.blocks.flatMap((block) => block.nodes);
+      return nodes.filter(({ op, id }) => op === 'quantize' && /gate|up_proj/.test(id)).length;
+    };
+    expect([both('in-place'), both('compact')]).toEqual([1, 2]);
+  });
 });
 
 describe('plan-buffers', () => {
