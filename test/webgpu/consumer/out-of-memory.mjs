@@ -1,11 +1,13 @@
 // ulimit -v …; node out-of-memory.mjs <folder of the package> <Dawn's module>: asks for buffers until there is no more
-// memory, and says how that was told, as JSON.
+// memory, and says how that was told, as JSON, after a line with the adapter's name.
+import { writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
 const [, , folder, dawn] = process.argv;
 const { open } = await import(pathToFileURL(join(folder, 'index.js')).href);
 const gpu = (await import(dawn)).create([]);
+writeSync(1, `${(await gpu.requestAdapter())?.info.description}\n`);
 const { sites } = await open({ gpu, sites: ['o_proj'] });
 const tokens = 2 ** 18; // 100 MB of x, and as much of y and of the residual
 
