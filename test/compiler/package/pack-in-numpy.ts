@@ -1,5 +1,14 @@
-import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import {
+  constants,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  readSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -28,17 +37,65 @@ export interface Choice {
 }
 
 const program = `
-import json, sys
+import json, os, sys
 import numpy as np
 sys.dont_write_bytecode = True
 sys.path.insert(0, ${JSON.stringify(folderOfPacker)})
 from pack_quik import pack_quik
-case = json.load(open('case.json'))
-arrays = {name: np.fromfile(name, np.float32) for name in case['names']}
-arrays['weights'] = arrays['weights'].reshape(case['layer']['n'], -1)
-for name, data in pack_quik(case['layer'], case['dtype'], **arrays, **case['choice']).items():
-    open(name + '.packed', 'wb').write(data)
+
+def pack(folder):
+    at = lambda name: os.path.join(folder, name)
+    case = json.load(open(at('case.json')))
+    arrays = {name: np.fromfile(at(name), np.float32) for name in case['names']}
+    arrays['weights'] = arrays['weights'].reshape(case['layer']['n'], -1)
+    for name, data in pack_quik(case['layer'], case['dtype'], **arrays, **case['choice']).items():
+        open(at(name + '.packed'), 'wb').write(data)
+
+answers = open('answers', 'w')
+for folder in open('folders'):
+    try:
+        pack(folder.strip())
+        answers.write('\\n')
+    except Exception as fault:
+        answers.write(repr(fault).replace('\\n', ' ') + '\\n')
+    answers.flush()
 `;
+
+/** One Python for all: starting it and NumPy takes longer than packing. It ends with this process, whose pipes it reads. */
+function startPacker(): (folder: string) => string {
+  const folder = mkdtempSync(path.join(tmpdir(), 'quikc-packer-'));
+  const [folders, answers] = ['folders', 'answers'].map((name) => path.join(folder, name)) as [
+    string,
+    string,
+  ];
+  execFileSync('mkfifo', [folders, answers]);
+  spawn('python3', ['-c', program], { cwd: folder, stdio: ['ignore', 'ignore', 'inherit'] }).unref();
+  // For reading and writing: to open one side alone would wait for the other.
+  const requests = openSync(folders, 'r+');
+  const replies = openSync(answers, constants.O_RDWR | constants.O_NONBLOCK);
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  return (each) => {
+    writeSync(requests, `${each}\n`);
+    return readAnswer(replies);
+  };
+}
+
+/** A line, waited for: a packer that has ended never answers. */
+function readAnswer(replies: number): string {
+  const clock = new Int32Array(new SharedArrayBuffer(4));
+  const deadline = Date.now() + 15_000;
+  const piece = Buffer.alloc(4096);
+  for (let said = ''; Date.now() < deadline; Atomics.wait(clock, 0, 0, 2)) {
+    try {
+      said += piece.toString('utf8', 0, readSync(replies, piece));
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'EAGAIN')) throw error;
+    }
+    if (said.endsWith('\n')) return said.trim();
+  }
+  throw new Error('pack_quik.py does not answer');
+}
+let packer: ReturnType<typeof startPacker> | undefined;
 
 /** What pack_quik.py makes of the record as JSON has it, or why it refuses. */
 export function packInNumpy(layer: Recipe, dtype: string, arrays: Arrays, choice: Choice = {}): PackedLinear {
@@ -47,8 +104,9 @@ export function packInNumpy(layer: Recipe, dtype: string, arrays: Arrays, choice
     const names = Object.keys(arrays);
     for (const [name, values] of Object.entries(arrays)) writeFileSync(path.join(folder, name), values);
     writeFileSync(path.join(folder, 'case.json'), JSON.stringify({ layer, dtype, names, choice }));
-    const { status, stderr } = spawnSync('python3', ['-c', program], { cwd: folder, encoding: 'utf8' });
-    if (status !== 0) throw new Error(stderr);
+    packer ??= startPacker();
+    const fault = packer(folder);
+    if (fault !== '') throw new Error(fault);
     const read = (name: string) => new Uint8Array(readFileSync(path.join(folder, `${name}.packed`)));
     return {
       weights: read('weights'),
