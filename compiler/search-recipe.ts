@@ -58,7 +58,9 @@ export interface FoundRecipe {
  * the signal is aborted. Fault: QK188 where no recipe is within the budget.
  */
 export async function searchRecipe(request: SearchRequest): Promise<Result<FoundRecipe, Faults>> {
-  const { model, plan, text, target, rows, columns, objective, budget, most, onStage } = request;
+  const { model, plan, text, target, rows, objective, budget, most, onStage } = request;
+  // Left in place, outlier columns have codes too.
+  const columns = request.columns ?? (objective === 'size' ? 'compact' : undefined);
   const groups = listGroups(plan);
   const candidatesOf = (group: PlacedGroup['group']) => listCandidates(group.group.k);
   const store = openRecipeStore(request);
