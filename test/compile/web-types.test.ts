@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import ts from 'typescript';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { webgpu } from '../../../../targets/webgpu.ts';
-import { compileFixture, tinyLlama } from '../../compile-fixture.ts';
+import { webgpu } from '../../targets/webgpu.ts';
+import { compileFixture, tinyLlama } from '../compiler/compile-fixture.ts';
 
 let app: string;
 
