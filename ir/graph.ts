@@ -308,6 +308,17 @@ export function repetitions(block: Block): number {
   return block.repeat?.count ?? 1;
 }
 
+/** Outlier columns of repetition `index` (counted from the model's first), ascending; undefined where nobody has named them. */
+export function columnsOfRepetition(
+  columns: OutlierColumns,
+  { repeat }: Pick<Block, 'repeat'>,
+  index: number,
+): readonly number[] | undefined {
+  if (columns.kind === 'placeholder') return undefined;
+  const { lists } = columns;
+  return lists.length === 1 ? lists[0] : lists[index - (repeat?.first ?? 0)];
+}
+
 /** Output channels of a linear. */
 export function outputChannels(node: LinearNode | QuikLinearNode): number {
   return node.parts.reduce((sum, part) => sum + part.n, 0);

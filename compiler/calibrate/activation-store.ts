@@ -4,6 +4,7 @@ import { diagnose } from '../diagnostics/codes.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import type { Matrix } from '../reference/float-model/matrix.ts';
 import { assert } from '../support/assert.ts';
+import { bytesOf } from '../support/bytes-of.ts';
 import { describeFileError } from '../support/describe-file-error.ts';
 import type { Result } from '../support/result.ts';
 import { fail, succeed } from '../support/result.ts';
@@ -110,7 +111,7 @@ type Move = (handle: number, bytes: Uint8Array, offset: number, length: number, 
 function fileSide(file: string, values: number): Side {
   const handle = openSync(file, 'w+');
   const each = (data: Float64Array, window: number, move: Move): Float64Array => {
-    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    const bytes = bytesOf(data);
     for (let done = 0; done < bytes.length; ) {
       const count = move(handle, bytes, done, bytes.length - done, 8 * values * window + done);
       assert(count > 0, `window ${window} was written`);

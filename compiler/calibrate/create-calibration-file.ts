@@ -2,6 +2,7 @@ import { createSafetensors, type SafetensorsWriter } from '../checkpoint/write-s
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import type { Calibration, LinearStatistics } from '../reference/calibration.ts';
 import { assert } from '../support/assert.ts';
+import { bytesOf } from '../support/bytes-of.ts';
 import type { Result } from '../support/result.ts';
 import { succeed } from '../support/result.ts';
 
@@ -89,9 +90,4 @@ export function writeCalibration(
   } finally {
     writer.abandon();
   }
-}
-
-/** As they lie in memory: every machine that Node runs on is little-endian. */
-export function bytesOf(values: Float32Array | Float64Array): Uint8Array {
-  return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
 }

@@ -4,10 +4,10 @@ import { readSafetensorsHeader } from '../checkpoint/read-safetensors.ts';
 import { writeSafetensors } from '../checkpoint/write-safetensors.ts';
 import { diagnose } from '../diagnostics/codes.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
+import { bytesOf } from '../support/bytes-of.ts';
 import { hashValue, sha256 } from '../support/hash.ts';
 import type { Result } from '../support/result.ts';
 import { fail, succeed } from '../support/result.ts';
-import { bytesOf } from './create-calibration-file.ts';
 import type { TokenWindows } from './token-windows.ts';
 import type { LayerWalk, WalkState } from './walk-layers.ts';
 
@@ -83,6 +83,6 @@ function identify(graph: Graph, { window, ids }: TokenWindows): string {
   return hashValue({
     graph,
     window,
-    ids: sha256(new Uint8Array(ids.buffer, ids.byteOffset, ids.byteLength)),
+    ids: sha256(bytesOf(ids)),
   });
 }

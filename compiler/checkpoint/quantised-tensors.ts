@@ -2,6 +2,7 @@ import type { ActivationDtype } from '../../ir/dtype.ts';
 import { narrowFloat } from '../reference/narrow-float.ts';
 import { packCodes } from '../reference/pack-codes.ts';
 import type { QuantisedLinear } from '../reference/quantised-linear.ts';
+import { bytesOf } from '../support/bytes-of.ts';
 import type { TensorLayout } from './lay-out-safetensors.ts';
 import type { TensorToWrite } from './write-safetensors.ts';
 
@@ -45,7 +46,7 @@ export function writeLinear(
   const shape = { ...linear, outliers: linear.outlierColumns.length };
   return layOutLinear(name, shape, dtype).map((layout, index) => ({
     ...layout,
-    bytes: bytesOf(parts[index]),
+    bytes: bytesOf(parts[index] ?? new Uint8Array(0)),
   }));
 }
 
@@ -55,11 +56,4 @@ function packRows({ n, k, codes }: QuantisedLinear): Uint8Array {
   for (let row = 0; row < n; row++)
     packed.set(packCodes(codes.subarray(row * k, (row + 1) * k), 2 * rowBytes, 4), row * rowBytes);
   return packed;
-}
-
-/** As they lie in memory: every machine that Node runs on is little-endian. */
-function bytesOf(values: ArrayBufferView | undefined): Uint8Array {
-  return values === undefined
-    ? new Uint8Array(0)
-    : new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
 }

@@ -1,9 +1,5 @@
-import { existsSync } from 'node:fs';
 import { calibrationFormat, writeCalibration } from '../calibrate/create-calibration-file.ts';
 import { readCalibration } from '../calibrate/read-calibration.ts';
-import { openByteSource } from '../checkpoint/byte-source.ts';
-import { readSafetensorsHeader } from '../checkpoint/read-safetensors.ts';
-import { diagnose } from '../diagnostics/codes.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import { noOverrides } from '../frontend/layer-rule.ts';
 import { openModel } from '../frontend/open-model.ts';
@@ -13,6 +9,7 @@ import { fail, succeed } from '../support/result.ts';
 import { type Calibrated, calibrateWeights } from './calibrate-weights.ts';
 import type { CommandContext, ExitCode, OutputOptions } from './command.ts';
 import { exitCodeOf, reportDiagnostics, reportResult } from './command.ts';
+import { findOtherFile } from './find-other-file.ts';
 import { interruptible } from './interruptible.ts';
 import { type CalibrateTexts, readCalibrateOptions } from './read-calibrate-options.ts';
 import { showFraction } from './show-fraction.ts';
@@ -36,7 +33,7 @@ export async function calibrate(
     return 2;
   }
   const { output } = options;
-  const occupied = findOtherFile(output);
+  const occupied = findOtherFile(output, calibrationFormat);
   if (occupied !== undefined) {
     reportDiagnostics([occupied], options, context);
     return 1;
@@ -47,12 +44,7 @@ export async function calibrate(
     choices.value.source.kind === 'scales'
       ? convertScales(path, choices.value.source.file, output)
       : calibrateWeights(path, output, choices.value, { signal, worker, onFraction: progress.onFraction });
-  const outcome = await interruptible((signal) =>
-    run(signal).catch((cause: unknown) => {
-      if (signal.aborted) return fail<Faults>([]);
-      throw cause;
-    }),
-  );
+  const outcome = await interruptible(run);
   progress.clear();
   if (outcome.interrupted) {
     context.err('calibrate was interrupted: nothing was written\n');
@@ -86,17 +78,4 @@ async function convertScales(
   if (!written.ok) return fail([written.error]);
   const { tokens, window, linears } = read.value;
   return succeed({ model: graph.value.name, tokens, window, linears: linears.size, warnings: [] });
-}
-
-/** QK171 where something else than calibration statistics would be written over. */
-function findOtherFile(output: string): Diagnostic | undefined {
-  if (!existsSync(output)) return undefined;
-  const source = openByteSource(output);
-  const header = source.ok ? readSafetensorsHeader(source.value) : source;
-  if (header.ok && header.value.metadata.get('format') === calibrationFormat) return undefined;
-  return diagnose('QK171', {
-    file: output,
-    message: 'there is another file',
-    hint: 'remove it, or name another with -o',
-  });
 }

@@ -2,7 +2,7 @@ import { diagnose } from '../diagnostics/codes.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import { cutWindows, limitsOf } from '../evaluate/cut-windows.ts';
 import { type EvaluatePool, openEvaluatePool } from '../evaluate/evaluate-pool.ts';
-import { type LoadedEvaluation, loadEvaluation } from '../load-evaluation.ts';
+import { type LoadedEvaluation, loadEvaluation } from '../open-evaluation/load-evaluation.ts';
 import { fail, type Result, succeed } from '../support/result.ts';
 import { type CommandContext, type ExitCode, reportResult } from './command.ts';
 import {

@@ -6,7 +6,10 @@ export type Outcome<T> = { readonly interrupted: false; readonly value: T } | { 
 /** SIGHUP: the terminal was closed. */
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
-/** Runs `action`, which Ctrl-C asks to stop in good order; a second Ctrl-C ends the process at once. */
+/**
+ * Runs `action`, which Ctrl-C asks to stop in good order, be it by a value or by throwing the signal's reason; a second Ctrl-C ends
+ * the process at once.
+ */
 export async function interruptible<T>(action: (signal: AbortSignal) => Promise<T>): Promise<Outcome<T>> {
   const controller = new AbortController();
   // Every process that runs listens, and on a large machine there are more than the ten that Node thinks a leak.
@@ -16,6 +19,9 @@ export async function interruptible<T>(action: (signal: AbortSignal) => Promise<
   try {
     const value = await action(controller.signal);
     return controller.signal.aborted ? { interrupted: true } : { interrupted: false, value };
+  } catch (cause) {
+    if (controller.signal.aborted && cause === controller.signal.reason) return { interrupted: true };
+    throw cause;
   } finally {
     for (const name of signals) process.off(name, stop);
   }

@@ -1,13 +1,10 @@
-import { existsSync } from 'node:fs';
-import { openByteSource } from '../checkpoint/byte-source.ts';
-import { readSafetensorsHeader } from '../checkpoint/read-safetensors.ts';
-import { diagnose } from '../diagnostics/codes.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
-import { loadEvaluation } from '../load-evaluation.ts';
-import { packCheckpoint } from '../pack-checkpoint.ts';
+import { loadEvaluation } from '../open-evaluation/load-evaluation.ts';
 import { packedFormat } from '../package/packed-weights.ts';
+import { packCheckpoint } from '../quantised-checkpoint/pack-checkpoint.ts';
 import type { CommandContext, ExitCode, OutputOptions } from './command.ts';
 import { exitCodeOf, reportDiagnostics, reportResult } from './command.ts';
+import { findOtherFile } from './find-other-file.ts';
 import { showFraction } from './show-fraction.ts';
 
 export interface PackOptions extends OutputOptions {
@@ -21,7 +18,7 @@ export async function pack(path: string, options: PackOptions, context: CommandC
     reportDiagnostics(faults, options, context);
     return exitCodeOf(faults);
   };
-  const occupied = findOtherFile(output);
+  const occupied = findOtherFile(output, packedFormat);
   if (occupied !== undefined) return report([occupied]);
   const loaded = await loadEvaluation({ file: path, overrides: { layers: [] } });
   if (!loaded.ok) return report(loaded.error);
@@ -33,14 +30,4 @@ export async function pack(path: string, options: PackOptions, context: CommandC
   const text = options.quiet === true ? '' : `${output}: ${layers} linears, ${(bytes / 1e6).toFixed(1)} MB\n`;
   reportResult({ json: { output, layers, bytes }, text }, loaded.value.warnings, options, context);
   return 0;
-}
-
-/** QK171 where something else than packed weights would be written over. */
-function findOtherFile(output: string): Diagnostic | undefined {
-  if (!existsSync(output)) return undefined;
-  const source = openByteSource(output);
-  const header = source.ok ? readSafetensorsHeader(source.value) : source;
-  if (header.ok && header.value.metadata.get('format') === packedFormat) return undefined;
-  const hint = 'remove it, or name another with -o';
-  return diagnose('QK171', { file: output, message: 'there is another file', hint });
 }

@@ -4,7 +4,7 @@ import { openEvaluatePool } from '../evaluate/evaluate-pool.ts';
 import { openThreads } from '../linear-algebra/open-threads.ts';
 import { loadWeightedModel } from '../load-weighted-model.ts';
 import { performQuantise } from '../quantise/perform-quantise.ts';
-import { quantiseWithinBudget } from '../quantise-within-budget.ts';
+import { quantiseWithinBudget } from '../recipe-search/quantise-within-budget.ts';
 import { fail, type Result, succeed } from '../support/result.ts';
 import type { CommandContext } from './command.ts';
 import { cutCalibrationWindows } from './cut-calibration-windows.ts';

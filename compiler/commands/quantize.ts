@@ -3,10 +3,10 @@ import { diagnose } from '../diagnostics/codes.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import { openThreads } from '../linear-algebra/open-threads.ts';
 import { loadWeightedModel, type WeightedModel } from '../load-weighted-model.ts';
-import { findOtherOutput } from '../place-quantised.ts';
 import { performQuantise } from '../quantise/perform-quantise.ts';
-import { type QuantisedCheckpoint, quantiseCheckpoint } from '../quantise-checkpoint.ts';
-import type { StatisticsSource } from '../quantise-model.ts';
+import { findOtherOutput } from '../quantised-checkpoint/place-quantised.ts';
+import { type QuantisedCheckpoint, quantiseCheckpoint } from '../quantised-checkpoint/quantise-checkpoint.ts';
+import type { StatisticsSource } from '../quantised-checkpoint/quantise-model.ts';
 import { fail, type Result, succeed } from '../support/result.ts';
 import type { CommandContext, ExitCode } from './command.ts';
 import { exitCodeOf, reportDiagnostics, reportResult } from './command.ts';
@@ -47,14 +47,9 @@ export async function quantize(
   const started = performance.now();
   const outcome = await interruptible((signal) => {
     const workers = { quantise: worker, evaluate: evaluateWorker };
-    const made =
-      within.value === undefined
-        ? runOnce(path, options, choices.value, { signal, worker, onFraction: progress.onFraction })
-        : runWithinBudget(path, options, choices.value, within.value, { signal, workers, context });
-    return made.catch((cause: unknown) => {
-      if (signal.aborted) return fail<Faults>([]);
-      throw cause;
-    });
+    return within.value === undefined
+      ? runOnce(path, options, choices.value, { signal, worker, onFraction: progress.onFraction })
+      : runWithinBudget(path, options, choices.value, within.value, { signal, workers, context });
   });
   progress.clear();
   if (outcome.interrupted) {

@@ -2,7 +2,7 @@ import type { Target } from '../../targets/target.ts';
 import { diagnose } from '../diagnostics/codes.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import { quoteText } from '../diagnostics/escape-text.ts';
-import type { Objective } from '../search-recipe.ts';
+import type { Objective } from '../recipe-search/search-recipe.ts';
 import { fail, type Result, succeed } from '../support/result.ts';
 import type { WindowChoices } from './read-calibrate-options.ts';
 import { readTarget } from './read-target.ts';

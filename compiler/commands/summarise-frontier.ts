@@ -1,5 +1,5 @@
 import { candidateKey, type RatedCandidate } from '../budget/candidate.ts';
-import type { FoundRecipe } from '../search-recipe.ts';
+import type { FoundRecipe } from '../recipe-search/search-recipe.ts';
 
 /** A recipe on the frontier. */
 export interface FrontierRow {

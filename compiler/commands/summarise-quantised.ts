@@ -1,4 +1,4 @@
-import type { QuantisedCheckpoint } from '../quantise-checkpoint.ts';
+import type { QuantisedCheckpoint } from '../quantised-checkpoint/quantise-checkpoint.ts';
 import { type Column, formatTable } from './format-table.ts';
 
 /** Linears of one kind, over all repetitions. */

@@ -1,5 +1,5 @@
 import type { Block, QuantizeNode, QuikLinearNode } from '../../ir/graph.ts';
-import { layerName } from '../../ir/graph.ts';
+import { columnsOfRepetition, layerName } from '../../ir/graph.ts';
 import { nodesById } from '../../ir/visit.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import type { QuantisedLinear } from '../reference/quantised-linear.ts';
@@ -21,10 +21,8 @@ export function outlierColumnsOf(
   layer: number,
 ): Int32Array | undefined {
   if (outliers === 0) return new Int32Array(0);
-  if (outlierColumns.kind === 'placeholder') return undefined;
-  const { lists } = outlierColumns;
-  const list = lists.length === 1 ? lists[0] : lists[layer - (block.repeat?.first ?? 0)];
-  return Int32Array.from(list ?? []);
+  const columns = columnsOfRepetition(outlierColumns, block, layer);
+  return columns && Int32Array.from(columns);
 }
 
 /** What a linear reads. */

@@ -1,5 +1,6 @@
 import type { ActivationDtype } from '../../ir/dtype.ts';
 import type { QuantizeNode } from '../../ir/graph.ts';
+import { sharedFloats64 } from '../linear-algebra/threads.ts';
 import { type Matrix, mapRows, rowOf } from '../reference/float-model/matrix.ts';
 import { type NarrowFloat, narrowFloat } from '../reference/narrow-float.ts';
 import { baseColumnsOf } from '../reference/outlier-columns.ts';
@@ -51,8 +52,8 @@ export function quantiseRows(
   const base = baseColumnsOf(k, outlierColumns);
   const outlierCount = outlierColumns.length;
   const codes = new Int8Array(new SharedArrayBuffer(x.rows * k));
-  const meta = sharedFloats(2 * x.rows);
-  const outliers = sharedFloats(x.rows * outlierCount);
+  const meta = sharedFloats64(2 * x.rows);
+  const outliers = sharedFloats64(x.rows * outlierCount);
   const baseValues = new Float64Array(base.length);
   for (let row = 0; row < x.rows; row++) {
     const values = rowOf(x, row);
@@ -75,7 +76,7 @@ export function multiplyCodes(
   residual: Matrix | undefined,
 ): Matrix {
   const { n } = weights;
-  const out = sharedFloats(rows * n);
+  const out = sharedFloats64(rows * n);
   const whole = { ...weights, dtype, rows, xCodes, xMeta, xOutliers, bias, residual: residual?.data, out };
   const share = ceilDiv(n, pool.threads);
   const jobs = Array.from({ length: pool.threads }, (_, index): OracleJob => {
@@ -84,8 +85,4 @@ export function multiplyCodes(
   });
   pool.runOracle(jobs);
   return { rows, columns: n, data: out };
-}
-
-function sharedFloats(length: number): Float64Array {
-  return new Float64Array(new SharedArrayBuffer(8 * length));
 }

@@ -10,10 +10,10 @@ import { createMeasuringRunner } from '../../compiler/evaluate/measuring-runner.
 import { measureLoss } from '../../compiler/evaluate/perplexity.ts';
 import { createQuantisedModel } from '../../compiler/evaluate/quantised-model.ts';
 import { noOverrides } from '../../compiler/frontend/layer-rule.ts';
-import { loadEvaluation } from '../../compiler/load-evaluation.ts';
 import type { LoadRequest } from '../../compiler/load-graph.ts';
-import { openForward } from '../../compiler/open-forward.ts';
-import { openSites } from '../../compiler/open-sites.ts';
+import { loadEvaluation } from '../../compiler/open-evaluation/load-evaluation.ts';
+import { openForward } from '../../compiler/open-evaluation/open-forward.ts';
+import { openSites } from '../../compiler/open-evaluation/open-sites.ts';
 import { newSession } from '../../compiler/reference/float-model/float-model.ts';
 import { removeQuantisedModel, writeQuantisedModel } from '../compiler/evaluate/quantised-fixture.ts';
 import { modelsFolder, readReference, readWindows } from '../support/reference-models.ts';

@@ -6,7 +6,7 @@ import { type EvalOptions, evaluate } from '../../../compiler/commands/eval.ts';
 import { type RunOptions, run } from '../../../compiler/commands/run.ts';
 import { wantedLinears } from '../../../compiler/evaluate/linear-operands.ts';
 import { openCheckpoint } from '../../../compiler/frontend/open-model.ts';
-import { loadEvaluation } from '../../../compiler/load-evaluation.ts';
+import { loadEvaluation } from '../../../compiler/open-evaluation/load-evaluation.ts';
 import { narrowFloat } from '../../../compiler/reference/narrow-float.ts';
 import { type RawTensor, writeSafetensors } from '../checkpoint/write-safetensors.ts';
 import { quantisedTensors } from '../evaluate/quantised-tensors.ts';

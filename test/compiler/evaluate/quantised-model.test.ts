@@ -8,7 +8,7 @@ import type { QuantisedWeights } from '../../../compiler/evaluate/quantised-weig
 import { roundWeights } from '../../../compiler/evaluate/round-weights.ts';
 import { noOverrides } from '../../../compiler/frontend/layer-rule.ts';
 import { fromCheckpoint, openCheckpoint } from '../../../compiler/frontend/open-model.ts';
-import { loadEvaluation } from '../../../compiler/load-evaluation.ts';
+import { loadEvaluation } from '../../../compiler/open-evaluation/load-evaluation.ts';
 import { runPasses } from '../../../compiler/passes/run-passes.ts';
 import { newSession } from '../../../compiler/reference/float-model/float-model.ts';
 import type { Graph } from '../../../ir/graph.ts';

@@ -3,7 +3,7 @@ import { createOracleRunner } from '../../../compiler/evaluate/oracle-runner.ts'
 import { type Loss, measureLoss } from '../../../compiler/evaluate/perplexity.ts';
 import { createQuantisedModel } from '../../../compiler/evaluate/quantised-model.ts';
 import { noOverrides } from '../../../compiler/frontend/layer-rule.ts';
-import { loadEvaluation } from '../../../compiler/load-evaluation.ts';
+import { loadEvaluation } from '../../../compiler/open-evaluation/load-evaluation.ts';
 import { createFloatModel } from '../../../compiler/reference/float-model/float-model.ts';
 import { modelsFolder, readReference, readWindows } from '../../support/reference-models.ts';
 import { type QuantisedChoice, removeQuantisedModel, writeQuantisedModel } from './quantised-fixture.ts';
