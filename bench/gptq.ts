@@ -46,7 +46,9 @@ export async function main([threadCount, rows, columns]: readonly string[]): Pro
   const gram = sharedFloats64(k * k);
   time(`Gram of ${tokens} tokens`, (tokens * k * k) / 2, () => addGram(threads, x, k, gram));
   const order = Int32Array.from({ length: k }, (_, column) => column);
-  time('factor of the inverse Hessian', k ** 3 / 3, () => invertHessian(threads, gram, order, 0.01));
+  const used = threads.room.take64('hessian', k * k);
+  used.set(gram);
+  time('factor of the inverse Hessian', k ** 3 / 3, () => invertHessian(threads, used, order, 0.01));
   const linear = {
     weights,
     n,

@@ -1,6 +1,6 @@
 import { addGram } from '../linear-algebra/add-gram.ts';
 import type { ProductJob } from '../linear-algebra/product-job.ts';
-import { sharedFloats64, type Threads } from '../linear-algebra/threads.ts';
+import type { Threads } from '../linear-algebra/threads.ts';
 import type { LinearStatistics } from '../reference/calibration.ts';
 import type { Matrix } from '../reference/float-model/matrix.ts';
 
@@ -12,15 +12,18 @@ export interface StatisticsGatherer {
   finish(): LinearStatistics | undefined;
 }
 
-/** With `grams`, the threads that compute it, Xᵀ X too. */
-export function gatherStatistics(
-  k: number,
-  options: { readonly grams?: Threads<ProductJob> } = {},
-): StatisticsGatherer {
-  const { grams: threads } = options;
+export interface GatherOptions {
+  /** What computes Xᵀ X, where that is wanted too. */
+  readonly threads: Threads<ProductJob>;
+  /** [K, K] in shared memory, where there are more threads: Xᵀ X is gathered there. */
+  readonly gram: Float64Array;
+}
+
+/** With `grams`, Xᵀ X too. Takes the threads' room for `x`. */
+export function gatherStatistics(k: number, grams?: GatherOptions): StatisticsGatherer {
   const first = new Float64Array(k);
   const rest = new Float64Array(k);
-  const gram = threads === undefined ? undefined : sharedFloats64(k * k);
+  grams?.gram.fill(0);
   let finite = true;
   const raise = (maxima: Float64Array, { data }: Matrix, from: number, to: number) => {
     for (let row = from; row < to; row++) {
@@ -37,16 +40,15 @@ export function gatherStatistics(
     add(rows) {
       raise(first, rows, 0, Math.min(rows.rows, 1));
       raise(rest, rows, 1, rows.rows);
-      if (threads === undefined || gram === undefined) return;
-      const x = threads.count === 1 ? rows.data : sharedFloats64(rows.data.length);
-      if (x !== rows.data) x.set(rows.data);
-      addGram(threads, x, k, gram);
+      if (grams === undefined) return;
+      const { threads, gram } = grams;
+      addGram(threads, threads.count === 1 ? rows.data : threads.room.share64('x', rows.data), k, gram);
     },
     finish() {
       const absMaxRest = Float32Array.from(rest);
       const absMax = Float32Array.from(rest, (size, column) => Math.max(size, first[column] ?? 0));
       if (!finite || !absMax.every(Number.isFinite)) return undefined;
-      return { absMax, absMaxRest, ...(gram === undefined ? {} : { gram }) };
+      return { absMax, absMaxRest, ...(grams === undefined ? {} : { gram: grams.gram }) };
     },
   };
 }

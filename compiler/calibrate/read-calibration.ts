@@ -17,8 +17,8 @@ type Faults = readonly Diagnostic[];
 /** Maxima are read; Xᵀ X, which is large, when it is asked for. */
 export interface CalibrationFile extends Calibration {
   readonly file: string;
-  /** Xᵀ X [K, K] of the input of a linear; undefined where the file has none. QK175 to QK177, QK150. */
-  gramOf(name: string): Result<Float64Array | undefined, Diagnostic>;
+  /** Xᵀ X [K, K] of the input of a linear, in `memory` if that is given; undefined where the file has none. QK175 to QK177, QK150. */
+  gramOf(name: string, memory?: () => Float64Array): Result<Float64Array | undefined, Diagnostic>;
 }
 
 /**
@@ -46,11 +46,11 @@ export function readCalibration(file: string, graph: Graph): Result<CalibrationF
   return succeed({
     ...{ file, tokens, window },
     linears: new Map([...spread].map(([name, { statistics }]) => [name, statistics])),
-    gramOf(name) {
+    gramOf(name, memory) {
       const entry = spread.get(name);
       const tensor = entry === undefined ? undefined : tensors.get(`${entry.source}.gram`);
       if (!isOurs || entry === undefined || tensor === undefined) return succeed(undefined);
-      return readGram(tensor, entry.statistics.absMax.length);
+      return readGram(tensor, entry.statistics.absMax.length, memory);
     },
   });
 }

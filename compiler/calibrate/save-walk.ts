@@ -22,25 +22,15 @@ export function saveWalk(
   const { at, activations } = state();
   const first = activations.read(0);
   if (!first.ok) return first;
-  let fault: Diagnostic | undefined;
   const bytes = function* () {
     for (let window = 0; window < tokens.count; window++) {
       const value = activations.read(window);
-      if (!value.ok) {
-        fault = value.error;
-        throw new Error('a half-written file is not to be kept');
-      }
-      yield bytesOf(value.value.data);
+      yield value.ok ? succeed(bytesOf(value.value.data)) : value;
     }
   };
   const shape = [tokens.count, tokens.window, first.value.columns];
   const tensor = { name: 'activations', dtype: 'F64', shape, bytes };
-  try {
-    return writeSafetensors(file, [tensor], { format, at: `${at}`, identity: identify(graph, tokens) });
-  } catch (cause) {
-    if (fault === undefined) throw cause;
-    return fail(fault);
-  }
+  return writeSafetensors(file, [tensor], { format, at: `${at}`, identity: identify(graph, tokens) });
 }
 
 /** What saveWalk wrote, for walkLayers to go on from. QK150 to QK155 the file, QK179 of another model, other tokens or none. */

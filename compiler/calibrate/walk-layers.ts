@@ -1,4 +1,4 @@
-import type { Graph, WeightReference } from '../../ir/graph.ts';
+import type { Graph } from '../../ir/graph.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import { evaluateLayer } from '../reference/float-model/evaluate-layer.ts';
 import { type Matrix, makeMatrix } from '../reference/float-model/matrix.ts';
@@ -9,6 +9,7 @@ import { assert } from '../support/assert.ts';
 import type { Result } from '../support/result.ts';
 import { succeed } from '../support/result.ts';
 import { type ActivationStore, createActivationStore } from './activation-store.ts';
+import { keepWeights, keptBytes } from './keep-weights.ts';
 import { type LinearGroup, listLayers, type ModelLayer } from './list-layers.ts';
 import { neededNodes } from './needed-nodes.ts';
 import type { TokenWindows } from './token-windows.ts';
@@ -17,7 +18,7 @@ export interface WalkOptions {
   /** As it was imported. */
   readonly graph: Graph;
   readonly tokens: TokenWindows;
-  /** Reads a weight and forgets it: the walk keeps those of the layer that it stands before. */
+  /** Reads a weight and forgets it: the walk keeps those of the layer that it stands before, as far as {@link keptBytes} goes. */
   readonly read: ReadWeight<Diagnostic>;
   readonly multiply?: MultiplyWeights;
   /** Makes a folder for what does not fit `limit`: the walk leaves two files in it. */
@@ -47,7 +48,7 @@ export interface WalkState {
 }
 
 /**
- * A model that all windows go through layer by layer, so that each weight is read once and those of one layer are in memory. The
+ * A model that all windows go through layer by layer, so that a weight is read once and those of one layer are in memory. The
  * same bits as FloatModel.forward has of each window. Its methods reject when the signal is aborted, and only then.
  */
 export interface LayerWalk {
@@ -71,7 +72,8 @@ export function walkLayers(options: WalkOptions, from?: WalkState): Result<Layer
   const layers = listLayers(graph);
   const store = createActivationStore({ windows: tokens.count, rows: tokens.window, limit, folder });
   let at = from?.at ?? 0;
-  let weights = keepWeights(options.read);
+  const most = keptBytes(graph);
+  let weights = keepWeights(options.read, most);
   let breath = performance.now();
   const breathe = async () => {
     if (performance.now() - breath > breathMs) {
@@ -129,7 +131,7 @@ export function walkLayers(options: WalkOptions, from?: WalkState): Result<Layer
       if (!passed.ok) return passed;
       store.turn();
       at += 1;
-      weights = keepWeights(options.read);
+      weights = keepWeights(options.read, most);
       return passed;
     },
     close: store.close,
@@ -153,16 +155,4 @@ function copyState(store: ActivationStore, { activations }: WalkState, { count }
     if (!written.ok) return written;
   }
   return succeed(undefined);
-}
-
-/** Of one layer: each is read once for all windows. */
-function keepWeights(read: ReadWeight<Diagnostic>): ReadWeight<Diagnostic> {
-  const kept = new Map<WeightReference, Float32Array>();
-  return (reference, layer) => {
-    const known = kept.get(reference);
-    if (known !== undefined) return succeed(known);
-    const weight = read(reference, layer);
-    if (weight.ok) kept.set(reference, weight.value);
-    return weight;
-  };
 }

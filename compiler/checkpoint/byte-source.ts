@@ -10,6 +10,8 @@ export interface ByteSource {
   /** The file as the user named it. */
   readonly file: string;
   readonly size: number;
+  /** Its bytes are computed, all of them for each read. */
+  readonly computed?: true;
   /** `length` bytes from `offset`, all of them; QK150 where the file cannot be read so. */
   read(offset: number, length: number): Result<Uint8Array, Diagnostic>;
 }

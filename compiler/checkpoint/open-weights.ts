@@ -37,17 +37,18 @@ export function openWeights(
     const tensor = tensors.get(name);
     if (tensor === undefined)
       return fail(diagnose('QK157', { file: folder, message: `there is no tensor ${quoteText(name)}` }));
-    const read = readFloats(tensor);
+    const read = readFloats(tensor, shared && rows === undefined);
     if (!read.ok) return read;
     const restored = restoreRowOrder(rows, tensor.shape[0] ?? 1, read.value);
-    const values = shared ? share(restored) : restored;
+    const values = shared ? shareFloats(restored) : restored;
     if (dtype !== undefined) roundAll(values, dtype);
     if (keep) known.set(key, values);
     return succeed(values);
   };
 }
 
-function share(values: Float32Array): Float32Array {
+function shareFloats(values: Float32Array): Float32Array {
+  if (values.buffer instanceof SharedArrayBuffer) return values;
   const copy = new Float32Array(new SharedArrayBuffer(values.byteLength));
   copy.set(values);
   return copy;

@@ -35,18 +35,67 @@ const decoders: ReadonlyMap<string, Decode> = new Map([
   ['Q6_K', decodeQ6_K],
 ]);
 
+/** Of a tensor in a file: what is decoded at once. */
+const bytesAtOnce = 2 ** 24;
+
 /** 8 GiB of float32. The largest published weight, LLaMA-3-405B's embedding, has 128256 x 16384, just less. */
 const mostElements = 2 ** 31;
 
 /**
  * The values of a tensor as float32, row-major. Exact for F32, F16 and BF16; quantised
  * formats are computed in float32 as ggml does. Faults: QK150 the file cannot be read, QK156 no decoder for the format,
- * QK158 too many values, QK160 a value that is not finite. Takes the tensor's bytes and four times its elements.
+ * QK158 too many values, QK160 a value that is not finite. Keeps four bytes a value, in shared memory if that is asked for, and no more
+ * than 16 MiB of the file at once.
  */
-export function readFloats(tensor: StoredTensor): Result<Float32Array, Diagnostic> {
+export function readFloats(tensor: StoredTensor, shared = false): Result<Float32Array, Diagnostic> {
+  const count = countFloats(tensor);
+  if (!count.ok) return count;
+  const values = shared
+    ? new Float32Array(new SharedArrayBuffer(4 * count.value))
+    : new Float32Array(count.value);
+  let at = 0;
+  for (const piece of readFloatPieces(tensor, (length) => values.subarray(at, at + length))) {
+    if (!piece.ok) return piece;
+    at += piece.value.length;
+  }
+  return succeed(values);
+}
+
+/** The same in pieces, each in what `take` gives for so many values. */
+export function* readFloatPieces(
+  tensor: StoredTensor,
+  take = (length: number): Float32Array => new Float32Array(length),
+): Iterable<Result<Float32Array, Diagnostic>> {
+  const count = countFloats(tensor);
   const { source, name, format, offset, bytes } = tensor;
   const decode = decoders.get(format.name);
-  if (decode === undefined) {
+  if (!count.ok || decode === undefined) {
+    if (!count.ok) yield count;
+    return;
+  }
+  const blocks = source.computed ? Math.max(1, bytes / format.bytes) : Math.ceil(bytesAtOnce / format.bytes);
+  for (let at = 0; at < bytes; at += blocks * format.bytes) {
+    const size = Math.min(blocks * format.bytes, bytes - at);
+    const read = source.read(offset + at, size);
+    if (!read.ok) {
+      yield read;
+      return;
+    }
+    const values = take((size / format.bytes) * format.elements);
+    decode(read.value, values);
+    const bad = values.findIndex((value) => !Number.isFinite(value));
+    if (bad >= 0) {
+      const message = `value ${(at / format.bytes) * format.elements + bad} of ${quoteText(name)} is ${values[bad]}`;
+      yield fail(diagnose('QK160', { file: source.file, message }));
+      return;
+    }
+    yield succeed(values);
+  }
+}
+
+/** How many values a tensor has, if they can be read. */
+function countFloats({ source, name, format, bytes }: StoredTensor): Result<number, Diagnostic> {
+  if (!decoders.has(format.name)) {
     const message = `the values of ${quoteText(name)} are ${format.name}`;
     const expected = [...decoders.keys()].join(', ');
     return fail(diagnose('QK156', { file: source.file, message, expected }));
@@ -56,14 +105,5 @@ export function readFloats(tensor: StoredTensor): Result<Float32Array, Diagnosti
     const message = `${quoteText(name)} has ${elements} values; quikc reads up to ${mostElements} at once`;
     return fail(diagnose('QK158', { file: source.file, message }));
   }
-  const read = source.read(offset, bytes);
-  if (!read.ok) return read;
-  const values = new Float32Array(elements);
-  decode(read.value, values);
-  const bad = values.findIndex((value) => !Number.isFinite(value));
-  if (bad >= 0) {
-    const message = `value ${bad} of ${quoteText(name)} is ${values[bad]}`;
-    return fail(diagnose('QK160', { file: source.file, message }));
-  }
-  return succeed(values);
+  return succeed(elements);
 }

@@ -11,15 +11,18 @@ import { layOutSafetensors, type PlacedTensor, type TensorLayout } from './lay-o
 
 export interface TensorToWrite extends TensorLayout {
   /** All of its bytes, or what yields them, so that not all tensors need be in memory. */
-  readonly bytes: Uint8Array | (() => Iterable<Uint8Array>);
+  readonly bytes: Uint8Array | (() => BytePieces);
 }
+
+/** Bytes in order; a fault ends them. */
+export type BytePieces = Iterable<Result<Uint8Array, Diagnostic>>;
 
 export type Metadata = Readonly<Record<string, string>>;
 
 /** A safetensors file in the making: beside its place until `finish`, and nowhere after `abandon`. */
 export interface SafetensorsWriter {
-  /** The bytes of a tensor, whole or in pieces; tensors come in any order, each once. QK171 where the disk takes no more. */
-  write(name: string, bytes: Uint8Array | Iterable<Uint8Array>): Result<undefined, Diagnostic>;
+  /** The bytes of a tensor, whole or in pieces; tensors come in any order, each once. QK171 where the disk takes no more, or the pieces' fault. */
+  write(name: string, bytes: Uint8Array | BytePieces): Result<undefined, Diagnostic>;
   /** Puts the file in its place, in one step. Every tensor has been written. */
   finish(): Result<undefined, Diagnostic>;
   /** Removes what there is. Does nothing after `finish`. */
@@ -63,10 +66,12 @@ export function createSafetensors(
       unwritten.delete(name);
       let at = place.begin;
       try {
-        for (const piece of bytes instanceof Uint8Array ? [bytes] : bytes) {
-          assert(at + piece.length <= place.end, `${name} has ${place.end - place.begin} bytes`);
-          writeAll(open, piece, header.length + at);
-          at += piece.length;
+        for (const piece of bytes instanceof Uint8Array ? [succeed(bytes)] : bytes) {
+          if (!piece.ok) return piece;
+          const { length } = piece.value;
+          assert(at + length <= place.end, `${name} has ${place.end - place.begin} bytes`);
+          writeAll(open, piece.value, header.length + at);
+          at += length;
         }
       } catch (cause) {
         if (!isFileError(cause)) throw cause;

@@ -71,7 +71,7 @@ export async function calibrateWeights(
   try {
     walk = walkLayers({
       ...{ graph, tokens: tokens.value, signal },
-      read: openWeights(tensors, folder, { dtype: graph.dtype, keep: false, shared: threads.count > 1 }),
+      read: openWeights(tensors, folder, { dtype: graph.dtype, keep: false }),
       multiply: multiplyOn(threads),
       folder: () => {
         spill ??= makeScratchFolder(dirname(output), 'walk');

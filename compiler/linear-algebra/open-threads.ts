@@ -1,5 +1,6 @@
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import { assert } from '../support/assert.ts';
+import { makeSharedRoom } from '../support/shared-room.ts';
 import type { Perform, Threads } from './threads.ts';
 
 /** What a thread is started with. */
@@ -60,6 +61,7 @@ export async function openThreads<J>(
   };
   return {
     count,
+    room: makeSharedRoom(),
     run,
     close: async () => {
       await Promise.all(members.map(({ worker }) => worker.terminate()));

@@ -1,8 +1,8 @@
-import { shareFloats32, type Threads } from '../linear-algebra/threads.ts';
+import type { Threads } from '../linear-algebra/threads.ts';
 import type { QuantisedLinear } from '../reference/quantised-linear.ts';
 import { assert } from '../support/assert.ts';
 import { fail, type Result, succeed } from '../support/result.ts';
-import { invertHessian } from './invert-hessian.ts';
+import { type InverseFactor, invertHessian } from './invert-hessian.ts';
 import { findOverflow, findWeightFault, type LinearWeights, type QuantiseFault } from './linear-weights.ts';
 import { type ColumnOrder, orderColumns } from './order-columns.ts';
 import type { QuantiseJob } from './perform-quantise.ts';
@@ -30,33 +30,60 @@ export interface GptqResult {
 /**
  * GPTQ with outlier columns last (QUIK), and SparseGPT's pruning in the same pass: base columns are rounded one after the other, and each
  * error is made up for by the columns that come after it; outlier columns make up for all and are only rounded to 16 bits. `gram` is
- * Xᵀ · X [K, K] of the linear's inputs. Scales are those of roundToNearest. Keeps, beside what is given, one working copy of
- * `gram`, the codes, and 256 rows of errors a thread. The same bits on any number of threads.
+ * Xᵀ · X [K, K] of the linear's inputs. Scales are those of roundToNearest. The same bits on any number of threads. Takes the threads'
+ * room for `hessian` and what {@link factoriseHessian} and {@link roundByFactor} take.
  */
 export function gptq(
   threads: Threads<QuantiseJob>,
   linear: LinearWeights,
   gram: Float64Array,
-  { damping = 0.01, order = { kind: 'natural' }, sparsity = 'dense' }: GptqOptions = {},
+  options: GptqOptions = {},
 ): Result<GptqResult, QuantiseFault> {
-  const { n, k, outlierColumns } = linear;
-  assert(gram.length === k * k, `the Hessian is [${k}, ${k}]`);
-  assert(sparsity === 'dense' || order.kind === 'natural', 'columns are pruned in their natural order');
   const fault = findWeightFault(linear);
   if (fault !== undefined) return fail(fault);
+  const hessian = threads.room.take64('hessian', gram.length);
+  hessian.set(gram);
+  const factor = factoriseHessian(threads, hessian, linear.outlierColumns, options);
+  if (!factor.ok) return factor;
+  const rounded = roundByFactor(threads, linear, factor.value, options.sparsity);
+  return rounded.ok ? succeed({ linear: rounded.value, damping: factor.value.damping }) : rounded;
+}
+
+/**
+ * What GPTQ needs to know of the inputs of all linears that read one value and keep the same outlier columns. `gram` is used up: the
+ * factor takes its place, and only that and blocks of 128 columns are in memory. Takes the threads' room for `panel` and `block`.
+ */
+export function factoriseHessian(
+  threads: Threads<QuantiseJob>,
+  gram: Float64Array,
+  outlierColumns: Int32Array,
+  { damping = 0.01, order = { kind: 'natural' }, sparsity = 'dense' }: GptqOptions = {},
+): Result<InverseFactor, QuantiseFault> {
+  const k = Math.round(Math.sqrt(gram.length));
+  assert(gram.length === k * k, 'the Hessian is [K, K]');
+  assert(sparsity === 'dense' || order.kind === 'natural', 'columns are pruned in their natural order');
   const diagonal = Float64Array.from({ length: k }, (_, column) => gram[column * (k + 1)] ?? 0);
-  const columns = orderColumns(order, diagonal, outlierColumns);
-  const inverse = invertHessian(threads, gram, columns, damping);
-  if (!inverse.ok) return inverse;
-  const result = makeQuantisedRows(linear);
-  const rows = rowsPerTask(n, threads.count);
-  const job = {
-    ...{ kind: 'gptq-rows' as const, result, rows, order: columns, sparsity },
-    ...{ dead: Uint8Array.from(diagonal, (value) => (value === 0 ? 1 : 0)), factor: inverse.value.data },
-    linear: { ...linear, weights: shareFloats32(threads, linear.weights) },
-  };
-  threads.run(job, Math.ceil(n / rows));
+  return invertHessian(threads, gram, orderColumns(order, diagonal, outlierColumns), damping);
+}
+
+/**
+ * A linear's codes, by the factor of its outlier columns. Keeps, beside what is given, the codes, and 256 rows of errors a thread.
+ * Takes the threads' room for `weights` and what makeQuantisedRows takes.
+ */
+export function roundByFactor(
+  threads: Threads<QuantiseJob>,
+  linear: LinearWeights,
+  { data: factor, order, dead }: InverseFactor,
+  sparsity: Sparsity = 'dense',
+): Result<QuantisedLinear, QuantiseFault> {
+  const fault = findWeightFault(linear);
+  if (fault !== undefined) return fail(fault);
+  assert(order.length === linear.k, `the Hessian is [${linear.k}, ${linear.k}]`);
+  const result = makeQuantisedRows(threads, linear);
+  const rows = rowsPerTask(linear.n, threads.count);
+  const weights = threads.room.share32('weights', linear.weights);
+  const job = { result, rows, order, dead, factor, sparsity, linear: { ...linear, weights } };
+  threads.run({ kind: 'gptq-rows', ...job }, Math.ceil(linear.n / rows));
   const overflow = findOverflow(linear, result.outlierWeights);
-  if (overflow !== undefined) return fail(overflow);
-  return succeed({ linear: toQuantisedLinear(linear, result), damping: inverse.value.damping });
+  return overflow === undefined ? succeed(toQuantisedLinear(linear, result)) : fail(overflow);
 }

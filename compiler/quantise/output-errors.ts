@@ -1,7 +1,7 @@
 import type { ActivationDtype } from '../../ir/dtype.ts';
 import { rowsOf } from '../linear-algebra/operand.ts';
 import { multiply } from '../linear-algebra/product.ts';
-import { sharedFloats64, type Threads } from '../linear-algebra/threads.ts';
+import type { Threads } from '../linear-algebra/threads.ts';
 import { narrowFloat } from '../reference/narrow-float.ts';
 import { baseColumnsOf } from '../reference/outlier-columns.ts';
 import { quantiseRow } from '../reference/quantise-row.ts';
@@ -40,9 +40,8 @@ export function outputErrors(
 ): Result<readonly number[], QuantiseFault> {
   const { weights, channels, k, dtype, clip } = sample;
   const { round } = narrowFloat(dtype);
-  const rows = sharedFloats64(sample.rows.length).fill(0);
-  rows.set(sample.rows.map(round));
-  const exact = multiplyAll(threads, rows, Float64Array.from(weights), k);
+  const rows = sample.rows.map(round);
+  const exact = multiplyAll(threads, rows, Float64Array.from(weights), k).slice();
   const errors: number[] = [];
   for (const { bits, outlierColumns } of candidates) {
     const made = roundToNearest(threads, { weights, n: channels, k, outlierColumns, bits, clip, dtype });
@@ -82,7 +81,7 @@ function weightsOf({ n, k, codes, scales, outlierColumns, outlierWeights }: Quan
   return weights;
 }
 
-/** [R, C] = a [R, K] · b [C, K]ᵀ */
+/** [R, C] = a [R, K] · b [C, K]ᵀ, until the next. Takes the threads' room for `left`, `right` and `product`. */
 function multiplyAll(
   threads: Threads<QuantiseJob>,
   a: Float64Array,
@@ -90,20 +89,14 @@ function multiplyAll(
   k: number,
 ): Float64Array {
   const [rows, columns] = [a.length / k, b.length / k];
-  const [left, right] = [share(a), share(b)];
-  const data = sharedFloats64(rows * columns);
+  const { room } = threads;
+  const [left, right] = [room.share64('left', a), room.share64('right', b)];
+  const data = room.take64('product', rows * columns);
   multiply(threads, {
     ...{ kind: 'product', how: 'replace', rows, columns, depth: k },
     ...{ a: rowsOf(left, k), b: rowsOf(right, k), out: { data, offset: 0, rowStride: columns } },
   });
   return data;
-}
-
-function share(values: Float64Array): Float64Array {
-  if (values.buffer instanceof SharedArrayBuffer) return values;
-  const shared = sharedFloats64(values.length);
-  shared.set(values);
-  return shared;
 }
 
 function meanError(exact: Float64Array, off: Float64Array, channels: number): number {

@@ -1,7 +1,7 @@
 import { rowsOf } from '../linear-algebra/operand.ts';
 import { multiply } from '../linear-algebra/product.ts';
 import type { ProductJob } from '../linear-algebra/product-job.ts';
-import { sharedFloats64, type Threads } from '../linear-algebra/threads.ts';
+import type { Threads } from '../linear-algebra/threads.ts';
 import type { QuantisedLinear } from '../reference/quantised-linear.ts';
 
 /** Rows at a time: what is kept beside the operands is two of [256, K]. */
@@ -9,7 +9,8 @@ const mostRows = 256;
 
 /**
  * tr((W - Ŵ) · XᵀX · (W - Ŵ)ᵀ): the squares of what the linear's outputs are off by, summed over all channels and all tokens of
- * `gram`, activations not quantised. `weights` [N, K] before, `gram` [K, K] symmetric.
+ * `gram`, activations not quantised. `weights` [N, K] before, `gram` [K, K] symmetric. Takes the threads' room for `hessian`, where
+ * `gram` is not shared, `differences` and `products`.
  */
 export function quadraticLoss(
   threads: Threads<ProductJob>,
@@ -18,10 +19,12 @@ export function quadraticLoss(
   gram: Float64Array,
 ): number {
   const { n, k } = linear;
-  const shared =
-    threads.count === 1 || gram.buffer instanceof SharedArrayBuffer ? gram : sharedFloats64(k * k);
-  if (shared !== gram) shared.set(gram);
-  const [differences, products] = [sharedFloats64(mostRows * k), sharedFloats64(mostRows * k)];
+  const { room } = threads;
+  const shared = threads.count === 1 ? gram : room.share64('hessian', gram);
+  const [differences, products] = [
+    room.take64('differences', mostRows * k),
+    room.take64('products', mostRows * k),
+  ];
   let loss = 0;
   for (let first = 0; first < n; first += mostRows) {
     const rows = Math.min(mostRows, n - first);

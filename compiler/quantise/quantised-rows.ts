@@ -1,3 +1,4 @@
+import type { Threads } from '../linear-algebra/threads.ts';
 import type { QuantisedLinear } from '../reference/quantised-linear.ts';
 import type { LinearWeights } from './linear-weights.ts';
 
@@ -13,17 +14,21 @@ export interface QuantisedRows {
   readonly outlierWeights: Float32Array;
 }
 
-export function makeQuantisedRows({ n, k, outlierColumns }: LinearWeights): QuantisedRows {
-  const floats = (length: number) => new Float32Array(new SharedArrayBuffer(4 * length));
+/** Takes the threads' room for `codes`, `scales`, `reduced` and `outlier weights`. */
+export function makeQuantisedRows(
+  { room }: Threads<never>,
+  { n, k, outlierColumns }: LinearWeights,
+): QuantisedRows {
   return {
-    codes: new Int8Array(new SharedArrayBuffer(n * k)),
-    scales: floats(n),
-    reduced: floats(n),
-    outlierWeights: floats(n * outlierColumns.length),
+    // What the last linear left there would stand in outlier columns, which nobody writes.
+    codes: new Int8Array(room.take('codes', n * k), 0, n * k).fill(0),
+    scales: room.take32('scales', n),
+    reduced: room.take32('reduced', n),
+    outlierWeights: room.take32('outlier weights', n * outlierColumns.length),
   };
 }
 
-/** The rows as a linear of its own, in memory that is not shared: not every API takes what is. */
+/** The rows as a linear of its own, in memory that is not shared: the room is for the next one, and not every API takes what is. */
 export function toQuantisedLinear(linear: LinearWeights, rows: QuantisedRows): QuantisedLinear {
   const { bits, n, k, outlierColumns } = linear;
   return {

@@ -2,12 +2,13 @@ import type { Graph, GraphNode, WeightReference } from '../../ir/graph.ts';
 import { repetitions } from '../../ir/graph.ts';
 import type { TensorLayout } from '../checkpoint/lay-out-safetensors.ts';
 import { quantisedFormat } from '../checkpoint/quantised-tensors.ts';
-import { readFloats } from '../checkpoint/read-floats.ts';
+import { readFloatPieces } from '../checkpoint/read-floats.ts';
 import type { StoredTensor } from '../checkpoint/stored-tensor.ts';
-import { createSafetensors } from '../checkpoint/write-safetensors.ts';
+import { type BytePieces, createSafetensors } from '../checkpoint/write-safetensors.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import { narrowFloat } from '../reference/narrow-float.ts';
-import { fail, type Result } from '../support/result.ts';
+import { bytesOf } from '../support/bytes-of.ts';
+import { fail, type Result, succeed } from '../support/result.ts';
 import type { PlannedLayer } from './plan-quantisation.ts';
 import { readLayerFiles } from './read-layer-files.ts';
 
@@ -18,19 +19,19 @@ export interface AssembleRequest {
   readonly plan: readonly PlannedLayer[];
   /** The model's own, by name. */
   readonly tensors: ReadonlyMap<string, StoredTensor>;
-  /** What saveLayer wrote, in the order of layers. */
-  readonly layerFiles: readonly string[];
+  /** What hold the quantised linears, in the order of the output. */
+  readonly files: readonly string[];
 }
 
 /**
- * Writes one file of everything: the quantised linears out of their layers' files, and all other tensors that the model reads, in its
- * 16-bit format, under their own names and with their rows as they were. No more than a tensor is in memory.
+ * Writes one file of everything: the quantised linears out of files of their own, and all other tensors that the model reads, in its
+ * 16-bit format, under their own names and with their rows as they were. No more than a quantised tensor, or 16 MiB of another, is in memory.
  */
 export function assembleQuantised(
   file: string,
-  { graph, plan, tensors, layerFiles }: AssembleRequest,
+  { graph, plan, tensors, files }: AssembleRequest,
 ): Result<undefined, Faults> {
-  const read = readLayerFiles(layerFiles);
+  const read = readLayerFiles(files);
   if (!read.ok) return read;
   const parts = read.value;
   const others = otherTensors(graph, plan).flatMap((name) => tensors.get(name) ?? []);
@@ -50,16 +51,26 @@ export function assembleQuantised(
     }
     const { encode } = narrowFloat(graph.dtype);
     for (const tensor of others) {
-      const values = readFloats(tensor);
-      if (!values.ok) return fail([values.error]);
-      const narrow = Uint16Array.from(values.value, encode);
-      const written = writer.write(tensor.name, new Uint8Array(narrow.buffer));
+      const written = writer.write(tensor.name, narrowPieces(tensor, encode));
       if (!written.ok) return fail([written.error]);
     }
     const finished = writer.finish();
     return finished.ok ? finished : fail([finished.error]);
   } finally {
     writer.abandon();
+  }
+}
+
+/** A tensor in 16 bit, some at a time. */
+function* narrowPieces(tensor: StoredTensor, encode: (value: number) => number): BytePieces {
+  for (const piece of readFloatPieces(tensor)) {
+    if (!piece.ok) {
+      yield piece;
+      continue;
+    }
+    const narrow = new Uint16Array(piece.value.length);
+    for (const [at, value] of piece.value.entries()) narrow[at] = encode(value);
+    yield succeed(bytesOf(narrow));
   }
 }
 

@@ -46,7 +46,7 @@ export interface QuantisedCheckpoint {
 export async function quantiseCheckpoint(
   request: CheckpointRequest,
 ): Promise<Result<QuantisedCheckpoint, Faults>> {
-  const { model, threads, path, source, method } = request;
+  const { model, path, source, method } = request;
   const output = resolve(request.output);
   const planned = planQuantisation(model.graph);
   if (!planned.ok) return planned;
@@ -63,14 +63,14 @@ export async function quantiseCheckpoint(
   let done = false;
   try {
     const { graph, tensors, folder, document } = model;
-    const read = openWeights(tensors, folder, { dtype: graph.dtype, keep: false, shared: threads.count > 1 });
+    const read = openWeights(tensors, folder, { dtype: graph.dtype, keep: false });
     const made = await quantiseModel({ ...request, graph, plan, read, workspace });
     if (!made.ok) return fail([made.error]);
-    const layerFiles = plan.flatMap((_, at) => workspace.layerFile(at) ?? []);
-    const columns = readChosenColumns(layerFiles);
+    const files = plan.flatMap(({ groups }, at) => groups.map((_, index) => workspace.groupFile(at, index)));
+    const columns = readChosenColumns(files);
     if (!columns.ok) return columns;
     const placed = placeQuantised(output, {
-      ...{ graph, plan, tensors, layerFiles },
+      ...{ graph, plan, tensors, files },
       document: describeQuantised(document, plan, (name) => columns.value.get(name) ?? []),
       others: tokenizerFiles(path),
     });

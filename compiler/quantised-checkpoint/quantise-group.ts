@@ -3,10 +3,11 @@ import { diagnose } from '../diagnostics/codes.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import type { Threads } from '../linear-algebra/threads.ts';
 import { chooseOutlierColumns, outlierCount } from '../quantise/choose-outlier-columns.ts';
-import { gptq } from '../quantise/gptq.ts';
+import { factoriseHessian, roundByFactor } from '../quantise/gptq.ts';
 import type { QuantiseFault } from '../quantise/linear-weights.ts';
 import type { ColumnOrder } from '../quantise/order-columns.ts';
 import type { QuantiseJob } from '../quantise/perform-quantise.ts';
+import type { Sparsity } from '../quantise/prune-group.ts';
 import { roundToNearest } from '../quantise/round-to-nearest.ts';
 import type { LinearStatistics } from '../reference/calibration.ts';
 import type { ReadWeight } from '../reference/float-model/session.ts';
@@ -42,7 +43,9 @@ export interface NamedLinear {
 }
 
 /**
- * Quantises the linears that read one value: their outlier columns are the largest of one ranking, by max |x|. Faults: of weights, QK181 to QK183.
+ * Quantises the linears that read one value: their outlier columns are the largest of one ranking, by max |x|. For GPTQ the statistics'
+ * gram is used up; linears that keep the same columns are rounded by one factor. Faults: of weights, QK181 to QK183. Takes the threads'
+ * room for `hessian`, where columns differ, and what roundToNearest and factoriseHessian take.
  */
 export function quantiseGroup(
   { linears }: PlannedGroup,
@@ -51,35 +54,73 @@ export function quantiseGroup(
   method: QuantiseMethod,
   means: QuantiseMeans,
 ): Result<readonly NamedLinear[], Diagnostic> {
-  const done: NamedLinear[] = [];
-  for (const planned of linears) {
-    const weights = means.read(planned.weight, layer);
-    if (!weights.ok) return weights;
-    const made = quantiseLinear(planned, weights.value, statistics, method, means);
-    if (!made.ok) return fail(describeFault(planned.name, made.error));
-    done.push({ name: planned.name, linear: made.value });
+  const done = new Map<PlannedLinear, QuantisedLinear>();
+  const alike = groupByFactor(linears, statistics, method);
+  for (const [index, { columns, order, sparsity, members }] of alike.entries()) {
+    const factor =
+      method.method === 'rtn'
+        ? succeed(undefined)
+        : factoriseHessian(means.threads, takeGram(statistics, index === alike.length - 1, means), columns, {
+            ...{ damping: method.damping, order, sparsity },
+          });
+    for (const planned of members) {
+      if (!factor.ok) return fail(describeFault(planned.name, factor.error));
+      const weights = means.read(planned.weight, layer);
+      if (!weights.ok) return weights;
+      const { n, k, bits, clip } = planned;
+      const linear = {
+        ...{ weights: weights.value, n, k, outlierColumns: columns, bits, clip, dtype: means.dtype },
+      };
+      const made =
+        factor.value === undefined
+          ? roundToNearest(means.threads, linear)
+          : roundByFactor(means.threads, linear, factor.value, sparsity);
+      if (!made.ok) return fail(describeFault(planned.name, made.error));
+      done.set(planned, made.value);
+    }
   }
-  return succeed(done);
+  return succeed(
+    linears.flatMap((planned) => {
+      const linear = done.get(planned);
+      return linear === undefined ? [] : [{ name: planned.name, linear }];
+    }),
+  );
 }
 
-function quantiseLinear(
-  { n, k, bits, clip, sparsity, columns, outliers }: PlannedLinear,
-  weights: Float32Array,
-  { absMaxRest, absMax, gram }: LinearStatistics,
-  { method, damping, order: kind, score: tokens, threshold }: QuantiseMethod,
-  { dtype, threads }: QuantiseMeans,
-): Result<QuantisedLinear, QuantiseFault> {
-  const score = scoreOf({ absMaxRest, absMax }, tokens);
-  const outlierColumns =
-    columns ?? chooseColumnsOf({ absMaxRest, absMax }, outliers, { score: tokens, threshold }, bits);
-  const linear = { weights, n, k, outlierColumns, bits, clip, dtype };
-  if (method === 'rtn') return roundToNearest(threads, linear);
+/** Linears that keep the same columns, and whose columns are rounded in the same order. */
+interface AlikeLinears {
+  readonly columns: Int32Array;
+  readonly order: ColumnOrder;
+  readonly sparsity: Sparsity;
+  readonly members: PlannedLinear[];
+}
+
+function groupByFactor(
+  linears: readonly PlannedLinear[],
+  statistics: LinearStatistics,
+  { order: kind, score, threshold }: QuantiseMethod,
+): readonly AlikeLinears[] {
+  const groups = new Map<string, AlikeLinears>();
+  for (const planned of linears) {
+    const { bits, outliers, sparsity } = planned;
+    const columns = planned.columns ?? chooseColumnsOf(statistics, outliers, { score, threshold }, bits);
+    const asked: ColumnOrder = kind === 'score' ? { kind, score: scoreOf(statistics, score) } : { kind };
+    const order: ColumnOrder = sparsity === 'dense' ? asked : { kind: 'natural' };
+    const key = `${sparsity} ${columns.join()}`;
+    const known = groups.get(key);
+    if (known === undefined) groups.set(key, { columns, order, sparsity, members: [planned] });
+    else known.members.push(planned);
+  }
+  return [...groups.values()];
+}
+
+/** Xᵀ X to be used up: itself for the last that needs it. */
+function takeGram({ gram }: LinearStatistics, isLast: boolean, { threads }: QuantiseMeans): Float64Array {
   assert(gram !== undefined, 'GPTQ has the products of its columns');
-  const order: ColumnOrder = kind === 'score' ? { kind, score } : { kind };
-  const natural: ColumnOrder = { kind: 'natural' };
-  const options = { damping, order: sparsity === 'dense' ? order : natural, sparsity };
-  const made = gptq(threads, linear, gram, options);
-  return made.ok ? succeed(made.value.linear) : made;
+  if (isLast) return gram;
+  const copy = threads.room.take64('hessian', gram.length);
+  copy.set(gram);
+  return copy;
 }
 
 /** By which columns are ranked. Windows of one token have nothing but first ones. */

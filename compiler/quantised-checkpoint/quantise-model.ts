@@ -1,18 +1,18 @@
 import type { Graph } from '../../ir/graph.ts';
-import { gatherStatistics } from '../calibrate/gather-statistics.ts';
+import { gatherLayer } from '../calibrate/gather-layer.ts';
 import type { CalibrationFile } from '../calibrate/read-calibration.ts';
 import type { TokenWindows } from '../calibrate/token-windows.ts';
 import { type LayerWalk, walkLayers } from '../calibrate/walk-layers.ts';
-import { diagnose } from '../diagnostics/codes.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import type { Threads } from '../linear-algebra/threads.ts';
 import type { QuantiseJob } from '../quantise/perform-quantise.ts';
 import type { LinearStatistics } from '../reference/calibration.ts';
 import { multiplyOn } from '../reference/float-model/multiply-pool.ts';
 import type { ReadWeight } from '../reference/float-model/session.ts';
-import { fail, type Result, succeed } from '../support/result.ts';
-import type { PlannedGroup, PlannedLayer } from './plan-quantisation.ts';
-import { type NamedLinear, type QuantiseMethod, quantiseGroup } from './quantise-group.ts';
+import { assert } from '../support/assert.ts';
+import { type Result, succeed } from '../support/result.ts';
+import type { PlannedLayer } from './plan-quantisation.ts';
+import { type QuantiseMethod, quantiseGroup } from './quantise-group.ts';
 import type { QuantiseWorkspace } from './quantise-workspace.ts';
 import { statisticsOfGroup } from './statistics-of-group.ts';
 
@@ -34,9 +34,6 @@ export interface QuantiseRequest {
   readonly signal: AbortSignal;
   readonly onFraction: (fraction: number) => void;
 }
-
-/** Grams that are gathered in one pass through a layer: beyond it, groups have passes of their own. */
-const mostGramBytes = 2 ** 31;
 
 /**
  * Quantises all linears of a plan, layer by layer, into the workspace; those that are there already are left as they are. The
@@ -66,22 +63,19 @@ async function quantiseByFile(
   calibration: CalibrationFile,
   progress: Progress,
 ): Promise<Result<undefined, Diagnostic>> {
-  const { plan, workspace, method, signal } = request;
-  for (const [at, planned] of plan.entries()) {
-    if (planned.groups.length === 0 || workspace.layerFile(at) !== undefined) continue;
-    const made: NamedLinear[] = [];
-    for (const [index, group] of planned.groups.entries()) {
+  const { plan, workspace, method, threads, signal } = request;
+  for (const [at, { groups }] of plan.entries()) {
+    for (const [index, { group }] of groups.entries()) {
+      if (workspace.hasGroup(at, index)) continue;
       await breathe(signal);
-      const [first] = group.group.linears;
-      const statistics = statisticsOfGroup(calibration, first?.name ?? '', method.method);
+      const memory = () => threads.room.take64('grams', group.k ** 2);
+      const name = group.linears[0]?.name ?? '';
+      const statistics = statisticsOfGroup(calibration, name, method.method, memory);
       if (!statistics.ok) return statistics;
-      const linearsOf = quantiseWith(request, planned, group, statistics.value);
-      if (!linearsOf.ok) return linearsOf;
-      made.push(...linearsOf.value);
-      progress.at(at, (index + 1) / planned.groups.length);
+      const saved = quantiseNumbered(request, at, index, statistics.value);
+      if (!saved.ok) return saved;
+      progress.at(at, (index + 1) / groups.length);
     }
-    const saved = workspace.saveLayer(at, made);
-    if (!saved.ok) return saved;
   }
   return succeed(undefined);
 }
@@ -95,7 +89,7 @@ function startWalk(
   return walkLayers(options, workspace.readWalk(tokens));
 }
 
-/** Gathers what the next layer's linears read, quantises them, and goes on behind the layer. */
+/** Gathers what the next layer's linears read, quantises those that are not there yet, and goes on behind the layer. */
 async function quantiseNext(
   request: QuantiseRequest,
   walk: LayerWalk,
@@ -105,35 +99,19 @@ async function quantiseNext(
   const { plan, workspace, method, threads } = request;
   const { at } = walk.state();
   const planned = plan[at];
-  const isDone =
-    planned === undefined || planned.groups.length === 0 || workspace.layerFile(at) !== undefined;
-  const passes = isDone ? [] : splitPasses(planned.groups, method);
-  const made: NamedLinear[] = [];
-  for (const [index, groups] of passes.entries()) {
-    const goesOn = index === passes.length - 1 && !isLast && !method.propagate;
-    const grams = method.method === 'gptq' ? { grams: threads } : {};
-    const gatherers = new Map(groups.map(({ group }) => [group.input, gatherStatistics(group.k, grams)]));
-    const visit = {
-      observe: ({ input }: { input: PlannedGroup['group']['input'] }, rows: Parameters<Gatherer['add']>[0]) =>
-        gatherers.get(input)?.add(rows),
-      onFraction: (fraction: number) => progress.at(at, (index + 0.6 * fraction) / passes.length),
-    };
-    const passed = await (goesOn ? walk.advance(visit) : walk.look(visit));
-    if (!passed.ok) return passed;
-    for (const group of groups) {
+  const missing = [...(planned?.groups ?? []).entries()].filter(([index]) => !workspace.hasGroup(at, index));
+  const gathered = await gatherLayer(walk, missing, {
+    groupOf: ([, { group }]) => group,
+    ...(method.method === 'gptq' ? { grams: threads } : {}),
+    advance: !isLast && !method.propagate,
+    async onGroup([index], statistics) {
       await breathe(request.signal);
-      const statistics = gatherers.get(group.group.input)?.finish();
-      if (statistics === undefined) {
-        const message = `the input of ${group.linears[0]?.name} is not finite`;
-        return fail(diagnose('QK177', { message, hint: 'the weights are damaged, or of another model' }));
-      }
-      const linears = quantiseWith(request, planned as PlannedLayer, group, statistics);
-      if (!linears.ok) return linears;
-      made.push(...linears.value);
-    }
-  }
-  const saved = isDone ? succeed(undefined) : workspace.saveLayer(at, made);
-  if (!saved.ok || isLast) return saved;
+      return quantiseNumbered(request, at, index, statistics);
+    },
+    shareOfWindows: 0.6,
+    onFraction: (fraction) => progress.at(at, fraction),
+  });
+  if (!gathered.ok || isLast) return gathered;
   if (walk.state().at === at) {
     const read = method.propagate ? workspace.readLayer(at, planned, request.read) : succeed(request.read);
     if (!read.ok) return read;
@@ -147,31 +125,18 @@ async function quantiseNext(
   return workspace.saveWalk(walk);
 }
 
-type Gatherer = ReturnType<typeof gatherStatistics>;
-
-/** Groups whose Grams are in memory at once. */
-function splitPasses(groups: readonly PlannedGroup[], { method }: QuantiseMethod): PlannedGroup[][] {
-  const passes: PlannedGroup[][] = [];
-  let bytes = Number.POSITIVE_INFINITY;
-  for (const group of groups) {
-    const own = method === 'gptq' ? 8 * group.group.k ** 2 : 0;
-    if (bytes + own > mostGramBytes) {
-      passes.push([]);
-      bytes = 0;
-    }
-    bytes += own;
-    passes.at(-1)?.push(group);
-  }
-  return passes;
-}
-
-function quantiseWith(
-  { method, graph, read, threads }: QuantiseRequest,
-  { layer }: PlannedLayer,
-  group: PlannedGroup,
+/** Quantises a group of a layer, by their numbers in the plan, and saves it. */
+function quantiseNumbered(
+  { plan, method, graph, read, threads, workspace }: QuantiseRequest,
+  at: number,
+  index: number,
   statistics: LinearStatistics,
-): Result<readonly NamedLinear[], Diagnostic> {
-  return quantiseGroup(group, layer.index, statistics, method, { dtype: graph.dtype, read, threads });
+): Result<undefined, Diagnostic> {
+  const { layer, groups } = plan[at] ?? {};
+  const group = groups?.[index];
+  assert(layer !== undefined && group !== undefined, 'the group is of the plan');
+  const made = quantiseGroup(group, layer.index, statistics, method, { dtype: graph.dtype, read, threads });
+  return made.ok ? workspace.saveGroup(at, index, made.value) : made;
 }
 
 interface Progress {

@@ -20,15 +20,16 @@ import type { NamedLinear } from './quantise-group.ts';
 import { readLayerFiles } from './read-layer-files.ts';
 
 /**
- * What has been done of a model, in a folder beside the output: a file for each layer that is quantised, and where the walk stands.
+ * What has been done of a model, in a folder beside the output: a file for each group that is quantised, and where the walk stands.
  * Whoever is killed leaves it, and the next call for the same output, model, tokens and options goes on from there.
  */
 export interface QuantiseWorkspace {
   readonly folder: string;
-  /** The file of a layer that is done. */
-  layerFile(at: number): string | undefined;
-  saveLayer(at: number, linears: readonly NamedLinear[]): Result<undefined, Diagnostic>;
-  /** The weights of a layer: those that were quantised as their codes have them, the others as `read` has them. */
+  /** The file of a group, by the number of its layer and its own in it, whether it is there or not. */
+  groupFile(at: number, index: number): string;
+  hasGroup(at: number, index: number): boolean;
+  saveGroup(at: number, index: number, linears: readonly NamedLinear[]): Result<undefined, Diagnostic>;
+  /** The weights of a layer whose groups are done: those that were quantised as their codes have them, the others as `read` has them. */
   readLayer(
     at: number,
     planned: PlannedLayer | undefined,
@@ -67,20 +68,26 @@ export function openQuantiseWorkspace(
         if (name !== lockName) rmSync(join(folder, name), { recursive: true, force: true });
       writeFileSync(job, identity);
     }
-    const fileOf = (at: number) => join(folder, `layer-${`${at}`.padStart(5, '0')}.safetensors`);
+    const groupFile = (at: number, index: number) =>
+      join(folder, `layer-${`${at}`.padStart(5, '0')}-${index}.safetensors`);
     return succeed({
       folder,
-      layerFile: (at) => (existsSync(fileOf(at)) ? fileOf(at) : undefined),
-      saveLayer: (at, linears) =>
+      groupFile,
+      hasGroup: (at, index) => existsSync(groupFile(at, index)),
+      saveGroup: (at, index, linears) =>
         writeSafetensors(
-          fileOf(at),
+          groupFile(at, index),
           linears.flatMap(({ name, linear }) => writeLinear(name, linear, graph.dtype)),
           { format: quantisedFormat },
         ),
       readLayer: (at, planned, read) =>
-        existsSync(fileOf(at)) && planned !== undefined
-          ? readLayer(fileOf(at), planned, read)
-          : succeed(read),
+        planned === undefined
+          ? succeed(read)
+          : readLayer(
+              planned.groups.map((_, index) => groupFile(at, index)),
+              planned,
+              read,
+            ),
       readWalk(tokens) {
         if (!existsSync(walkFile)) return undefined;
         const read = readWalk(walkFile, graph, tokens);
@@ -103,11 +110,12 @@ export function openQuantiseWorkspace(
 }
 
 function readLayer(
-  file: string,
+  files: readonly string[],
   { layer, groups }: PlannedLayer,
   read: ReadWeight<Diagnostic>,
 ): Result<ReadWeight<Diagnostic>, Diagnostic> {
-  const listed = readLayerFiles([file]);
+  const [file = ''] = files;
+  const listed = readLayerFiles(files);
   if (!listed.ok) return fail(listed.error[0] ?? diagnose('QK179', { file, message: 'it cannot be read' }));
   const tensors = new Map(listed.value.map((tensor) => [tensor.name, tensor]));
   const known = new Map<WeightReference, Float32Array>();

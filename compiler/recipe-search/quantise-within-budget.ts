@@ -47,7 +47,7 @@ export interface WithinBudgetRequest
 export async function quantiseWithinBudget(
   request: WithinBudgetRequest,
 ): Promise<Result<FoundRecipe, Faults>> {
-  const { model, threads, path, calibration, method, clip, text } = request;
+  const { model, path, calibration, method, clip, text } = request;
   const { graph, tensors, folder, document } = model;
   const output = resolve(request.output);
   const planned = planQuantisation(graph);
@@ -74,14 +74,14 @@ export async function quantiseWithinBudget(
     const { dtype } = graph;
     const found = await searchRecipe({
       ...{ ...request, plan, dtype, folder: workspace.folder },
-      read: openWeights(tensors, folder, { dtype, keep: false, shared: threads.count > 1 }),
+      read: openWeights(tensors, folder, { dtype, keep: false }),
       readKept: openWeights(tensors, folder, { dtype, shared: true }),
     });
     if (!found.ok) return found;
     const columns = readChosenColumns(found.value.files);
     if (!columns.ok) return columns;
     const placed = placeQuantised(output, {
-      ...{ graph, plan: found.value.plan, tensors, layerFiles: found.value.files },
+      ...{ graph, plan: found.value.plan, tensors, files: found.value.files },
       document: describeQuantised(document, found.value.plan, (name) => columns.value.get(name) ?? []),
       others: tokenizerFiles(path),
     });

@@ -126,9 +126,11 @@ function makeGroup(
   file: string,
   means: StoreMeans,
 ): Result<undefined, Diagnostic> {
-  const { calibration, method, dtype } = means;
+  const { calibration, method, dtype, threads } = means;
   const [first] = group.linears;
-  const statistics = statisticsOfGroup(calibration, first?.name ?? '', method.method);
+  const statistics = statisticsOfGroup(calibration, first?.name ?? '', method.method, () =>
+    threads.room.take64('grams', group.group.k ** 2),
+  );
   if (!statistics.ok) return statistics;
   const made = quantiseGroup(group, layer, statistics.value, method, means);
   if (!made.ok) return made;

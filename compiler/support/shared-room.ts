@@ -1,12 +1,17 @@
 /**
- * Shared memory for what a piece of work needs, one buffer a purpose, used again and again: buffers of their own for each
- * would be gigabytes before they are collected.
+ * Shared memory for what a piece of work needs, one buffer a purpose, used again and again. A SharedArrayBuffer weighs nothing with V8's
+ * collector, and a worker that was sent one holds it until its own collector runs: buffers of their own for each use
+ * would be gigabytes before any of them is given back.
  */
 export interface SharedRoom {
-  /** At least so many bytes, with whatever was left in them. */
+  /** At least so many bytes, with whatever was left in them: whoever took the purpose before may not use it any more. */
   take(purpose: string, bytes: number): SharedArrayBuffer;
-  floats64(purpose: string, values: Float64Array): Float64Array;
-  floats32(purpose: string, values: Float32Array): Float32Array;
+  /** The same as so many values. */
+  take64(purpose: string, length: number): Float64Array<SharedArrayBuffer>;
+  take32(purpose: string, length: number): Float32Array<SharedArrayBuffer>;
+  /** The values: themselves where they are in shared memory. */
+  share64(purpose: string, values: Float64Array): Float64Array;
+  share32(purpose: string, values: Float32Array): Float32Array;
 }
 
 export function makeSharedRoom(): SharedRoom {
@@ -18,15 +23,21 @@ export function makeSharedRoom(): SharedRoom {
     pieces.set(purpose, made);
     return made;
   };
+  const take64 = (purpose: string, length: number) => new Float64Array(take(purpose, 8 * length), 0, length);
+  const take32 = (purpose: string, length: number) => new Float32Array(take(purpose, 4 * length), 0, length);
   return {
     take,
-    floats64(purpose, values) {
-      const copy = new Float64Array(take(purpose, values.byteLength), 0, values.length);
+    take64,
+    take32,
+    share64(purpose, values) {
+      if (values.buffer instanceof SharedArrayBuffer) return values;
+      const copy = take64(purpose, values.length);
       copy.set(values);
       return copy;
     },
-    floats32(purpose, values) {
-      const copy = new Float32Array(take(purpose, values.byteLength), 0, values.length);
+    share32(purpose, values) {
+      if (values.buffer instanceof SharedArrayBuffer) return values;
+      const copy = take32(purpose, values.length);
       copy.set(values);
       return copy;
     },

@@ -142,7 +142,7 @@ function toTensor(name: string, file: string, { n, k, dtype, read }: CodedLinear
   return {
     ...{ name, format, shape: [n, k], offset: 0, bytes: size },
     source: {
-      ...{ file, size },
+      ...{ file, size, computed: true },
       read(offset, length) {
         const stored = read();
         return stored.ok ? succeed(dequantiseBytes(stored.value).subarray(offset, offset + length)) : stored;

@@ -37,7 +37,8 @@ async function calibrateSmall(read = readNoise): Promise<Calibration> {
   const done = await calibrateModel(walk.value, {
     grams: oneThread(performProduct),
     onGroup(group, statistics) {
-      for (const { name } of group.linears) linears.set(name, statistics);
+      const kept = { ...statistics, gram: Float64Array.from(statistics.gram ?? []) };
+      for (const { name } of group.linears) linears.set(name, kept);
       return { ok: true, value: undefined };
     },
   });

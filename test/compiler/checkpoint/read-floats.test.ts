@@ -63,6 +63,30 @@ test.each([
   expect(read.ok ? '' : `${read.error.code} ${read.error.message}`).toBe(`QK160 value 2 of "w" is ${name}`);
 });
 
+test('a tensor that is decoded in pieces', () => {
+  // 20 bytes a block of 32: pieces of 16 MiB end within none.
+  const [blocks, bytes] = [900_000, 20];
+  const data = new Uint8Array(blocks * bytes);
+  const words = new Uint16Array(data.buffer);
+  for (let block = 0; block < blocks; block++) {
+    words[(block * bytes) / 2] = 0x3c00;
+    words[(block * bytes) / 2 + 1] = 0x6400 + (block % 1000);
+    data[block * bytes + 4] = 5;
+  }
+  const source = memorySource(data);
+  const format = ggmlFormats.get(3)!;
+  const tensor = { name: 'w', format, shape: [blocks * 32], source, offset: 0, bytes: data.length };
+  const read = readFloats(tensor);
+  if (!read.ok) throw new Error(read.error.message);
+  let wrong = 0;
+  for (let at = 0; at < blocks * 32; at++)
+    if (read.value[at] !== 1024 + (Math.floor(at / 32) % 1000) + (at % 32 === 0 ? 5 : 0)) wrong++;
+  expect(wrong).toBe(0);
+  words[(899_999 * bytes) / 2 + 1] = 0x7c00;
+  const bad = readFloats(tensor);
+  expect(bad.ok ? '' : bad.error.message).toBe(`value ${899_999 * 32} of "w" is Infinity`);
+});
+
 test('more values than memory is asked for at once are refused unread', () => {
   const tensor = stored({ dtype: 'F16', shape: [1], bytes: new Uint8Array(2) })!;
   const read = readFloats({ ...tensor, shape: [2 ** 32], bytes: 2 ** 33 });

@@ -10,6 +10,7 @@ import {
   type TensorToWrite,
   writeSafetensors,
 } from '../../../compiler/checkpoint/write-safetensors.ts';
+import { succeed } from '../../../compiler/support/result.ts';
 
 let folder = '';
 beforeEach(() => {
@@ -26,8 +27,8 @@ const tensors: readonly TensorToWrite[] = [
     dtype: 'F64',
     shape: [1, 2],
     bytes: function* () {
-      yield new Uint8Array(Float64Array.of(3).buffer);
-      yield new Uint8Array(Float64Array.of(4).buffer);
+      yield succeed(new Uint8Array(Float64Array.of(3).buffer));
+      yield succeed(new Uint8Array(Float64Array.of(4).buffer));
     },
   },
   { name: 'none', dtype: 'F16', shape: [0, 7], bytes: new Uint8Array(0) },
@@ -103,7 +104,7 @@ test('a full disk leaves what was there, and nothing else', () => {
     syscall: 'write',
   });
   const bytes = function* () {
-    yield bytesOf(1);
+    yield succeed(bytesOf(1));
     throw full;
   };
   const written = writeSafetensors(file, [{ name: 'w', dtype: 'F32', shape: [2], bytes }]);

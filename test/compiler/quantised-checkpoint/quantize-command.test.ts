@@ -142,6 +142,25 @@ test.each([false, true])(
   },
 );
 
+test('linears that read one value and keep different columns have a factor each', async () => {
+  const mixed = { ...given(llama), layer: ['*.v_proj=quik-8b,outliers=0', '*.up_proj=quik-8b,outliers=6'] };
+  expect(await run(llama, mixed)).toMatchObject({ code: 0, err: '' });
+  const found = await readAll();
+  // Alone, with columns of its own in every linear beside it, each comes to the same.
+  for (const [layer, name] of [
+    [['*=quik-8b,outliers=0'], 'self_attn.v_proj'],
+    [['*=quik-8b,outliers=6'], 'mlp.up_proj'],
+    [[], 'self_attn.q_proj'],
+    [[], 'mlp.gate_proj'],
+  ] as const) {
+    const alone = join(folder, 'alone');
+    expect((await run(llama, { ...given(llama), layer: [...layer], output: alone })).code).toBe(0);
+    const wanted = await readAll(alone);
+    for (const at of [0, 1])
+      expect(found.get(`layers.${at}.${name}`), name).toEqual(wanted.get(`layers.${at}.${name}`));
+  }
+});
+
 test('GPTQ, pruned: two of four neighbours are 0 in every row', async () => {
   expect((await run(llama, { ...given(llama), sparsity: '2:4' })).code).toBe(0);
   for (const [name, { codes, k, outlierColumns }] of await readAll()) {
