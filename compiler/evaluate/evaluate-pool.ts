@@ -2,6 +2,7 @@ import { openThreads } from '../linear-algebra/open-threads.ts';
 import { oneThread, type Threads } from '../linear-algebra/threads.ts';
 import { multiplyOn } from '../reference/float-model/multiply-pool.ts';
 import type { MultiplyWeights } from '../reference/float-model/multiply-weights.ts';
+import type { SharedRoom } from '../support/shared-room.ts';
 import { type EvaluateJob, performEvaluate } from './evaluate-job.ts';
 import type { OracleJob } from './oracle-job.ts';
 import type { PtxJob } from './ptx-job.ts';
@@ -10,6 +11,8 @@ import type { PtxJob } from './ptx-job.ts';
 export interface EvaluatePool {
   readonly threads: number;
   readonly multiply: MultiplyWeights;
+  /** For what jobs read and write. */
+  readonly room: SharedRoom;
   /** Runs jobs on all threads; so does runPtx. */
   runOracle(jobs: readonly OracleJob[]): void;
   runPtx(jobs: readonly PtxJob[]): void;
@@ -25,6 +28,7 @@ export async function openEvaluatePool(workerUrl: URL, count: number): Promise<E
 function toEvaluatePool(threads: Threads<EvaluateJob>) {
   return {
     threads: threads.count,
+    room: threads.room,
     multiply: multiplyOn(threads),
     runOracle: (jobs: readonly OracleJob[]) => threads.run({ kind: 'oracle', jobs }, jobs.length),
     runPtx: (jobs: readonly PtxJob[]) => threads.run({ kind: 'ptx', jobs }, jobs.length),

@@ -1,6 +1,5 @@
 import type { ActivationDtype } from '../../ir/dtype.ts';
 import type { QuantizeNode } from '../../ir/graph.ts';
-import { sharedFloats64 } from '../linear-algebra/threads.ts';
 import { type Matrix, mapRows, rowOf } from '../reference/float-model/matrix.ts';
 import { type NarrowFloat, narrowFloat } from '../reference/narrow-float.ts';
 import { baseColumnsOf } from '../reference/outlier-columns.ts';
@@ -51,9 +50,9 @@ export function quantiseRows(
 ): QuantisedRows {
   const base = baseColumnsOf(k, outlierColumns);
   const outlierCount = outlierColumns.length;
-  const codes = new Int8Array(new SharedArrayBuffer(x.rows * k));
-  const meta = sharedFloats64(2 * x.rows);
-  const outliers = sharedFloats64(x.rows * outlierCount);
+  const codes = new Int8Array(x.rows * k);
+  const meta = new Float64Array(2 * x.rows);
+  const outliers = new Float64Array(x.rows * outlierCount);
   const baseValues = new Float64Array(base.length);
   for (let row = 0; row < x.rows; row++) {
     const values = rowOf(x, row);
@@ -67,22 +66,29 @@ export function quantiseRows(
   return { rows: x.rows, k, codes, meta, outliers };
 }
 
-/** y of a linear from its rows' codes, whoever made them. */
+/** y of a linear from its rows' codes, whoever made them. Takes the pool's room for the rows, the residual and `y`. */
 export function multiplyCodes(
   dtype: ActivationDtype,
-  pool: Pick<EvaluatePool, 'threads' | 'runOracle'>,
-  { rows, codes: xCodes, meta: xMeta, outliers: xOutliers }: QuantisedRows,
+  pool: Pick<EvaluatePool, 'threads' | 'runOracle' | 'room'>,
+  { rows, codes, meta, outliers }: QuantisedRows,
   { weights: { outlierColumns: _columns, ...weights }, bias }: LinearOperands,
   residual: Matrix | undefined,
 ): Matrix {
   const { n } = weights;
-  const out = sharedFloats64(rows * n);
-  const whole = { ...weights, dtype, rows, xCodes, xMeta, xOutliers, bias, residual: residual?.data, out };
+  const { room } = pool;
+  const out = room.take64('y', rows * n);
+  const whole = {
+    ...{ ...weights, dtype, rows, bias, out },
+    xCodes: room.shareCodes('codes', codes),
+    xMeta: room.share64('meta', meta),
+    xOutliers: room.share64('outliers', outliers),
+    residual: residual && room.share64('residual', residual.data),
+  };
   const share = ceilDiv(n, pool.threads);
   const jobs = Array.from({ length: pool.threads }, (_, index): OracleJob => {
     const from = Math.min(n, index * share);
     return { ...whole, from, to: Math.min(n, from + share) };
   });
   pool.runOracle(jobs);
-  return { rows, columns: n, data: out };
+  return { rows, columns: n, data: Float64Array.from(out) };
 }

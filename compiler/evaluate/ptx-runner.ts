@@ -22,7 +22,7 @@ export interface PtxBundle {
 export function createPtxRunner(
   { manifest, ptxOf }: PtxBundle,
   dtype: ActivationDtype,
-  pool: Pick<EvaluatePool, 'threads' | 'runPtx'> = noPool,
+  pool: Pick<EvaluatePool, 'threads' | 'runPtx' | 'room'> = noPool,
 ): SiteRunner<QuantisedBytes> {
   const float = narrowFloat(dtype);
   const packed = new Map<string, Buffers>();

@@ -16,9 +16,9 @@ export interface QuantisedBytes {
   readonly outlierRows: Uint8Array;
 }
 
-/** 16-bit values of a matrix, row-major, in memory that threads share. */
+/** 16-bit values of a matrix, row-major. */
 export function bytesOfValues(values: ArrayLike<number>, { encode }: NarrowFloat): Uint8Array {
-  const bits = new Uint16Array(new SharedArrayBuffer(2 * values.length));
+  const bits = new Uint16Array(values.length);
   for (let i = 0; i < values.length; i++) bits[i] = encode(values[i] ?? 0);
   return new Uint8Array(bits.buffer);
 }
@@ -44,9 +44,9 @@ export function readRows(bytes: QuantisedBytes, float: NarrowFloat): QuantisedRo
   const { k, bits, columns } = node;
   const base = columns?.mode === 'in-place' ? undefined : baseColumnsOf(k, outlierColumns);
   const stored = base?.length ?? k;
-  const codes = new Int8Array(new SharedArrayBuffer(rows * k));
-  const meta = new Float64Array(new SharedArrayBuffer(16 * rows));
-  const outliers = new Float64Array(new SharedArrayBuffer(8 * rows * outlierColumns.length));
+  const codes = new Int8Array(rows * k);
+  const meta = new Float64Array(2 * rows);
+  const outliers = new Float64Array(rows * outlierColumns.length);
   const view = new DataView(bytes.rowMeta.buffer, bytes.rowMeta.byteOffset, bytes.rowMeta.byteLength);
   const [codeStride, outlierStride] = [codesRowStride(stored, bits), outlierRowStride(outlierColumns.length)];
   for (let row = 0; row < rows; row++) {

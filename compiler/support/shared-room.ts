@@ -9,9 +9,11 @@ export interface SharedRoom {
   /** The same as so many values. */
   take64(purpose: string, length: number): Float64Array<SharedArrayBuffer>;
   take32(purpose: string, length: number): Float32Array<SharedArrayBuffer>;
-  /** The values: themselves where they are in shared memory. */
+  /** The values, until the purpose is taken again: themselves where they are in shared memory. */
   share64(purpose: string, values: Float64Array): Float64Array;
   share32(purpose: string, values: Float32Array): Float32Array;
+  shareBytes(purpose: string, values: Uint8Array): Uint8Array;
+  shareCodes(purpose: string, values: Int8Array): Int8Array;
 }
 
 export function makeSharedRoom(): SharedRoom {
@@ -38,6 +40,18 @@ export function makeSharedRoom(): SharedRoom {
     share32(purpose, values) {
       if (values.buffer instanceof SharedArrayBuffer) return values;
       const copy = take32(purpose, values.length);
+      copy.set(values);
+      return copy;
+    },
+    shareBytes(purpose, values) {
+      if (values.buffer instanceof SharedArrayBuffer) return values;
+      const copy = new Uint8Array(take(purpose, values.length), 0, values.length);
+      copy.set(values);
+      return copy;
+    },
+    shareCodes(purpose, values) {
+      if (values.buffer instanceof SharedArrayBuffer) return values;
+      const copy = new Int8Array(take(purpose, values.length), 0, values.length);
       copy.set(values);
       return copy;
     },

@@ -14,6 +14,7 @@ import { baseColumnsOf } from '../../../compiler/reference/outlier-columns.ts';
 import { packCodes } from '../../../compiler/reference/pack-codes.ts';
 import { quantiseLinear } from '../../../compiler/reference/quantise-linear.ts';
 import { random32, streamKey } from '../../../compiler/reference/random.ts';
+import { makeSharedRoom } from '../../../compiler/support/shared-room.ts';
 import { nodeId, type QuantizeNode } from '../../../ir/graph.ts';
 import type { ManifestKernel } from '../../../ir/manifest.ts';
 import type { LinearProblem, QuantizeProblem } from '../../../ir/problem.ts';
@@ -114,8 +115,9 @@ describe('the oracle is within the bounds of kernels, and what is wrong is not',
 
 test('channels shared among threads are the same channels', () => {
   const ran: number[] = [];
-  const pool: Pick<EvaluatePool, 'threads' | 'runOracle'> = {
+  const pool: Pick<EvaluatePool, 'threads' | 'runOracle' | 'room'> = {
     threads: 4,
+    room: makeSharedRoom(),
     runOracle: (jobs) =>
       jobs.forEach((job) => {
         ran.push(job.to - job.from);
