@@ -1,12 +1,11 @@
-import { readText, readTokens } from '../calibrate/read-tokens.ts';
 import { cutWindows, type TokenWindows } from '../calibrate/token-windows.ts';
 import { diagnose } from '../diagnostics/codes.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
-import { openModelTokenizer } from '../frontend/open-model-tokenizer.ts';
 import type { WeightedModel } from '../load-weighted-model.ts';
 import type { Result } from '../support/result.ts';
 import { fail } from '../support/result.ts';
 import type { WindowChoices } from './read-calibrate-options.ts';
+import { readIds } from './read-ids.ts';
 
 type Faults = readonly Diagnostic[];
 
@@ -22,17 +21,8 @@ export async function cutCalibrationWindows(
     const message = `a window of ${window} tokens, where the model takes ${context}`;
     return fail([diagnose('QK173', { option: `--window ${window}`, message })]);
   }
-  const ids = kind === 'tokens' ? readTokens(file, most) : await cutText(path, file);
-  if (!ids.ok) return 'code' in ids.error ? fail([ids.error]) : fail(ids.error);
+  const ids = await readIds({ kind, file, most }, path);
+  if (!ids.ok) return ids;
   const cut = cutWindows(ids.value, { file, vocab, window, ...(most === undefined ? {} : { most }) });
   return cut.ok ? cut : fail([cut.error]);
-}
-
-async function cutText(path: string, file: string): Promise<Result<ArrayLike<number>, Faults>> {
-  const text = readText(file);
-  if (!text.ok) return fail([text.error]);
-  const tokenizer = await openModelTokenizer(path);
-  if (!tokenizer.ok) return tokenizer;
-  const ids = tokenizer.value.encode(text.value);
-  return ids.ok ? ids : fail([ids.error]);
 }

@@ -1,10 +1,11 @@
 import { diagnose } from '../diagnostics/codes.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
-import { cutWindows, limitsOf } from '../evaluate/cut-windows.ts';
+import { limitsOf } from '../evaluate/cut-windows.ts';
 import { type EvaluatePool, openEvaluatePool } from '../evaluate/evaluate-pool.ts';
 import { type LoadedEvaluation, loadEvaluation } from '../open-evaluation/load-evaluation.ts';
 import { fail, type Result, succeed } from '../support/result.ts';
 import { type CommandContext, type ExitCode, reportResult } from './command.ts';
+import { cutEvaluationWindows, type TextOptions } from './cut-evaluation-windows.ts';
 import {
   type EvaluationOptions,
   type EvaluationPlace,
@@ -15,7 +16,6 @@ import {
 import { formatEvaluation, type PlaceResult } from './format-evaluation.ts';
 import { measurePlace } from './measure-place.ts';
 import { toLoadRequest } from './model-options.ts';
-import { readText, type TextOptions } from './read-text.ts';
 import { reportEvaluationFaults } from './report-evaluation.ts';
 
 export interface EvalOptions extends EvaluationOptions, TextOptions {
@@ -85,14 +85,10 @@ async function prepare(file: string, options: EvalOptions): Promise<Result<Prepa
     const expected = `at most ${limits.longest}, the positions that the model has`;
     return fail([diagnose('QK196', { message: `--window ${window.value}`, expected })]);
   }
-  const text = await readText(options, options.tokenizer ?? file, limits);
-  if (!text.ok) return text;
-  const windows = cutWindows(text.value, window.value, most.value);
-  if (windows.length === 0) {
-    const message = `a text of ${text.value.length} tokens has none that another foresees`;
-    return fail([diagnose('QK194', { file: options.tokens ?? options.text ?? '', message })]);
-  }
-  return succeed({ places, threads: threads.value, loaded: loaded.value, windows });
+  const tokenizerOf = options.tokenizer ?? file;
+  const windows = await cutEvaluationWindows(options, tokenizerOf, limits, window.value, most.value);
+  if (!windows.ok) return windows;
+  return succeed({ places, threads: threads.value, loaded: loaded.value, windows: windows.value });
 }
 
 /** The float weights of another model, where there is one to be evaluated against. */

@@ -4,7 +4,10 @@ import { error } from './code-table.ts';
 /** Codes of calibrating, and of what is written of a model. Part of the hundred of the model. */
 export const calibrationCodes: CodeTable = {
   QK171: error('the output cannot be written', 'free some space, or name another file with -o'),
-  QK172: error('the tokens cannot be used', 'a token file holds ids as little-endian uint16, nothing else'),
+  QK172: error(
+    'the tokens cannot be used',
+    'a token file holds ids as little-endian uint16 and nothing else, a text is UTF-8',
+  ),
   QK173: error('the window does not fit the model', 'choose another with --window'),
   QK174: error('no weights to compute with', 'fetch the weights, or name the checkpoint that has them'),
   QK175: error('not calibration statistics', 'make them with quikc calibrate'),

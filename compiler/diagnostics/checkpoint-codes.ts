@@ -69,7 +69,6 @@ export const checkpointCodes: CodeTable = {
     'outlier columns differ',
     'model.json and the quantised weights must list the same: quantise again, or restore the model.json that was written with them',
   ),
-  QK194: error('the text cannot be used', 'tokens are little-endian 16-bit ids, texts are UTF-8'),
   QK195: error('no bundle for this model', 'compile the model with the same options, or leave --bundle out'),
   QK196: error('usage of eval or run', 'see quikc eval --help and quikc run --help'),
   QK197: error(

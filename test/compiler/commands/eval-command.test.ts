@@ -87,7 +87,7 @@ describe('eval', () => {
     ['an unknown place', 2, 'QK196', { on: 'gpu' }],
     ['a window that foresees nothing', 2, 'QK196', { window: '1' }],
     ['two texts', 2, 'QK196', { text: 'a.txt' }],
-    ['a text that is not there', 1, 'QK194', { tokens: 'nowhere.bin' }],
+    ['a text that is not there', 1, 'QK150', { tokens: 'nowhere.bin' }],
     ['outlier columns that nobody has named', 1, 'QK190', { outliers: '2' }],
     ['a bundle that is none', 1, 'QK560', { on: 'ptx', bundle: 'test' }],
   ])('%s', async (_, exit, expected, options) => {
@@ -100,7 +100,7 @@ describe('eval', () => {
     const file = join(folder, 'stray.bin');
     writeFileSync(file, Uint16Array.of(1, 2, 32, 3));
     const { code, err } = await runEval(model, { tokens: file });
-    expect([code, err.includes('token 2 is 32, the model has 32')]).toEqual([1, true]);
+    expect([code, err.includes('token 2 is 32, where the model has 32')]).toEqual([1, true]);
   });
 
   test('no positions for such a window', async () => {
