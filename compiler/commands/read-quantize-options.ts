@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { diagnose } from '../diagnostics/codes.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import { quoteText } from '../diagnostics/escape-text.ts';
-import type { QuantiseMethod } from '../quantised-checkpoint/quantise-group.ts';
+import type { QuantiseMethod } from '../quantised-checkpoint/quantise-method.ts';
 import { fail, type Result, succeed } from '../support/result.ts';
 import type { WindowChoices } from './read-calibrate-options.ts';
 

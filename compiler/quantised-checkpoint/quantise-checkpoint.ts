@@ -12,7 +12,7 @@ import { describeQuantised } from './describe-quantised.ts';
 import { identifyInputs, listPlan } from './identify-inputs.ts';
 import { placeQuantised } from './place-quantised.ts';
 import { type PlannedLayer, planQuantisation } from './plan-quantisation.ts';
-import type { QuantiseMethod } from './quantise-group.ts';
+import type { QuantiseMethod } from './quantise-method.ts';
 import { quantiseModel, type StatisticsSource } from './quantise-model.ts';
 import { openQuantiseWorkspace } from './quantise-workspace.ts';
 import { readChosenColumns } from './read-chosen-columns.ts';
