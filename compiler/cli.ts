@@ -133,6 +133,7 @@ withModelOptions(program.command('quantize'), errorsOnly)
     given,
   )
   .option('--threads <n>', 'threads (default: one a core)', given)
+  .option('--export-work <file>', 'with --calibration: write what gptq_torch.py is to do on a GPU', given)
   .option('--ppl-budget <x>', 'search the cheapest recipe of at most x times the perplexity, as 1.05', given)
   .option('--eval-tokens <file>', 'budget: measure it on token ids, little-endian uint16', given)
   .option('--eval-text <file>', 'budget: measure it on a text', given)

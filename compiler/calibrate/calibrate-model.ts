@@ -5,9 +5,9 @@ import type { LinearStatistics } from '../reference/calibration.ts';
 import { assert } from '../support/assert.ts';
 import type { Result } from '../support/result.ts';
 import { succeed } from '../support/result.ts';
+import { countProducts } from './count-products.ts';
 import { gatherLayer } from './gather-layer.ts';
-import type { LinearGroup, ModelLayer } from './list-layers.ts';
-import { neededNodes } from './needed-nodes.ts';
+import type { LinearGroup } from './list-layers.ts';
 import type { LayerWalk } from './walk-layers.ts';
 
 export interface CalibrateOptions {
@@ -25,7 +25,7 @@ export async function calibrateModel(
 ): Promise<Result<undefined, Diagnostic>> {
   const { layers } = walk;
   const last = layers.findLastIndex(({ groups }) => groups.length > 0);
-  const costs = layers.map((layer, at) => costOf(layer, at < last, grams !== undefined));
+  const costs = layers.map((layer, at) => countProducts(layer, at < last, grams !== undefined));
   const all = costs.reduce((sum, cost) => sum + cost, 0);
   let done = 0;
   for (let at = 0; at <= last; at++) {
@@ -46,15 +46,4 @@ export async function calibrateModel(
     done += cost;
   }
   return succeed(undefined);
-}
-
-/** Multiply-adds of one token, roughly: what takes the time. */
-function costOf({ block, groups }: ModelLayer, whole: boolean, grams: boolean): number {
-  const goals = groups.map(({ input }) => input);
-  const needed = neededNodes(block, whole ? [...goals, block.output] : goals);
-  const products = block.nodes.map((node) =>
-    node.op === 'linear' && needed.has(node.id) ? node.k * node.parts.reduce((sum, { n }) => sum + n, 0) : 1,
-  );
-  const squares = groups.map(({ k }) => (grams ? (k * k) / 2 : 0));
-  return [...products, ...squares].reduce((sum, cost) => sum + cost, 0);
 }

@@ -1,6 +1,7 @@
 import type { Graph } from '../../ir/graph.ts';
 import { openByteSource } from '../checkpoint/byte-source.ts';
 import { readSafetensorsHeader } from '../checkpoint/read-safetensors.ts';
+import type { StoredTensor } from '../checkpoint/stored-tensor.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import type { Calibration, LinearStatistics } from '../reference/calibration.ts';
 import type { Result } from '../support/result.ts';
@@ -17,6 +18,8 @@ type Faults = readonly Diagnostic[];
 /** Maxima are read; Xᵀ X, which is large, when it is asked for. */
 export interface CalibrationFile extends Calibration {
   readonly file: string;
+  /** Where Xᵀ X of the input of a linear is; undefined where the file has none. */
+  findGram(name: string): StoredTensor | undefined;
   /** Xᵀ X [K, K] of the input of a linear, in `memory` if that is given; undefined where the file has none. QK175 to QK177, QK150. */
   gramOf(name: string, memory?: () => Float64Array): Result<Float64Array | undefined, Diagnostic>;
 }
@@ -43,14 +46,17 @@ export function readCalibration(file: string, graph: Graph): Result<CalibrationF
   const missing = reportMissing(file, groups, spread);
   if (missing.length > 0) return fail(missing);
   const tensors = new Map(header.value.tensors.map((tensor) => [tensor.name, tensor]));
+  const findGram = (name: string) => {
+    const entry = isOurs ? spread.get(name) : undefined;
+    return entry && tensors.get(`${entry.source}.gram`);
+  };
   return succeed({
-    ...{ file, tokens, window },
+    ...{ file, tokens, window, findGram },
     linears: new Map([...spread].map(([name, { statistics }]) => [name, statistics])),
     gramOf(name, memory) {
-      const entry = spread.get(name);
-      const tensor = entry === undefined ? undefined : tensors.get(`${entry.source}.gram`);
-      if (!isOurs || entry === undefined || tensor === undefined) return succeed(undefined);
-      return readGram(tensor, entry.statistics.absMax.length, memory);
+      const tensor = findGram(name);
+      const k = spread.get(name)?.statistics.absMax.length;
+      return tensor === undefined || k === undefined ? succeed(undefined) : readGram(tensor, k, memory);
     },
   });
 }

@@ -4,6 +4,7 @@ import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import { openThreads } from '../linear-algebra/open-threads.ts';
 import { loadWeightedModel, type WeightedModel } from '../load-weighted-model.ts';
 import { performQuantise } from '../quantise/perform-quantise.ts';
+import { warnOfWork } from '../quantised-checkpoint/estimate-work.ts';
 import { findOtherOutput } from '../quantised-checkpoint/place-quantised.ts';
 import { type QuantisedCheckpoint, quantiseCheckpoint } from '../quantised-checkpoint/quantise-checkpoint.ts';
 import type { StatisticsSource } from '../quantised-checkpoint/quantise-model.ts';
@@ -11,13 +12,15 @@ import { fail, type Result, succeed } from '../support/result.ts';
 import type { CommandContext, ExitCode } from './command.ts';
 import { exitCodeOf, reportDiagnostics, reportResult } from './command.ts';
 import { cutCalibrationWindows } from './cut-calibration-windows.ts';
+import { exportQuantiseWork } from './export-quantise-work.ts';
 import { formatFrontier } from './format-frontier.ts';
 import { interruptible } from './interruptible.ts';
+import type { Made } from './made.ts';
 import { toLoadRequest } from './model-options.ts';
 import type { QuantizeOptions } from './quantize-options.ts';
 import { type BudgetMeans, quantizeWithinBudget } from './quantize-within-budget.ts';
 import { type BudgetChoices, readBudgetOptions } from './read-budget-options.ts';
-import { type QuantizeChoices, readQuantizeOptions } from './read-quantize-options.ts';
+import { overridesOf, type QuantizeChoices, readQuantizeOptions } from './read-quantize-options.ts';
 import { showFraction } from './show-fraction.ts';
 import { formatQuantised, summariseQuantised } from './summarise-quantised.ts';
 
@@ -47,8 +50,10 @@ export async function quantize(
   const started = performance.now();
   const outcome = await interruptible((signal) => {
     const workers = { quantise: worker, evaluate: evaluateWorker };
+    if (choices.value.work !== undefined)
+      return exportQuantiseWork(path, options, choices.value, choices.value.work);
     return within.value === undefined
-      ? runOnce(path, options, choices.value, { signal, worker, onFraction: progress.onFraction })
+      ? runOnce(path, options, choices.value, { signal, worker, context, onFraction: progress.onFraction })
       : runWithinBudget(path, options, choices.value, within.value, { signal, workers, context });
   });
   progress.clear();
@@ -64,12 +69,6 @@ export async function quantize(
   const { json, text } = report((performance.now() - started) / 1000);
   reportResult({ json, text: options.quiet === true ? '' : text }, warnings, options, context);
   return 0;
-}
-
-/** What came of it, to be told with the time that it took. */
-interface Made {
-  readonly warnings: Faults;
-  readonly report: (seconds: number) => { readonly json: object; readonly text: string };
 }
 
 async function runOnce(
@@ -108,7 +107,7 @@ async function runWithinBudget(
 /** A budget and the calibration that it is searched with. */
 function readBudget(
   options: QuantizeOptions,
-  { source, sparsity }: QuantizeChoices,
+  { source, sparsity, work }: QuantizeChoices,
 ): Result<(BudgetChoices & { readonly calibration: string }) | undefined, Diagnostic> {
   const budget = readBudgetOptions(options);
   if (!budget.ok || budget.value === undefined) return budget.ok ? succeed(undefined) : budget;
@@ -118,6 +117,7 @@ function readBudget(
       '--ppl-budget without --calibration',
       'what quikc calibrate has gathered, which many recipes need',
     );
+  if (work !== undefined) return refuse('--export-work with --ppl-budget', 'one of the two');
   if (options.outliers !== undefined)
     return refuse('--outliers with --ppl-budget', 'no count: it is searched for');
   if (sparsity !== undefined && sparsity !== 'dense')
@@ -128,28 +128,38 @@ function readBudget(
 interface Means {
   readonly signal: AbortSignal;
   readonly worker: URL;
+  readonly context: CommandContext;
   readonly onFraction: (fraction: number) => void;
 }
 
 async function run(
   path: string,
   options: QuantizeOptions,
-  { source: asked, method, sparsity, clip, threads: count }: QuantizeChoices,
-  { signal, worker, onFraction }: Means,
+  choices: QuantizeChoices,
+  { signal, worker, context, onFraction }: Means,
 ): Promise<Result<QuantisedCheckpoint & { readonly model: string; readonly warnings: Faults }, Faults>> {
   const loaded = await loadWeightedModel(path, toLoadRequest(path, options).overrides);
   if (!loaded.ok) return loaded;
   const model = loaded.value;
-  const source = await openStatistics(path, model, asked);
+  const { method, threads: count } = choices;
+  const source = await openStatistics(path, model, choices.source);
   if (!source.ok) return source;
+  const warnings = [...model.warnings];
   const threads = await openThreads(worker, count, performQuantise);
   try {
     const made = await quantiseCheckpoint({
       ...{ path, model, source: source.value, method, threads, signal, onFraction, output: options.output },
-      overrides: { ...(clip ? {} : { clip }), ...(sparsity === undefined ? {} : { sparsity }) },
+      overrides: overridesOf(choices),
+      onWork(multiplyAdds) {
+        const warning = warnOfWork(multiplyAdds, count);
+        if (warning === undefined) return;
+        // People are told before it starts; JSON is one document, at the end.
+        if (options.json === true) warnings.push(warning);
+        else reportDiagnostics([warning], options, context);
+      },
     });
     if (!made.ok) return made;
-    return succeed({ ...made.value, model: model.graph.name, warnings: model.warnings });
+    return succeed({ ...made.value, model: model.graph.name, warnings });
   } finally {
     await threads.close();
   }

@@ -2,7 +2,8 @@ import { availableParallelism } from 'node:os';
 import { diagnose } from '../diagnostics/codes.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import { quoteText } from '../diagnostics/escape-text.ts';
-import type { QuantiseMethod } from '../quantised-checkpoint/quantise-group.ts';
+import type { CheckpointInputs } from '../quantised-checkpoint/begin-checkpoint.ts';
+import type { QuantiseMethod } from '../quantised-checkpoint/quantise-method.ts';
 import { fail, type Result, succeed } from '../support/result.ts';
 import type { WindowChoices } from './read-calibrate-options.ts';
 
@@ -23,6 +24,7 @@ export interface QuantizeTexts {
   /** False for --no-clip. */
   readonly clip?: boolean;
   readonly threads?: string;
+  readonly exportWork?: string;
 }
 
 /** The same, understood. */
@@ -34,6 +36,8 @@ export interface QuantizeChoices {
   readonly sparsity?: 'dense' | '2:4' | '4:8-pairs';
   readonly clip: boolean;
   readonly threads: number;
+  /** What gptq_torch.py is to do goes to `file`, and nothing is quantised. */
+  readonly work?: { readonly file: string; readonly calibration: string };
 }
 
 const methods = ['gptq', 'rtn'] as const;
@@ -90,6 +94,12 @@ export function readQuantizeOptions(texts: QuantizeTexts): Result<QuantizeChoice
   if (sparsity !== undefined && sparsity !== 'dense' && method.method === 'rtn')
     refuse(`--sparsity ${sparsity} with --method rtn`, 'gptq, which prunes and corrects in one pass');
   const threads = whole('--threads', texts.threads) ?? availableParallelism();
+  const { exportWork } = texts;
+  if (exportWork !== undefined && (calibration === undefined || method.method === 'rtn'))
+    refuse(
+      `--export-work ${calibration === undefined ? 'without --calibration' : 'with --method rtn'}`,
+      'GPTQ of what quikc calibrate --grams has gathered',
+    );
   const [fault] = faults;
   if (fault !== undefined) return fail(fault);
   const cut = { ...(window === undefined ? {} : { window }), ...(most === undefined ? {} : { most }) };
@@ -100,5 +110,11 @@ export function readQuantizeOptions(texts: QuantizeTexts): Result<QuantizeChoice
         : { kind: tokens === undefined ? 'text' : 'tokens', file: tokens ?? text ?? '', ...cut },
     ...{ method, clip, threads },
     ...(sparsity === undefined ? {} : { sparsity }),
+    ...(exportWork === undefined ? {} : { work: { file: exportWork, calibration: calibration ?? '' } }),
   });
+}
+
+/** What holds for all linears, whatever the model says of each. */
+export function overridesOf({ clip, sparsity }: QuantizeChoices): CheckpointInputs['overrides'] {
+  return { ...(clip ? {} : { clip }), ...(sparsity === undefined ? {} : { sparsity }) };
 }

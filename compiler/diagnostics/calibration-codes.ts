@@ -1,5 +1,5 @@
 import type { CodeTable } from './code-table.ts';
-import { error } from './code-table.ts';
+import { error, warning } from './code-table.ts';
 
 /** Codes of calibrating, and of what is written of a model. Part of the hundred of the model. */
 export const calibrationCodes: CodeTable = {
@@ -27,4 +27,12 @@ export const calibrationCodes: CodeTable = {
   QK186: error('usage of quantize', 'see quikc quantize --help'),
   QK187: error('nothing to quantise', 'name a scheme with --scheme quik-4b'),
   QK188: error('no recipe within the budget', 'raise --ppl-budget, or leave linears in 16 bit with --layer'),
+  QK189: error(
+    'weights that PyTorch is not given',
+    'name the folder of safetensors in F16, BF16 or F32 that these were made from, or leave --export-work out',
+  ),
+  QK199: warning(
+    'this takes hours on a CPU',
+    'calibrate_transformers.py and, with --export-work, gptq_torch.py do the same on a GPU: docs/quantising.md, "Larger models"',
+  ),
 };

@@ -1,35 +1,26 @@
 import { resolve } from 'node:path';
 import { openWeights } from '../checkpoint/open-weights.ts';
-import { diagnose } from '../diagnostics/codes.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import { tokenizerFiles } from '../frontend/tokenizer-files.ts';
 import type { OpenThreads } from '../linear-algebra/open-threads.ts';
-import type { WeightedModel } from '../load-weighted-model.ts';
 import type { QuantiseJob } from '../quantise/perform-quantise.ts';
-import { hashValue } from '../support/hash.ts';
 import { fail, type Result, succeed } from '../support/result.ts';
+import { beginCheckpoint, type CheckpointInputs } from './begin-checkpoint.ts';
+import { checkGroups } from './check-groups.ts';
 import { describeQuantised } from './describe-quantised.ts';
-import { identifyInputs, listPlan } from './identify-inputs.ts';
+import { estimateWork } from './estimate-work.ts';
 import { placeQuantised } from './place-quantised.ts';
-import { type PlannedLayer, planQuantisation } from './plan-quantisation.ts';
-import type { QuantiseMethod } from './quantise-group.ts';
-import { quantiseModel, type StatisticsSource } from './quantise-model.ts';
-import { openQuantiseWorkspace } from './quantise-workspace.ts';
+import type { PlannedLayer } from './plan-quantisation.ts';
+import { quantiseModel } from './quantise-model.ts';
 import { readChosenColumns } from './read-chosen-columns.ts';
 
 type Faults = readonly Diagnostic[];
 
-export interface CheckpointRequest {
-  /** Of the model, as it was named. */
-  readonly path: string;
-  readonly model: WeightedModel;
-  readonly source: StatisticsSource;
-  readonly method: QuantiseMethod;
-  /** For all linears, in place of what the model says of each. */
-  readonly overrides: Pick<Partial<PlannedLayer['groups'][number]['linears'][number]>, 'clip' | 'sparsity'>;
-  readonly output: string;
+export interface CheckpointRequest extends CheckpointInputs {
   readonly threads: OpenThreads<QuantiseJob>;
   readonly signal: AbortSignal;
+  /** Before it starts: roughly how many multiply-adds there are to do. */
+  readonly onWork?: (multiplyAdds: number) => void;
   readonly onFraction: (fraction: number) => void;
 }
 
@@ -41,35 +32,28 @@ export interface QuantisedCheckpoint {
 
 /**
  * Quantises a model and puts the result at `output`, whole or not at all. What was done is kept beside it when this is ended early,
- * and taken up by the next call for the same. Rejects when the signal is aborted.
+ * and taken up by the next call for the same, with what gptq_torch.py did of it. Rejects when the signal is aborted.
  */
 export async function quantiseCheckpoint(
   request: CheckpointRequest,
 ): Promise<Result<QuantisedCheckpoint, Faults>> {
   const { model, path, source, method } = request;
-  const output = resolve(request.output);
-  const planned = planQuantisation(model.graph);
-  if (!planned.ok) return planned;
-  const plan = override(planned.value, request.overrides);
-  if (!plan.some(({ groups }) => groups.length > 0))
-    return fail([diagnose('QK187', { file: path, message: 'the scheme leaves every linear as it is' })]);
-  const opened = openQuantiseWorkspace(
-    output,
-    model.graph,
-    hashValue({ ...identifyInputs(model, source), plan: listPlan(plan), method }),
-  );
-  if (!opened.ok) return fail([opened.error]);
-  const workspace = opened.value;
+  const begun = beginCheckpoint(request);
+  if (!begun.ok) return begun;
+  const { plan, workspace } = begun.value;
   let done = false;
   try {
     const { graph, tensors, folder, document } = model;
+    request.onWork?.(estimateWork(plan, source, method, workspace.hasGroup));
     const read = openWeights(tensors, folder, { dtype: graph.dtype, keep: false });
     const made = await quantiseModel({ ...request, graph, plan, read, workspace });
     if (!made.ok) return fail([made.error]);
+    const fault = checkGroups(plan, { source, method, dtype: graph.dtype, groupFile: workspace.groupFile });
+    if (fault !== undefined) return fail([fault]);
     const files = plan.flatMap(({ groups }, at) => groups.map((_, index) => workspace.groupFile(at, index)));
     const columns = readChosenColumns(files);
     if (!columns.ok) return columns;
-    const placed = placeQuantised(output, {
+    const placed = placeQuantised(resolve(request.output), {
       ...{ graph, plan, tensors, files },
       document: describeQuantised(document, plan, (name) => columns.value.get(name) ?? []),
       others: tokenizerFiles(path),
@@ -80,17 +64,4 @@ export async function quantiseCheckpoint(
   } finally {
     workspace.close(done);
   }
-}
-
-function override(
-  plan: readonly PlannedLayer[],
-  overrides: CheckpointRequest['overrides'],
-): readonly PlannedLayer[] {
-  return plan.map(({ layer, groups }) => ({
-    layer,
-    groups: groups.map(({ group, linears }) => ({
-      group,
-      linears: linears.map((linear) => ({ ...linear, ...overrides })),
-    })),
-  }));
 }

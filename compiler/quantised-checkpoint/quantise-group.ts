@@ -2,34 +2,18 @@ import type { ActivationDtype } from '../../ir/dtype.ts';
 import { diagnose } from '../diagnostics/codes.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import type { Threads } from '../linear-algebra/threads.ts';
-import { chooseOutlierColumns, outlierCount } from '../quantise/choose-outlier-columns.ts';
 import { factoriseHessian, roundByFactor } from '../quantise/gptq.ts';
 import type { QuantiseFault } from '../quantise/linear-weights.ts';
-import type { ColumnOrder } from '../quantise/order-columns.ts';
 import type { QuantiseJob } from '../quantise/perform-quantise.ts';
-import type { Sparsity } from '../quantise/prune-group.ts';
 import { roundToNearest } from '../quantise/round-to-nearest.ts';
 import type { LinearStatistics } from '../reference/calibration.ts';
 import type { ReadWeight } from '../reference/float-model/session.ts';
 import type { QuantisedLinear } from '../reference/quantised-linear.ts';
 import { assert } from '../support/assert.ts';
 import { fail, type Result, succeed } from '../support/result.ts';
+import { groupByFactor } from './group-by-factor.ts';
 import type { PlannedGroup, PlannedLinear } from './plan-quantisation.ts';
-
-/** How codes are made. */
-export interface QuantiseMethod {
-  readonly method: 'rtn' | 'gptq';
-  /** GPTQ: a part of the Hessian's mean diagonal. */
-  readonly damping: number;
-  /** GPTQ: in which order columns are rounded. */
-  readonly order: ColumnOrder['kind'];
-  /** Which tokens' max |x| ranks columns: those after the first of each window, or all. */
-  readonly score: 'rest' | 'all';
-  /** Lets each layer see what became of those before it, as GPTQ does; else all see the float model's inputs. */
-  readonly propagate: boolean;
-  /** A linear none of whose inputs exceeds it keeps no outlier columns; twice that at 8 bits (QUIK's T). */
-  readonly threshold: number;
-}
+import type { QuantiseMethod } from './quantise-method.ts';
 
 export interface QuantiseMeans {
   readonly dtype: ActivationDtype;
@@ -87,33 +71,6 @@ export function quantiseGroup(
   );
 }
 
-/** Linears that keep the same columns, and whose columns are rounded in the same order. */
-interface AlikeLinears {
-  readonly columns: Int32Array;
-  readonly order: ColumnOrder;
-  readonly sparsity: Sparsity;
-  readonly members: PlannedLinear[];
-}
-
-function groupByFactor(
-  linears: readonly PlannedLinear[],
-  statistics: LinearStatistics,
-  { order: kind, score, threshold }: QuantiseMethod,
-): readonly AlikeLinears[] {
-  const groups = new Map<string, AlikeLinears>();
-  for (const planned of linears) {
-    const { bits, outliers, sparsity } = planned;
-    const columns = planned.columns ?? chooseColumnsOf(statistics, outliers, { score, threshold }, bits);
-    const asked: ColumnOrder = kind === 'score' ? { kind, score: scoreOf(statistics, score) } : { kind };
-    const order: ColumnOrder = sparsity === 'dense' ? asked : { kind: 'natural' };
-    const key = `${sparsity} ${columns.join()}`;
-    const known = groups.get(key);
-    if (known === undefined) groups.set(key, { columns, order, sparsity, members: [planned] });
-    else known.members.push(planned);
-  }
-  return [...groups.values()];
-}
-
 /** Xᵀ X to be used up: itself for the last that needs it. */
 function takeGram({ gram }: LinearStatistics, isLast: boolean, { threads }: QuantiseMeans): Float64Array {
   assert(gram !== undefined, 'GPTQ has the products of its columns');
@@ -121,22 +78,6 @@ function takeGram({ gram }: LinearStatistics, isLast: boolean, { threads }: Quan
   const copy = threads.room.take64('hessian', gram.length);
   copy.set(gram);
   return copy;
-}
-
-/** By which columns are ranked. Windows of one token have nothing but first ones. */
-function scoreOf({ absMaxRest, absMax }: LinearStatistics, tokens: QuantiseMethod['score']): Float32Array {
-  return tokens === 'rest' && absMaxRest.some((size) => size > 0) ? absMaxRest : absMax;
-}
-
-/** Those of the largest inputs; none where no input exceeds the threshold. */
-export function chooseColumnsOf(
-  statistics: LinearStatistics,
-  outliers: number,
-  { score: tokens, threshold }: Pick<QuantiseMethod, 'score' | 'threshold'>,
-  bits: 4 | 8,
-): Int32Array {
-  const score = scoreOf(statistics, tokens);
-  return chooseOutlierColumns(score, outlierCount(score, outliers, threshold, bits));
 }
 
 export function describeFault(name: string, fault: QuantiseFault): Diagnostic {

@@ -12,7 +12,8 @@ import type { ReadWeight } from '../reference/float-model/session.ts';
 import { assert } from '../support/assert.ts';
 import { type Result, succeed } from '../support/result.ts';
 import type { PlannedLayer } from './plan-quantisation.ts';
-import { type QuantiseMethod, quantiseGroup } from './quantise-group.ts';
+import { quantiseGroup } from './quantise-group.ts';
+import type { QuantiseMethod } from './quantise-method.ts';
 import type { QuantiseWorkspace } from './quantise-workspace.ts';
 import { statisticsOfGroup } from './statistics-of-group.ts';
 

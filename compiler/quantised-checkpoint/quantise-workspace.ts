@@ -25,6 +25,8 @@ import { readLayerFiles } from './read-layer-files.ts';
  */
 export interface QuantiseWorkspace {
   readonly folder: string;
+  /** Of the job, as its file `job` has it. */
+  readonly identity: string;
   /** The file of a group, by the number of its layer and its own in it, whether it is there or not. */
   groupFile(at: number, index: number): string;
   hasGroup(at: number, index: number): boolean;
@@ -72,6 +74,7 @@ export function openQuantiseWorkspace(
       join(folder, `layer-${`${at}`.padStart(5, '0')}-${index}.safetensors`);
     return succeed({
       folder,
+      identity,
       groupFile,
       hasGroup: (at, index) => existsSync(groupFile(at, index)),
       saveGroup: (at, index, linears) =>

@@ -9,12 +9,10 @@ import { LossSum } from '../evaluate/perplexity.ts';
 import type { Threads } from '../linear-algebra/threads.ts';
 import { outputErrors } from '../quantise/output-errors.ts';
 import type { QuantiseJob } from '../quantise/perform-quantise.ts';
+import { chooseColumnsOf } from '../quantised-checkpoint/group-by-factor.ts';
 import type { PlannedGroup, PlannedLayer, PlannedLinear } from '../quantised-checkpoint/plan-quantisation.ts';
-import {
-  chooseColumnsOf,
-  describeFault,
-  type QuantiseMethod,
-} from '../quantised-checkpoint/quantise-group.ts';
+import { describeFault } from '../quantised-checkpoint/quantise-group.ts';
+import type { QuantiseMethod } from '../quantised-checkpoint/quantise-method.ts';
 import type { LinearStatistics } from '../reference/calibration.ts';
 import { type Matrix, makeMatrix } from '../reference/float-model/matrix.ts';
 import { multiplyOn } from '../reference/float-model/multiply-pool.ts';

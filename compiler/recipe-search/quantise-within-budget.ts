@@ -13,7 +13,7 @@ import { describeQuantised } from '../quantised-checkpoint/describe-quantised.ts
 import { identifyInputs, listPlan } from '../quantised-checkpoint/identify-inputs.ts';
 import { placeQuantised } from '../quantised-checkpoint/place-quantised.ts';
 import { planQuantisation } from '../quantised-checkpoint/plan-quantisation.ts';
-import type { QuantiseMethod } from '../quantised-checkpoint/quantise-group.ts';
+import type { QuantiseMethod } from '../quantised-checkpoint/quantise-method.ts';
 import { openQuantiseWorkspace } from '../quantised-checkpoint/quantise-workspace.ts';
 import { readChosenColumns } from '../quantised-checkpoint/read-chosen-columns.ts';
 import { bytesOf } from '../support/bytes-of.ts';

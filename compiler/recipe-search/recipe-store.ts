@@ -6,11 +6,8 @@ import { quantisedFormat, writeLinear } from '../checkpoint/quantised-tensors.ts
 import { writeSafetensors } from '../checkpoint/write-safetensors.ts';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import type { PlannedGroup, PlannedLayer } from '../quantised-checkpoint/plan-quantisation.ts';
-import {
-  type QuantiseMeans,
-  type QuantiseMethod,
-  quantiseGroup,
-} from '../quantised-checkpoint/quantise-group.ts';
+import { type QuantiseMeans, quantiseGroup } from '../quantised-checkpoint/quantise-group.ts';
+import type { QuantiseMethod } from '../quantised-checkpoint/quantise-method.ts';
 import { statisticsOfGroup } from '../quantised-checkpoint/statistics-of-group.ts';
 import { hashValue } from '../support/hash.ts';
 import { type Result, succeed } from '../support/result.ts';

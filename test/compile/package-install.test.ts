@@ -40,7 +40,8 @@ test('the package holds its code, templates, schemas, documents and the sources 
   for (const file of [
     ...['README.md', 'LICENSE', 'package.json', 'dist/cli.js', 'dist/verify-worker.js', 'docs/model-json.md'],
     ...['compiler/device/runner.cpp', 'compiler/device/job.h', 'compiler/device/driver.h'],
-    ...['compiler/package/pack_quik.py', 'generated/schema/model-v1.schema.json'],
+    ...['compiler/package/pack_quik.py', 'compiler/quantise/gptq_torch.py'],
+    'generated/schema/model-v1.schema.json',
     ...[
       'examples/llama-2-7b/model.json',
       'templates/cuda/linear/tiled.cu.hbs',
