@@ -5,8 +5,8 @@ import type { PlannedGroup, PlannedLayer } from './plan-quantisation.ts';
 import type { QuantiseMethod } from './quantise-method.ts';
 import type { StatisticsSource } from './quantise-model.ts';
 
-/** Of a thread that has a core to itself: what its products come to at best. */
-const productsPerSecond = 1e10;
+/** Of a thread that has a core to itself, with all that is done beside products (docs/quantising.md, By PyTorch). */
+const productsPerSecond = 4e9;
 const patienceSeconds = 2 * 60 * 60;
 
 /**
@@ -43,7 +43,7 @@ export function warnOfWork(multiplyAdds: number, threads: number): Diagnostic | 
   const seconds = multiplyAdds / (threads * productsPerSecond);
   if (seconds <= patienceSeconds) return undefined;
   const on = threads === 1 ? 'one thread' : `${threads} threads`;
-  const message = `${multiplyAdds.toExponential(1).replace('+', '')} multiply-adds are to be done: ${formatHours(seconds)} hours or more on ${on}`;
+  const message = `${multiplyAdds.toExponential(1).replace('+', '')} multiply-adds are to be done: some ${formatHours(seconds)} hours on ${on}`;
   return diagnose('QK199', { message });
 }
 
